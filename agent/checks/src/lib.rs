@@ -1,0 +1,21 @@
+//! Checks: what the facts mean under the plan. Each is a pure function in a file of its own, with one line in
+//! [`CHECKS`]: no clock, no I/O.
+
+#![cfg_attr(not(test), warn(clippy::indexing_slicing))]
+
+mod assess;
+mod check;
+#[cfg(test)]
+mod invariants;
+
+pub use assess::assess;
+pub use check::{Check, Context, Verdict};
+
+/// Every check that this version can run, in the order of the plan.
+pub const CHECKS: &[Check] = &[];
+
+/// The check with this catalogue id.
+#[must_use]
+pub fn check(id: &str) -> Option<&'static Check> {
+    CHECKS.iter().find(|check| check.id == id)
+}

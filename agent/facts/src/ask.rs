@@ -1,0 +1,19 @@
+//! What a run asks of the probes.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use crate::memory::Memory;
+use crate::probe::ProbeId;
+
+/// What a run asks of the probes: which facts, and the little that a probe must be told to find them.
+#[derive(Clone, Debug, Default)]
+pub struct Ask {
+    /// Facts that the checks of this run need.
+    pub probes: BTreeSet<ProbeId>,
+    /// The time, passed in so that a test can set it.
+    pub now: Timestamp,
+    /// What earlier runs left for the probes that look at change.
+    pub memory: Memory,
+}

@@ -1,0 +1,22 @@
+//! Facts of a host: what a probe read, plainly, without judging it.
+//!
+//! Probes are synchronous, know nothing of the plan, and read through [`Host`] alone, so that each can be run on a
+//! directory in a test. [`PROBES`] lists them in the order they run.
+
+#![cfg_attr(not(test), warn(clippy::indexing_slicing))]
+
+mod ask;
+mod facts;
+pub mod host;
+mod known;
+mod memory;
+pub mod os;
+mod probe;
+pub mod sockets;
+
+pub use ask::Ask;
+pub use facts::Facts;
+pub use host::Host;
+pub use known::{Denial, Known, Unknown};
+pub use memory::Memory;
+pub use probe::{PROBES, Probe, ProbeEntry, ProbeId, gather};

@@ -1,0 +1,8 @@
+//! What probes keep from run to run: reading positions, and when something was first seen.
+
+use serde::{Deserialize, Serialize};
+
+/// Kept by the agent between runs, and handed back to the probes; empty on a first or a one-shot run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Memory {}

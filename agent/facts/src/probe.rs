@@ -1,0 +1,95 @@
+//! The registry of probes.
+
+use crate::ask::Ask;
+use crate::facts::Facts;
+use crate::host::Host;
+use crate::known::{Denial, Known};
+use crate::os::OsProbe;
+
+/// Names a fact that a check may need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ProbeId {
+    /// The operating system and the host's name.
+    Os,
+}
+
+/// Reads one fact of a host.
+pub trait Probe {
+    /// What is read.
+    type Fact;
+    /// Its name.
+    const ID: ProbeId;
+
+    /// Reads it. `facts` holds what the probes before this one in [`PROBES`] read, and what they want remembered.
+    fn gather(host: &Host, ask: &Ask, facts: &mut Facts) -> Known<Self::Fact>;
+
+    /// Where it is kept.
+    fn slot(facts: &mut Facts) -> &mut Known<Self::Fact>;
+}
+
+/// A probe in the registry.
+#[derive(Clone, Copy, Debug)]
+pub struct ProbeEntry {
+    /// Its name.
+    pub id: ProbeId,
+    /// Probes whose facts it starts from; they stand before it in [`PROBES`].
+    pub after: &'static [ProbeId],
+    gather: fn(&Host, &Ask, &mut Facts),
+    withhold: fn(&mut Facts, Denial),
+}
+
+impl ProbeEntry {
+    const fn of<P: Probe>(after: &'static [ProbeId]) -> Self {
+        Self {
+            id: P::ID,
+            after,
+            gather: |host, ask, facts| *P::slot(facts) = P::gather(host, ask, facts),
+            withhold: |facts, denial| *P::slot(facts) = Known::Denied(denial),
+        }
+    }
+
+    /// Replaces the fact by a refusal. Tests hold every check to `error` then.
+    pub fn withhold(&self, facts: &mut Facts, denial: Denial) {
+        (self.withhold)(facts, denial);
+    }
+}
+
+/// Every probe, in the order they run.
+pub const PROBES: &[ProbeEntry] = &[ProbeEntry::of::<OsProbe>(&[])];
+
+/// Reads the facts that `ask` names, and those they start from.
+#[must_use]
+pub fn gather(host: &Host, ask: &Ask) -> Facts {
+    let mut wanted = ask.probes.clone();
+    for probe in PROBES.iter().rev() {
+        if wanted.contains(&probe.id) {
+            wanted.extend(probe.after);
+        }
+    }
+    let mut facts = Facts {
+        memory: ask.memory.clone(),
+        ..Facts::default()
+    };
+    for probe in PROBES.iter().filter(|probe| wanted.contains(&probe.id)) {
+        (probe.gather)(host, ask, &mut facts);
+    }
+    facts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_probe_stands_once_and_after_those_it_starts_from() {
+        for (place, probe) in PROBES.iter().enumerate() {
+            let before: Vec<_> = PROBES.iter().take(place).map(|p| p.id).collect();
+            assert!(!before.contains(&probe.id), "{:?} stands twice", probe.id);
+            assert!(
+                probe.after.iter().all(|id| before.contains(id)),
+                "{:?} stands too early",
+                probe.id
+            );
+        }
+    }
+}

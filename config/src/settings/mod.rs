@@ -1,0 +1,7 @@
+//! Settings of the two programs: what a machine needs to know, as against the plan, which is the company's.
+
+mod agent;
+mod collector;
+
+pub use agent::{AgentSettings, DEFAULT_AGENT_SETTINGS};
+pub use collector::{CollectorSettings, DEFAULT_COLLECTOR_SETTINGS};
