@@ -25,11 +25,11 @@ pub struct Check {
 
 /// Facts and plan of a host that passes the check, and of one that fails it.
 #[cfg(test)]
-pub(crate) struct Examples {
+pub struct Examples {
     /// No finding but `pass`.
-    pub(crate) passing: (Facts, Plan),
+    pub passing: (Facts, Plan),
     /// At least one finding `fail`.
-    pub(crate) failing: (Facts, Plan),
+    pub failing: (Facts, Plan),
 }
 
 /// What facts are judged against.
