@@ -1,1 +1,74 @@
-## report
+## The checklist and the audit report
+
+line-conforming = conforming
+line-partly = partly conforming
+line-nonconforming = nonconforming
+line-not-applicable = not applicable
+
+basis-measured = measured
+basis-attested = attested
+basis-none = neither measured nor attested
+
+report-title = Personal-data security audit report
+report-checklist-title = Section 12 self-audit checklist
+report-period = Period
+report-days = { $first } to { $last }
+report-as-of = State as of
+report-generated = Made at
+report-plan = Plan
+report-plan-none = no plan has been published
+report-plan-version = version { $version }
+report-summary = Summary
+report-items = Items
+report-lines = requirement lines
+report-particulars = How the company audits
+report-item = Item { $number }
+report-column-requirement = Requirement
+report-column-clause = Clause
+report-column-status = Status
+report-column-basis = Basis
+report-column-hosts = Hosts
+report-column-host = Host
+report-column-role = Role
+report-column-system = System
+report-column-heard = Last heard
+report-column-state = State
+report-column-check = Check
+report-column-subject = Subject
+report-column-severity = Risk
+report-column-summary = What was found
+report-column-remedy = How to mend
+report-column-observed = Observed
+report-not-measured = not yet measured
+report-needs-attestation = needs an attestation: { $kind }
+report-no-attestation = no attestation on record ({ $kind })
+report-hosts-counts = { $pass } pass, { $fail } fail, { $stale } stale, { $error } could not look, { $waived } waived, { $not_applicable } not applicable
+report-hosts = Hosts
+report-hosts-none = No host has reported.
+report-host-fresh = fresh
+report-host-stale = stale
+report-host-revoked = revoked
+report-attention = What needs attention
+report-attention-none = No finding fails and every check could look.
+report-annex = Annex: findings by host
+report-annex-none = This host has sent no findings.
+report-legend = Measured lines rest on what the agents read on each host; a line that is neither measured nor attested is nonconforming. Data older than its interval is stale and never counts as passing.
+report-reason = Reason: { $reason }
+
+csv-item = item
+csv-item-title = item_title
+csv-line = line
+csv-clause = clause
+csv-requirement = requirement
+csv-status = status
+csv-basis = basis
+csv-checks = checks
+csv-not-measured = not_yet_measured
+csv-attestation = attestation
+csv-reason = reason
+csv-pass = hosts_pass
+csv-fail = hosts_fail
+csv-stale = hosts_stale
+csv-error = hosts_error
+csv-waived = hosts_waived
+csv-not-applicable = hosts_not_applicable

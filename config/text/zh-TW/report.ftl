@@ -1,1 +1,74 @@
-## report
+## 檢核表與稽核報告
+
+line-conforming = 符合
+line-partly = 部分符合
+line-nonconforming = 未符合
+line-not-applicable = 不適用
+
+basis-measured = 量測
+basis-attested = 人工佐證
+basis-none = 無量測亦無佐證
+
+report-title = 個人資料安全維護稽核報告
+report-checklist-title = 第十二點 個資安全稽核檢核表
+report-period = 期間
+report-days = { $first } 至 { $last }
+report-as-of = 資料基準時間
+report-generated = 製作時間
+report-plan = 計畫
+report-plan-none = 尚未發布計畫
+report-plan-version = 版次 { $version }
+report-summary = 總覽
+report-items = 稽核項目
+report-lines = 項要求
+report-particulars = 本公司資料安全稽核機制
+report-item = 第 { $number } 項
+report-column-requirement = 要求事項
+report-column-clause = 條款
+report-column-status = 結果
+report-column-basis = 依據
+report-column-hosts = 主機
+report-column-host = 主機
+report-column-role = 範圍
+report-column-system = 作業系統
+report-column-heard = 最後回報
+report-column-state = 狀態
+report-column-check = 檢查項目
+report-column-subject = 對象
+report-column-severity = 風險
+report-column-summary = 發現
+report-column-remedy = 改善方式
+report-column-observed = 量測時間
+report-not-measured = 尚未量測
+report-needs-attestation = 須提供佐證：{ $kind }
+report-no-attestation = 尚無佐證紀錄（{ $kind }）
+report-hosts-counts = 符合 { $pass }、不符合 { $fail }、過期 { $stale }、無法檢視 { $error }、豁免 { $waived }、不適用 { $not_applicable }
+report-hosts = 主機
+report-hosts-none = 尚無主機回報。
+report-host-fresh = 正常回報
+report-host-stale = 逾期未回報
+report-host-revoked = 已撤銷
+report-attention = 須處理事項
+report-attention-none = 沒有不符合的發現，且所有檢查皆可檢視。
+report-annex = 附件：各主機檢查結果
+report-annex-none = 本主機尚未回報檢查結果。
+report-legend = 「量測」之結果以代理程式於各主機實際讀取之事實為據；既無量測亦無佐證者，一律列為未符合。逾時之資料列為過期，不視為符合。
+report-reason = 理由：{ $reason }
+
+csv-item = 項次
+csv-item-title = 稽核項目
+csv-line = 要求編號
+csv-clause = 條款
+csv-requirement = 要求事項
+csv-status = 結果
+csv-basis = 依據
+csv-checks = 檢查項目
+csv-not-measured = 尚未量測
+csv-attestation = 佐證種類
+csv-reason = 理由
+csv-pass = 主機數_符合
+csv-fail = 主機數_不符合
+csv-stale = 主機數_過期
+csv-error = 主機數_無法檢視
+csv-waived = 主機數_豁免
+csv-not-applicable = 主機數_不適用

@@ -1,0 +1,281 @@
+//! From what the hosts show to what stands on a line: pure functions.
+//!
+//! A line is conforming only when everything that the form asks of it is there: every host in its scope passes every
+//! check that measures it, each of those checks has been measured, and an attestation stands where one is asked for.
+//! A line that nothing speaks for is nonconforming, never left out.
+
+use std::collections::BTreeMap;
+
+use plumbline_config::finding::{Finding, Status};
+use plumbline_config::ident::Role;
+
+use super::model::{Basis, HostCounts, LineStatus};
+
+/// A host as the checklist sees it.
+#[derive(Clone, Debug)]
+pub struct HostView {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its role.
+    pub role: Role,
+    /// Its latest findings, each with the status it is shown with.
+    pub findings: Vec<ShownFinding>,
+}
+
+/// A finding with the status that it is shown with: its own, or `stale`, or `waived`.
+#[derive(Clone, Debug)]
+pub struct ShownFinding {
+    /// The host's name.
+    pub host_name: String,
+    /// What the host said.
+    pub finding: Finding,
+    /// What is shown of it today.
+    pub shown: Status,
+}
+
+/// What the hosts in scope show on one check: the worst of its findings, host by host.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Measured {
+    by_host: BTreeMap<String, Status>,
+}
+
+impl Measured {
+    /// Looks at `check` on the hosts that have one of `roles`.
+    pub(super) fn of(check: &str, roles: &[Role], hosts: &[HostView]) -> Self {
+        let mut by_host = BTreeMap::new();
+        for host in hosts.iter().filter(|host| roles.contains(&host.role)) {
+            let shown = host.findings.iter().filter(|f| f.finding.check == check).map(|f| f.shown);
+            if let Some(worst) = shown.max_by_key(|status| rank(*status)) {
+                by_host.insert(host.id.clone(), worst);
+            }
+        }
+        Self { by_host }
+    }
+
+    /// Some host has reported on it.
+    pub(super) fn any(&self) -> bool {
+        !self.by_host.is_empty()
+    }
+
+    /// Every host that reported on it says it does not apply.
+    pub(super) fn not_applicable(&self) -> bool {
+        self.any() && self.by_host.values().all(|status| *status == Status::NotApplicable)
+    }
+
+    /// Hosts by what they show.
+    pub(super) fn counts(&self) -> HostCounts {
+        let mut counts = HostCounts::default();
+        for status in self.by_host.values() {
+            *match status {
+                Status::Pass => &mut counts.pass,
+                Status::Fail => &mut counts.fail,
+                Status::Stale => &mut counts.stale,
+                Status::Error => &mut counts.error,
+                Status::Waived => &mut counts.waived,
+                Status::NotApplicable => &mut counts.not_applicable,
+                Status::Manual => &mut counts.manual,
+            } += 1;
+        }
+        counts
+    }
+
+    /// Several checks of one line together: each host by the worst it shows on any of them.
+    pub(super) fn together<'m>(parts: impl IntoIterator<Item = &'m Self>) -> Self {
+        let mut by_host: BTreeMap<String, Status> = BTreeMap::new();
+        for (host, status) in parts.into_iter().flat_map(|part| &part.by_host) {
+            let worst = by_host.entry(host.clone()).or_insert(*status);
+            if rank(*status) > rank(*worst) {
+                *worst = *status;
+            }
+        }
+        Self { by_host }
+    }
+}
+
+/// Worse is higher. A host that passes one check while another does not apply passes.
+const fn rank(status: Status) -> u8 {
+    match status {
+        Status::NotApplicable => 0,
+        other => 1 + other.concern(),
+    }
+}
+
+/// What the form asks for on a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// Measurement of hosts.
+    Measured,
+    /// A person's attestation.
+    Attested,
+    /// One of the two; an attestation does not outweigh a measurement that speaks against it.
+    Either,
+    /// Both.
+    Both,
+}
+
+/// What the form asks for on a line, and what there is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Evidence {
+    /// What is asked for.
+    pub(super) asked: Asked,
+    /// What the hosts in scope show, all checks of the line together.
+    pub(super) hosts: HostCounts,
+    /// Checks that are to measure the line.
+    pub(super) checks: usize,
+    /// Those of them that some host has reported on.
+    pub(super) measured_checks: usize,
+    /// An attestation stands.
+    pub(super) attested: bool,
+}
+
+impl Evidence {
+    /// Hosts that speak against the line, or that nothing is known of.
+    const fn against(&self) -> u32 {
+        self.hosts.fail + self.hosts.stale + self.hosts.error + self.hosts.manual
+    }
+
+    /// What measurement alone says; `None` when nothing was measured.
+    fn measurement(&self) -> Option<LineStatus> {
+        if self.measured_checks == 0 {
+            return None;
+        }
+        let complete = self.measured_checks == self.checks;
+        let HostCounts { pass, waived, not_applicable, .. } = self.hosts;
+        Some(if complete && not_applicable == self.hosts.total() {
+            LineStatus::NotApplicable
+        } else if complete && self.against() == 0 && waived == 0 {
+            LineStatus::Conforming
+        } else if pass + waived > 0 {
+            LineStatus::Partly
+        } else {
+            LineStatus::Nonconforming
+        })
+    }
+
+    /// What attestation alone says.
+    const fn attestation(&self) -> LineStatus {
+        if self.attested { LineStatus::Conforming } else { LineStatus::Nonconforming }
+    }
+}
+
+/// Whether the line is met, and what that rests on.
+pub(super) fn line_status(evidence: &Evidence) -> (LineStatus, Basis) {
+    use LineStatus::{Conforming, Nonconforming, NotApplicable, Partly};
+    let measured = evidence.measurement();
+    let attested = evidence.attestation();
+    let basis = match (measured, evidence.attested) {
+        (Some(_), _) if evidence.asked != Asked::Attested => Basis::Measured,
+        (_, true) if evidence.asked != Asked::Measured => Basis::Attested,
+        _ => Basis::None,
+    };
+    let status = match evidence.asked {
+        Asked::Measured => measured.unwrap_or(Nonconforming),
+        Asked::Attested => attested,
+        Asked::Either => match measured {
+            None => attested,
+            Some(_) if evidence.attested && evidence.against() == 0 => Conforming,
+            Some(Nonconforming) if evidence.attested => Partly,
+            Some(status) => status,
+        },
+        Asked::Both => match (measured, attested) {
+            (Some(NotApplicable), attested) => attested,
+            (Some(Conforming), Conforming) => Conforming,
+            (None | Some(Nonconforming), Nonconforming) => Nonconforming,
+            _ => Partly,
+        },
+    };
+    (status, basis)
+}
+
+/// An item from its lines: those that do not apply do not count.
+pub(super) fn item_status(lines: impl IntoIterator<Item = LineStatus>) -> LineStatus {
+    let lines: Vec<LineStatus> = lines.into_iter().filter(|status| *status != LineStatus::NotApplicable).collect();
+    if lines.is_empty() {
+        LineStatus::NotApplicable
+    } else if lines.iter().all(|status| *status == LineStatus::Conforming) {
+        LineStatus::Conforming
+    } else if lines.iter().all(|status| *status == LineStatus::Nonconforming) {
+        LineStatus::Nonconforming
+    } else {
+        LineStatus::Partly
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hosts(pass: u32, fail: u32, not_applicable: u32) -> HostCounts {
+        HostCounts { pass, fail, not_applicable, ..HostCounts::default() }
+    }
+
+    fn measured(hosts: HostCounts, checks: usize, measured_checks: usize) -> Evidence {
+        Evidence { asked: Asked::Measured, hosts, checks, measured_checks, attested: false }
+    }
+
+    #[test]
+    fn a_line_conforms_only_when_every_check_of_it_is_measured_and_passes() {
+        let status = |evidence| line_status(&evidence).0;
+        assert_eq!(status(measured(hosts(3, 0, 0), 1, 1)), LineStatus::Conforming);
+        assert_eq!(status(measured(hosts(3, 0, 1), 1, 1)), LineStatus::Conforming);
+        assert_eq!(status(measured(hosts(3, 1, 0), 1, 1)), LineStatus::Partly);
+        assert_eq!(status(measured(hosts(0, 1, 0), 1, 1)), LineStatus::Nonconforming);
+        assert_eq!(status(measured(hosts(3, 0, 0), 2, 1)), LineStatus::Partly, "one check is not yet measured");
+        assert_eq!(status(measured(hosts(0, 0, 0), 1, 0)), LineStatus::Nonconforming, "nothing has run");
+        assert_eq!(status(measured(hosts(0, 0, 2), 1, 1)), LineStatus::NotApplicable);
+    }
+
+    #[test]
+    fn what_is_stale_unseen_or_waived_is_never_plainly_conforming() {
+        for (name, counts) in [
+            ("stale", HostCounts { stale: 1, pass: 1, ..HostCounts::default() }),
+            ("error", HostCounts { error: 1, pass: 1, ..HostCounts::default() }),
+            ("waived", HostCounts { waived: 1, pass: 1, ..HostCounts::default() }),
+            ("manual", HostCounts { manual: 1, pass: 1, ..HostCounts::default() }),
+        ] {
+            assert_eq!(line_status(&measured(counts, 1, 1)).0, LineStatus::Partly, "{name}");
+        }
+        let silent = HostCounts { stale: 2, ..HostCounts::default() };
+        assert_eq!(line_status(&measured(silent, 1, 1)).0, LineStatus::Nonconforming);
+    }
+
+    #[test]
+    fn a_line_without_measurement_or_attestation_is_nonconforming_and_rests_on_nothing() {
+        for asked in [Asked::Measured, Asked::Attested, Asked::Either, Asked::Both] {
+            let nothing = Evidence { asked, ..measured(HostCounts::default(), 1, 0) };
+            assert_eq!(line_status(&nothing), (LineStatus::Nonconforming, Basis::None), "{asked:?}");
+        }
+    }
+
+    #[test]
+    fn an_attestation_stands_in_for_measurement_only_where_the_form_lets_it_and_nothing_speaks_against() {
+        let attested = |asked, hosts: HostCounts, measured_checks| Evidence {
+            asked,
+            attested: true,
+            ..measured(hosts, 1, measured_checks)
+        };
+        let none = HostCounts::default();
+        let status = |evidence| line_status(&evidence);
+        assert_eq!(status(attested(Asked::Attested, none, 0)), (LineStatus::Conforming, Basis::Attested));
+        assert_eq!(status(attested(Asked::Measured, none, 0)), (LineStatus::Nonconforming, Basis::None));
+        assert_eq!(status(attested(Asked::Either, none, 0)), (LineStatus::Conforming, Basis::Attested));
+        assert_eq!(status(attested(Asked::Either, hosts(0, 1, 0), 1)), (LineStatus::Partly, Basis::Measured));
+        assert_eq!(status(attested(Asked::Either, hosts(1, 1, 0), 1)), (LineStatus::Partly, Basis::Measured));
+        assert_eq!(status(attested(Asked::Both, none, 0)), (LineStatus::Partly, Basis::Attested));
+        assert_eq!(status(attested(Asked::Both, hosts(1, 0, 0), 1)), (LineStatus::Conforming, Basis::Measured));
+        let unattested = Evidence { attested: false, ..attested(Asked::Both, hosts(1, 0, 0), 1) };
+        assert_eq!(status(unattested), (LineStatus::Partly, Basis::Measured));
+    }
+
+    #[test]
+    fn an_item_leaves_out_what_does_not_apply_and_is_no_better_than_its_lines() {
+        use LineStatus::{Conforming, Nonconforming, NotApplicable, Partly};
+        assert_eq!(item_status([Conforming, NotApplicable]), Conforming);
+        assert_eq!(item_status([Conforming, Nonconforming]), Partly);
+        assert_eq!(item_status([Nonconforming, Nonconforming]), Nonconforming);
+        assert_eq!(item_status([NotApplicable]), NotApplicable);
+        assert_eq!(item_status([]), NotApplicable);
+    }
+}

@@ -1,0 +1,85 @@
+//! The checklist as comma-separated values, one row a requirement line.
+//!
+//! RFC 4180, UTF-8 with a byte order mark, which Excel needs to read Chinese. Cells that a spreadsheet would take for
+//! a formula are escaped.
+
+use plumbline_config::lang::Lang;
+use plumbline_config::message::text;
+
+use crate::checklist::Checklist;
+
+/// Headings in the order of the columns.
+const HEADINGS: [&str; 17] = [
+    "csv-item",
+    "csv-item-title",
+    "csv-line",
+    "csv-clause",
+    "csv-requirement",
+    "csv-status",
+    "csv-basis",
+    "csv-checks",
+    "csv-not-measured",
+    "csv-attestation",
+    "csv-reason",
+    "csv-pass",
+    "csv-fail",
+    "csv-stale",
+    "csv-error",
+    "csv-waived",
+    "csv-not-applicable",
+];
+
+/// Writes the checklist.
+pub fn render(checklist: &Checklist, lang: Lang) -> Result<Vec<u8>, csv::Error> {
+    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(b"\xEF\xBB\xBF".to_vec());
+    writer.write_record(HEADINGS.map(|key| text(lang, key)))?;
+    for item in &checklist.items {
+        for line in &item.lines {
+            let ids = |measured: bool| {
+                let ids: Vec<&str> =
+                    line.checks.iter().filter(|c| c.measured == measured).map(|c| c.check.as_str()).collect();
+                ids.join(" ")
+            };
+            let hosts = line.hosts;
+            let counts = [hosts.pass, hosts.fail, hosts.stale, hosts.error, hosts.waived, hosts.not_applicable];
+            let words = [
+                item.number.to_string(),
+                item.title.get(lang).to_owned(),
+                line.id.clone(),
+                line.clause.clone(),
+                line.title.get(lang).to_owned(),
+                text(lang, line.status.key()),
+                text(lang, line.basis.key()),
+                ids(true),
+                ids(false),
+                line.attestation_kind.clone().unwrap_or_default(),
+                line.reason.clone().unwrap_or_default(),
+            ];
+            let cells = words.iter().map(|cell| guarded(cell)).chain(counts.map(|count| count.to_string()));
+            writer.write_record(cells)?;
+        }
+    }
+    writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))
+}
+
+/// A cell that begins as a formula would is made text by a leading apostrophe (OWASP, "CSV Injection").
+fn guarded(cell: &str) -> String {
+    if cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}']) {
+        format!("'{cell}")
+    } else {
+        cell.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_that_a_spreadsheet_would_run_is_made_text() {
+        for cell in ["=1+1", "+cmd", "-2", "@SUM(A1)", "\t=1", "＝1"] {
+            assert_eq!(guarded(cell), format!("'{cell}"));
+        }
+        assert_eq!(guarded("7.1.3"), "7.1.3");
+    }
+}
