@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use plumbline_config::catalogue;
 use plumbline_config::finding::{Finding, Status};
 use plumbline_config::ident::Role;
 
@@ -102,24 +103,11 @@ const fn rank(status: Status) -> u8 {
     }
 }
 
-/// What the form asks for on a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Asked {
-    /// Measurement of hosts.
-    Measured,
-    /// A person's attestation.
-    Attested,
-    /// One of the two; an attestation does not outweigh a measurement that speaks against it.
-    Either,
-    /// Both.
-    Both,
-}
-
 /// What the form asks for on a line, and what there is.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Evidence {
     /// What is asked for.
-    pub(super) asked: Asked,
+    pub(super) asked: catalogue::Basis,
     /// What the hosts in scope show, all checks of the line together.
     pub(super) hosts: HostCounts,
     /// Checks that are to measure the line.
@@ -166,20 +154,21 @@ pub(super) fn line_status(evidence: &Evidence) -> (LineStatus, Basis) {
     let measured = evidence.measurement();
     let attested = evidence.attestation();
     let basis = match (measured, evidence.attested) {
-        (Some(_), _) if evidence.asked != Asked::Attested => Basis::Measured,
-        (_, true) if evidence.asked != Asked::Measured => Basis::Attested,
+        (Some(_), _) if evidence.asked != catalogue::Basis::Attested => Basis::Measured,
+        (_, true) if evidence.asked != catalogue::Basis::Measured => Basis::Attested,
         _ => Basis::None,
     };
     let status = match evidence.asked {
-        Asked::Measured => measured.unwrap_or(Nonconforming),
-        Asked::Attested => attested,
-        Asked::Either => match measured {
+        catalogue::Basis::Measured => measured.unwrap_or(Nonconforming),
+        catalogue::Basis::Attested if evidence.attested && evidence.against() > 0 => Partly,
+        catalogue::Basis::Attested => attested,
+        catalogue::Basis::Either => match measured {
             None => attested,
             Some(_) if evidence.attested && evidence.against() == 0 => Conforming,
             Some(Nonconforming) if evidence.attested => Partly,
             Some(status) => status,
         },
-        Asked::Both => match (measured, attested) {
+        catalogue::Basis::Both => match (measured, attested) {
             (Some(NotApplicable), attested) => attested,
             (Some(Conforming), Conforming) => Conforming,
             (None | Some(Nonconforming), Nonconforming) => Nonconforming,
@@ -212,7 +201,7 @@ mod tests {
     }
 
     fn measured(hosts: HostCounts, checks: usize, measured_checks: usize) -> Evidence {
-        Evidence { asked: Asked::Measured, hosts, checks, measured_checks, attested: false }
+        Evidence { asked: catalogue::Basis::Measured, hosts, checks, measured_checks, attested: false }
     }
 
     #[test]
@@ -243,9 +232,23 @@ mod tests {
 
     #[test]
     fn a_line_without_measurement_or_attestation_is_nonconforming_and_rests_on_nothing() {
-        for asked in [Asked::Measured, Asked::Attested, Asked::Either, Asked::Both] {
+        for asked in [
+            catalogue::Basis::Measured,
+            catalogue::Basis::Attested,
+            catalogue::Basis::Either,
+            catalogue::Basis::Both,
+        ] {
             let nothing = Evidence { asked, ..measured(HostCounts::default(), 1, 0) };
             assert_eq!(line_status(&nothing), (LineStatus::Nonconforming, Basis::None), "{asked:?}");
+        }
+    }
+
+    #[test]
+    fn a_failing_finding_keeps_a_line_from_being_met_whatever_it_asks_for() {
+        use catalogue::Basis::{Attested, Both, Either, Measured};
+        for asked in [Measured, Attested, Either, Both] {
+            let failing = Evidence { asked, attested: true, ..measured(hosts(1, 1, 0), 1, 1) };
+            assert_eq!(line_status(&failing).0, LineStatus::Partly, "{asked:?}");
         }
     }
 
@@ -258,14 +261,14 @@ mod tests {
         };
         let none = HostCounts::default();
         let status = |evidence| line_status(&evidence);
-        assert_eq!(status(attested(Asked::Attested, none, 0)), (LineStatus::Conforming, Basis::Attested));
-        assert_eq!(status(attested(Asked::Measured, none, 0)), (LineStatus::Nonconforming, Basis::None));
-        assert_eq!(status(attested(Asked::Either, none, 0)), (LineStatus::Conforming, Basis::Attested));
-        assert_eq!(status(attested(Asked::Either, hosts(0, 1, 0), 1)), (LineStatus::Partly, Basis::Measured));
-        assert_eq!(status(attested(Asked::Either, hosts(1, 1, 0), 1)), (LineStatus::Partly, Basis::Measured));
-        assert_eq!(status(attested(Asked::Both, none, 0)), (LineStatus::Partly, Basis::Attested));
-        assert_eq!(status(attested(Asked::Both, hosts(1, 0, 0), 1)), (LineStatus::Conforming, Basis::Measured));
-        let unattested = Evidence { attested: false, ..attested(Asked::Both, hosts(1, 0, 0), 1) };
+        assert_eq!(status(attested(catalogue::Basis::Attested, none, 0)), (LineStatus::Conforming, Basis::Attested));
+        assert_eq!(status(attested(catalogue::Basis::Measured, none, 0)), (LineStatus::Nonconforming, Basis::None));
+        assert_eq!(status(attested(catalogue::Basis::Either, none, 0)), (LineStatus::Conforming, Basis::Attested));
+        assert_eq!(status(attested(catalogue::Basis::Either, hosts(0, 1, 0), 1)), (LineStatus::Partly, Basis::Measured));
+        assert_eq!(status(attested(catalogue::Basis::Either, hosts(1, 1, 0), 1)), (LineStatus::Partly, Basis::Measured));
+        assert_eq!(status(attested(catalogue::Basis::Both, none, 0)), (LineStatus::Partly, Basis::Attested));
+        assert_eq!(status(attested(catalogue::Basis::Both, hosts(1, 0, 0), 1)), (LineStatus::Conforming, Basis::Measured));
+        let unattested = Evidence { attested: false, ..attested(catalogue::Basis::Both, hosts(1, 0, 0), 1) };
         assert_eq!(status(unattested), (LineStatus::Partly, Basis::Measured));
     }
 

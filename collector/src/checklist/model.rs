@@ -1,6 +1,7 @@
 //! The checklist as it is printed, served and reported: the contract's JSON, in Rust.
 
 use jiff::Timestamp;
+use plumbline_config::catalogue::AttestationKind;
 use plumbline_config::lang::Bilingual;
 use plumbline_config::wire::PlanRef;
 use serde::Serialize;
@@ -75,7 +76,7 @@ pub struct Line {
     /// The attestation that answers it; `None` while there is none.
     pub attestation: Option<serde_json::Value>,
     /// The kind of attestation that it asks for, if any.
-    pub attestation_kind: Option<String>,
+    pub attestation_kind: Option<AttestationKind>,
     /// When the next attestation is due.
     pub due_at: Option<Timestamp>,
     /// The corrective action that is open on it.

@@ -52,7 +52,7 @@ pub fn render(checklist: &Checklist, lang: Lang) -> Result<Vec<u8>, csv::Error> 
                 text(lang, line.basis.key()),
                 ids(true),
                 ids(false),
-                line.attestation_kind.clone().unwrap_or_default(),
+                line.attestation_kind.map(|kind| text(lang, kind.key())).unwrap_or_default(),
                 line.reason.clone().unwrap_or_default(),
             ];
             let cells = words.iter().map(|cell| guarded(cell)).chain(counts.map(|count| count.to_string()));

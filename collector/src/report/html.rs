@@ -3,6 +3,7 @@
 use askama::Template;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use plumbline_config::catalogue::AttestationKind;
 use plumbline_config::ident::Role;
 use plumbline_config::lang::Lang;
 use plumbline_config::message::{Message, text};
@@ -91,8 +92,8 @@ impl Page<'_> {
         message.render_in(self.lang)
     }
 
-    fn no_attestation(&self, kind: &str) -> String {
-        Message::new("report-no-attestation").arg("kind", kind).render_in(self.lang)
+    fn no_attestation(&self, kind: &AttestationKind) -> String {
+        Message::new("report-no-attestation").arg("kind", self.t(kind.key())).render_in(self.lang)
     }
 
     fn reason(&self, reason: &str) -> String {

@@ -1,0 +1,100 @@
+//! The Section 12 checklist: the twelve items of 12（6） and the particulars 12（1）–（5）, as a pure function of what
+//! the hosts show, the plan and the time.
+
+mod evaluate;
+mod model;
+mod particulars;
+mod period;
+
+use jiff::Timestamp;
+use plumbline_config::catalogue;
+use plumbline_config::ident::Role;
+use plumbline_config::plan::LoadedPlan;
+
+use evaluate::{Evidence, Measured, item_status, line_status};
+
+pub use evaluate::{HostView, ShownFinding};
+pub use model::{Answer, Basis, Checklist, HostCounts, Item, Line, LineCheck, LineStatus, Particular};
+pub use period::{InvalidPeriod, Period};
+
+/// What a checklist is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    /// The period it is for.
+    pub period: &'a Period,
+    /// The moment whose state it shows.
+    pub as_of: Timestamp,
+    /// Now.
+    pub now: Timestamp,
+    /// The published plan; without one no line is switched off and nothing is declared.
+    pub plan: Option<&'a LoadedPlan>,
+    /// The hosts that count: enrolled and not revoked.
+    pub hosts: &'a [HostView],
+}
+
+/// Makes the checklist.
+#[must_use]
+pub fn build(input: &Input<'_>) -> Checklist {
+    let items = catalogue::items().iter().map(|item| {
+        let lines: Vec<Line> = item.lines.iter().map(|line| line_of(line, input)).collect();
+        Item {
+            number: item.number,
+            title: item.title.clone(),
+            status: item_status(lines.iter().map(|line| line.status)),
+            lines,
+        }
+    });
+    Checklist {
+        period: input.period.to_string(),
+        as_of: input.as_of,
+        generated_at: input.now,
+        plan: input.plan.map(|plan| plan.reference.clone()),
+        particulars: particulars::answer(input.plan),
+        items: items.collect(),
+    }
+}
+
+fn line_of(line: &catalogue::Line, input: &Input<'_>) -> Line {
+    let roles: Vec<Role> = Role::ALL.into_iter().filter(|role| line.scope.covers(*role)).collect();
+    let measured: Vec<Measured> =
+        line.checks.iter().map(|check| Measured::of(check, &roles, input.hosts)).collect();
+    let hosts = Measured::together(&measured).counts();
+    let evidence = Evidence {
+        asked: line.basis,
+        hosts,
+        checks: line.checks.len(),
+        measured_checks: measured.iter().filter(|m| m.any()).count(),
+        attested: false,
+    };
+    let reason = input.plan.and_then(|plan| line.not_applicable(&plan.plan));
+    let (status, basis) = match reason {
+        Some(_) => (LineStatus::NotApplicable, Basis::None),
+        None => line_status(&evidence),
+    };
+    Line {
+        id: line.id.clone(),
+        clause: line.clause.clone(),
+        title: line.title.clone(),
+        status,
+        basis,
+        hosts,
+        checks: line.checks.iter().zip(&measured).map(|(check, measured)| line_check(check, measured)).collect(),
+        attestation: None,
+        attestation_kind: line.attestation,
+        due_at: None,
+        corrective_action: None,
+        reason: reason.map(str::to_owned),
+    }
+}
+
+fn line_check(check: &str, measured: &Measured) -> LineCheck {
+    LineCheck {
+        check: check.to_owned(),
+        title: catalogue::check(check).map(|entry| entry.title.clone()).unwrap_or_default(),
+        measured: measured.any(),
+        hosts: measured.counts(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
