@@ -127,7 +127,8 @@ fn read_source(
     (kept, system, pins): (&HashSet<String>, &BTreeSet<String>, &Pins),
     versions: &mut Versions<'_>,
 ) {
-    let release = archive.release.clone().unwrap_or_default();
+    let mut release = archive.release.clone().unwrap_or_default();
+    let sizes = std::mem::take(&mut release.sizes);
     for path in source.list_paths(system) {
         if archive.lists.iter().any(|list| list.path == path) {
             continue;
@@ -137,15 +138,22 @@ fn read_source(
             .iter()
             .map(|(compression, ending)| (format!("{name}{ending}"), *compression))
             .find(|(file, _)| kept.contains(file));
-        let size = release.sizes.get(&path).copied();
+        let size = sizes.get(&path).copied();
         let Some((file, compression)) = file else {
             let other = kept
                 .iter()
                 .any(|file| file.strip_prefix(&name).is_some_and(|rest| rest.starts_with('.')));
             let failure = match size {
                 _ if other => "kept in a compression that is not read",
-                // An empty list is not fetched; one that the archive does not have can't be missing.
-                Some(0) | None => continue,
+                // What the archive does not have can't be missing, and an empty list is not fetched.
+                None => continue,
+                Some(0) => {
+                    archive.lists.push(List {
+                        path,
+                        ..List::default()
+                    });
+                    continue;
+                }
                 Some(_) if path.contains("/binary-all/") && !release.lists_all => continue,
                 Some(_) => "not fetched",
             };
