@@ -20,7 +20,7 @@ use crate::known::{Known, Unknown};
 
 mod device;
 
-pub use device::MOST_DEVICE_BYTES;
+pub use device::MOST_SPAN_BYTES;
 
 /// Most entries listed of one directory.
 pub const MOST_DIRECTORY_ENTRIES: usize = 100_000;

@@ -3,6 +3,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
+use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, FileTypeExt};
@@ -13,8 +14,8 @@ use rustix::fs::{AtFlags, StatxAttributes, StatxFlags};
 
 use super::{Host, ReadError};
 
-/// Most bytes taken of a block device at once: twice the largest LUKS2 metadata area.
-pub const MOST_DEVICE_BYTES: u64 = 8 << 20;
+/// Most bytes taken of a device or file at once: the largest LUKS2 metadata area.
+pub const MOST_SPAN_BYTES: u64 = 4 << 20;
 
 impl Host {
     /// Up to `length` bytes at `offset` of the block device at `path`, fewer where it ends.
@@ -28,26 +29,20 @@ impl Host {
         length: u64,
     ) -> Result<Vec<u8>, ReadError> {
         let path = path.as_ref();
-        let limit = MOST_DEVICE_BYTES;
-        let length = usize::try_from(length.min(limit)).unwrap_or(usize::MAX);
         let file = File::from(self.open_fd(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY)?);
         let io = |error| ReadError::from_io(path, error);
         let kind = file.metadata().map_err(io)?.file_type();
         if !(kind.is_block_device() && self.is_live() || kind.is_file() && !self.is_live()) {
             return Err(ReadError::NotRegular(path.to_owned()));
         }
-        let mut bytes = vec![0; length];
-        let mut read = 0;
-        while let Some(rest) = bytes.get_mut(read..).filter(|rest| !rest.is_empty()) {
-            match file.read_at(rest, offset.saturating_add(read as u64)) {
-                Ok(0) => break,
-                Ok(count) => read += count,
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(io(error)),
-            }
-        }
-        bytes.truncate(read);
-        Ok(bytes)
+        read_span(&file, offset, length).map_err(io)
+    }
+
+    /// Up to `length` bytes at `offset` of the regular file at `path`, fewer where it ends.
+    pub fn read_span(&self, path: impl AsRef<Path>, offset: u64, length: u64) -> Result<Vec<u8>, ReadError> {
+        let path = path.as_ref();
+        let file = self.open_file(path)?;
+        read_span(&file, offset, length).map_err(|error| ReadError::from_io(path, error))
     }
 
     /// The path that `path` comes to once its links are followed, as the host sees it.
@@ -71,6 +66,22 @@ impl Host {
             told.then(|| stat.stx_attributes.contains(attribute))
         }))
     }
+}
+
+fn read_span(file: &File, offset: u64, length: u64) -> io::Result<Vec<u8>> {
+    let length = length.min(MOST_SPAN_BYTES);
+    let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
+    let mut read = 0;
+    while let Some(rest) = bytes.get_mut(read..).filter(|rest| !rest.is_empty()) {
+        match file.read_at(rest, offset.saturating_add(read as u64)) {
+            Ok(0) => break,
+            Ok(count) => read += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    bytes.truncate(read);
+    Ok(bytes)
 }
 
 /// Where the kernel says an open file lies. Source: proc_pid_fd(5).
@@ -110,6 +121,8 @@ mod tests {
             Err(ReadError::NotRegular(_))
         ));
         assert!(host.read_block_device("/dev", 0, 1).is_err());
+        assert_eq!(host.read_span("/dev/sda", 8, 100).unwrap(), b"89");
+        assert!(host.read_span("/dev/fifo", 0, 1).is_err());
     }
 
     #[test]

@@ -375,7 +375,10 @@ impl<'h> Devices<'h> {
     }
 }
 
-/// The LUKS header of the block device at `path`.
+/// The LUKS header at the start of the block device, or of the regular file, at `path`.
 pub fn read_header(host: &Host, path: &Path) -> Result<LuksHeader, HeaderError> {
+    if host.is_live() && host.metadata(path)?.is_file() {
+        return LuksHeader::read(&mut |offset, length| host.read_span(path, offset, length));
+    }
     LuksHeader::read(&mut |offset, length| host.read_block_device(path, offset, length))
 }

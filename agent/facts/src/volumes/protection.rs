@@ -135,7 +135,7 @@ impl Ends {
                 self.plain = Some(PlainDevice::VirtualDisk(device.name.clone()));
             }
             DeviceKind::Disk { is_virtual: false } => {
-                self.plain = Some(PlainDevice::Disk(device.name.clone()))
+                self.plain = Some(PlainDevice::Disk(device.name.clone()));
             }
             DeviceKind::Memory => self.memory = true,
             DeviceKind::Unseen(why) => self.doubt(&device.name, why),

@@ -1,5 +1,6 @@
 //! Where a file system keeps its files: on which block devices, in memory, elsewhere.
 
+use std::fmt;
 use std::path::Path;
 
 use super::block::Devices;
@@ -48,6 +49,21 @@ pub enum Doubt {
     },
     /// The devices lie on each other in a circle.
     Circle,
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OwnEncryption => {
+                "the file system can encrypt by itself and shows in no file whether it does"
+            }
+            Self::NoDevice => "the file system does not show the device it lies on",
+            Self::Container => "it is kept outside what this container sees",
+            Self::ReverseView => "a read-only view may be the encrypted view of plain files",
+            Self::Device { name, why } => return write!(f, "{name}: {why}"),
+            Self::Circle => "the devices lie on each other in a circle",
+        })
+    }
 }
 
 const KERNEL: &[&str] = &[
