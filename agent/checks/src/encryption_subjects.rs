@@ -99,7 +99,7 @@ fn keeps_data(volume: &Volume) -> bool {
     let beneath_boot = point.starts_with("/boot") || point.starts_with("/efi");
     let starts_host = point == Path::new("/boot")
         || volume.file_system == "vfat" && (beneath_boot || volume.efi_system_partition);
-    volume.writable && !starts_host && !matches!(volume.storage, Storage::Memory | Storage::Kernel)
+    volume.writable && !starts_host && volume.storage.lasts()
 }
 
 fn is_root(volume: &Volume) -> bool {

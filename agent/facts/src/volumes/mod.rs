@@ -17,7 +17,7 @@ mod swap;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 pub use block::{Crypt, CryptFormat, Device, DeviceKind, read_header};
@@ -119,20 +119,25 @@ impl Probe for VolumesProbe {
 
 /// Reads the volumes of a host, and what `declared` paths lie on.
 pub fn read(host: &Host, declared: &[PathBuf]) -> Result<VolumeFacts, ReadError> {
-    let table = MountTable::read(host)?;
+    let table = MountTable::own(host)?;
+    // Without it, what this program's sandbox hides is not seen.
+    let first = MountTable::first(host).unwrap_or_default();
     let mut devices = Devices::new(host);
-    let mut volumes = Vec::new();
-    for mount in table.visible() {
-        let storage = storage::of_mount(host, &table, &mut devices, mount);
-        if storage != Storage::Kernel {
-            volumes.push(volume(host, mount, storage));
-        }
-    }
+    let mut volumes = volumes(host, &table, &mut devices);
+    let seen: BTreeSet<DeviceNumber> = volumes.iter().map(|volume| volume.device).collect();
+    let points: BTreeSet<PathBuf> = volumes
+        .iter()
+        .filter(|v| v.storage.lasts())
+        .map(|v| v.mount_point.clone())
+        .collect();
+    let mut hidden = self::volumes(host, &first, &mut devices);
+    hidden.retain(|volume| !seen.contains(&volume.device) && !points.contains(&volume.mount_point));
+    volumes.append(&mut hidden);
     let swaps = swap::read(host, &table, &mut devices)?;
     let declared = declared
         .iter()
         .map(|path| {
-            let found = declared_path(host, &table, &mut devices, path);
+            let found = declared_path(host, [&table, &first], &mut devices, path);
             (
                 path.clone(),
                 found.map_or_else(ReadError::into_known, Known::Value),
@@ -150,6 +155,15 @@ pub fn read(host: &Host, declared: &[PathBuf]) -> Result<VolumeFacts, ReadError>
         declared,
         devices: devices.finish(),
     })
+}
+
+/// The mounts of `table` that can be reached, but the kernel's own.
+fn volumes(host: &Host, table: &MountTable, devices: &mut Devices<'_>) -> Vec<Volume> {
+    let volume = |mount| match storage::of_mount(host, table, devices, mount) {
+        Storage::Kernel => None,
+        storage => Some(volume(host, mount, storage)),
+    };
+    table.visible().filter_map(volume).collect()
 }
 
 fn volume(host: &Host, mount: &Mount, storage: Storage) -> Volume {
@@ -176,7 +190,7 @@ fn volume(host: &Host, mount: &Mount, storage: Storage) -> Volume {
 
 fn declared_path(
     host: &Host,
-    table: &MountTable,
+    [table, first]: [&MountTable; 2],
     devices: &mut Devices<'_>,
     path: &Path,
 ) -> Result<DeclaredPath, ReadError> {
@@ -184,6 +198,18 @@ fn declared_path(
     let mount = table
         .of(&real_path)
         .ok_or_else(|| ReadError::NotFound(path.to_owned()))?;
+    let storage = storage::of_mount(host, table, devices, mount);
+    // A sandbox hides a directory beneath an empty file system in memory.
+    let hidden = !storage.lasts()
+        && first
+            .of(&real_path)
+            .is_some_and(|first| first.device != mount.device);
+    if hidden {
+        return Err(ReadError::Io {
+            path: path.to_owned(),
+            source: std::io::Error::other("the sandbox of this program hides it"),
+        });
+    }
     // A FUSE server may claim any attribute.
     let is_fuse = mount.file_system.starts_with("fuse");
     let encrypted_by_file_system = if is_fuse {
@@ -193,7 +219,7 @@ fn declared_path(
     };
     Ok(DeclaredPath {
         mount_point: mount.point.clone(),
-        storage: storage::of_mount(host, table, devices, mount),
+        storage,
         encrypted_by_file_system,
         real_path,
     })

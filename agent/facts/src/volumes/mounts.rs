@@ -13,9 +13,10 @@ use crate::host::{Host, ReadError};
 const LARGEST_TABLE: u64 = 16 << 20;
 /// Most mounts looked at; a table with more is refused rather than judged in part.
 const MOST_MOUNTS: usize = 50_000;
-/// The first process's table, and this one's: in the sandbox of a service much looks read-only or is hidden, so its
-/// own table is the second choice.
-const TABLES: [&str; 2] = ["/proc/1/mountinfo", "/proc/self/mountinfo"];
+/// The table as this program sees it: in the sandbox of a service some mounts are hidden, and many are read-only.
+const OWN_TABLE: &str = "/proc/self/mountinfo";
+/// The table as the first process of the host sees it.
+const FIRST_TABLE: &str = "/proc/1/mountinfo";
 
 /// Number of a block device, `major:minor`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -148,14 +149,18 @@ pub(super) struct MountTable {
 }
 
 impl MountTable {
-    /// Reads the table of the host.
-    pub(super) fn read(host: &Host) -> Result<Self, ReadError> {
-        let [first, second] = TABLES;
-        let (path, text) = match host.read_text(first, LARGEST_TABLE) {
-            Ok(text) => (first, text),
-            Err(_) => (second, host.read_text(second, LARGEST_TABLE)?),
-        };
-        let table = Self::parse(&text);
+    /// Reads the table by which paths are resolved here.
+    pub(super) fn own(host: &Host) -> Result<Self, ReadError> {
+        Self::read(host, OWN_TABLE)
+    }
+
+    /// Reads the table of the first process.
+    pub(super) fn first(host: &Host) -> Result<Self, ReadError> {
+        Self::read(host, FIRST_TABLE)
+    }
+
+    fn read(host: &Host, path: &str) -> Result<Self, ReadError> {
+        let table = Self::parse(&host.read_text(path, LARGEST_TABLE)?);
         let refuse = |why: &str| ReadError::Io {
             path: PathBuf::from(path),
             source: std::io::Error::other(why.to_owned()),

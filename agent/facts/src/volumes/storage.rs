@@ -29,6 +29,14 @@ pub enum Storage {
     Unknown(Doubt),
 }
 
+impl Storage {
+    /// Whether what is written outlives the host's memory, or may.
+    #[must_use]
+    pub const fn lasts(&self) -> bool {
+        !matches!(self, Self::Memory | Self::Kernel)
+    }
+}
+
 /// Why it can't be told whether what is written is encrypted.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Doubt {
