@@ -6,6 +6,7 @@ use crate::host::Host;
 use crate::known::{Denial, Known};
 use crate::os::OsProbe;
 use crate::packages::PackagesProbe;
+use crate::volumes::VolumesProbe;
 
 /// Names a fact that a check may need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -14,6 +15,8 @@ pub enum ProbeId {
     Os,
     /// Packages and pending updates.
     Packages,
+    /// Mounted file systems, swap areas and the devices beneath them.
+    Volumes,
 }
 
 /// Reads one fact of a host.
@@ -61,6 +64,7 @@ impl ProbeEntry {
 pub const PROBES: &[ProbeEntry] = &[
     ProbeEntry::of::<OsProbe>(&[]),
     ProbeEntry::of::<PackagesProbe>(&[]),
+    ProbeEntry::of::<VolumesProbe>(&[]),
 ];
 
 /// Reads the facts that `ask` names, and those they start from.

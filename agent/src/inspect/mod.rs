@@ -1,5 +1,6 @@
 //! `inspect`: one probe's facts, unjudged. One file a subject.
 
+mod encryption;
 mod os;
 mod packages;
 
@@ -12,6 +13,8 @@ use crate::output::{Failure, Outcome, Output};
 /// What to look at.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Inspect {
+    /// Encryption of this host's storage, or what a LUKS header says
+    Encryption(encryption::Args),
     /// The operating system and the host's name
     Os(os::Args),
     /// Installed packages, and the updates that the package lists on the host have for them
@@ -22,6 +25,7 @@ impl Inspect {
     /// Looks and prints.
     pub(crate) fn run(&self, output: &Output) -> Result<Outcome, Failure> {
         match self {
+            Self::Encryption(args) => encryption::run(args, output),
             Self::Os(args) => os::run(args, output),
             Self::Packages(args) => packages::run(args, output),
         }
