@@ -19,11 +19,11 @@ pub use assess::assess;
 pub use check::{Check, Context, Verdict};
 
 /// Every check that this version can run, in the order of the plan.
-pub const CHECKS: &[Check] = &[patch_security_updates::CHECK];
 pub const CHECKS: &[Check] = &[
     encryption_volumes::CHECK,
     encryption_cipher::CHECK,
     encryption_swap::CHECK,
+    patch_security_updates::CHECK,
 ];
 
 /// The check with this catalogue id.
