@@ -8,6 +8,7 @@ mod development;
 mod governance;
 mod incident;
 mod inventory;
+mod keys;
 mod measures;
 mod outsourcing;
 mod people;
