@@ -7,6 +7,8 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::message::Message;
+
 use crate::lang::Bilingual;
 
 /// A length of time in the unit a person declared it in. Months and years follow the calendar: three months from
@@ -146,6 +148,23 @@ impl Interval {
     }
 }
 
+impl Interval {
+    /// The length for people: `3 個月`, `3 months`.
+    #[must_use]
+    pub fn message(self) -> Message {
+        let key = match self.unit {
+            Unit::Second => "interval-seconds",
+            Unit::Minute => "interval-minutes",
+            Unit::Hour => "interval-hours",
+            Unit::Day => "interval-days",
+            Unit::Week => "interval-weeks",
+            Unit::Month => "interval-months",
+            Unit::Year => "interval-years",
+        };
+        Message::new(key).number("count", self.count as usize)
+    }
+}
+
 impl fmt::Display for Interval {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plural = if self.count == 1 { "" } else { "s" };
@@ -221,6 +240,15 @@ mod tests {
         }
         assert_eq!("6months".parse::<Interval>().unwrap(), Interval::months(6));
         assert_eq!(Interval::months(6).words().zh_tw, "6 個月");
+    }
+
+    #[test]
+    fn reads_for_people_in_both_languages() {
+        let text = Interval::months(3).message().render();
+        assert_eq!((text.zh_tw.as_str(), text.en.as_str()), ("3 個月", "3 months"));
+        for unit in Unit::ALL {
+            assert!(crate::message::exists(Interval::new(1, unit).message().key()), "{unit:?}");
+        }
     }
 
     #[test]

@@ -27,3 +27,32 @@ check-findings-cut = { $count ->
        *[other] { $count } further findings were left out: there are too many to report.
     }
 check-said-nothing = The check found nothing to judge and did not say why.
+
+interval-seconds = { $count ->
+        [one] { $count } second
+       *[other] { $count } seconds
+    }
+interval-minutes = { $count ->
+        [one] { $count } minute
+       *[other] { $count } minutes
+    }
+interval-hours = { $count ->
+        [one] { $count } hour
+       *[other] { $count } hours
+    }
+interval-days = { $count ->
+        [one] { $count } day
+       *[other] { $count } days
+    }
+interval-weeks = { $count ->
+        [one] { $count } week
+       *[other] { $count } weeks
+    }
+interval-months = { $count ->
+        [one] { $count } month
+       *[other] { $count } months
+    }
+interval-years = { $count ->
+        [one] { $count } year
+       *[other] { $count } years
+    }

@@ -72,3 +72,5 @@ csv-stale = hosts_stale
 csv-error = hosts_error
 csv-waived = hosts_waived
 csv-not-applicable = hosts_not_applicable
+
+checklist-every = every { $interval }

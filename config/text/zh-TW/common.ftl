@@ -24,3 +24,11 @@ role-office = 公司 OA 區設備
 
 check-findings-cut = 發現項目過多，另有 { $count } 項未列出。
 check-said-nothing = 檢查未找到可判定的對象，且未說明原因。
+
+interval-seconds = { $count } 秒
+interval-minutes = { $count } 分鐘
+interval-hours = { $count } 小時
+interval-days = { $count } 日
+interval-weeks = { $count } 週
+interval-months = { $count } 個月
+interval-years = { $count } 年

@@ -72,3 +72,5 @@ csv-stale = 主機數_過期
 csv-error = 主機數_無法檢視
 csv-waived = 主機數_豁免
 csv-not-applicable = 主機數_不適用
+
+checklist-every = 每 { $interval } 一次
