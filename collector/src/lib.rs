@@ -1,0 +1,7 @@
+//! The collector.
+mod access;
+mod freshness;
+mod home;
+mod pki;
+mod secret;
+pub mod store;

@@ -1,0 +1,65 @@
+//! The Ed25519 key that plans, and later the ledger's checkpoints, are signed with.
+
+use rcgen::{KeyPair, PKCS_ED25519};
+use ring::signature::{Ed25519KeyPair, KeyPair as _};
+
+use super::PkiError;
+use crate::home::{Home, read_private, write_private};
+
+/// Signs in the collector's name.
+pub(crate) struct Signer {
+    key: Ed25519KeyPair,
+}
+
+impl Signer {
+    /// Makes a new key and writes it to the data directory.
+    pub(crate) fn create(home: &Home) -> Result<Self, PkiError> {
+        let key = KeyPair::generate_for(&PKCS_ED25519).map_err(failed)?;
+        write_private(&home.ledger_key(), key.serialize_pem().as_bytes())?;
+        Self::load(home)
+    }
+
+    /// Reads the key from the data directory.
+    pub(crate) fn load(home: &Home) -> Result<Self, PkiError> {
+        let key = KeyPair::from_pem(&read_private(&home.ledger_key())?).map_err(failed)?;
+        let key = Ed25519KeyPair::from_pkcs8(key.serialized_der())
+            .map_err(|error| failed(rcgen::Error::RingKeyRejected(error.to_string())))?;
+        Ok(Self { key })
+    }
+
+    /// The public key, in hexadecimal.
+    pub(crate) fn public_key(&self) -> String {
+        hex::encode(self.key.public_key())
+    }
+
+    /// The signature over `bytes`, in hexadecimal.
+    pub(crate) fn sign(&self, bytes: &[u8]) -> String {
+        hex::encode(self.key.sign(bytes))
+    }
+}
+
+const fn failed(source: rcgen::Error) -> PkiError {
+    PkiError::Key {
+        what: "ledger key",
+        source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ring::signature::{ED25519, UnparsedPublicKey};
+
+    use super::*;
+
+    #[test]
+    fn a_signature_stands_under_the_public_key_after_a_restart() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::new(dir.path().join("data"));
+        home.create().unwrap();
+        let public = Signer::create(&home).unwrap().public_key();
+        let signature = Signer::load(&home).unwrap().sign(b"plan");
+        UnparsedPublicKey::new(&ED25519, hex::decode(public).unwrap())
+            .verify(b"plan", &hex::decode(signature).unwrap())
+            .unwrap();
+    }
+}

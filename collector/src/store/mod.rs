@@ -1,0 +1,107 @@
+//! What the collector keeps, behind one trait: the engine is SQLite, and whoever calls can't tell.
+//!
+//! Every method is one transaction; when a method that writes returns `Ok`, what it wrote is on durable storage.
+//! Methods block, so async code calls them from a blocking thread ([`crate::web::App::blocking`]).
+//!
+//! # One identity, one machine
+//!
+//! Enrolment with the same machine hash and the same host name as a known host is a re-installation: the host keeps
+//! its id, its next incarnation begins, and the certificates of the one before are revoked. Two machines cloned from
+//! one image look just the same at that moment; what tells them apart is that the older identity goes on speaking.
+//! So a report from a superseded certificate is refused *and* recorded on the host ([`Host::conflict_at`]), and from
+//! then on the next enrolment with that hash and name gets an id of its own.
+
+mod error;
+mod kept;
+mod model;
+mod query;
+pub(crate) mod sqlite;
+#[cfg(test)]
+mod suite;
+
+use jiff::Timestamp;
+use plumbline_config::ident::HostId;
+use plumbline_config::wire::SignedPlan;
+
+pub use error::StoreError;
+pub use kept::{Change, CheckTally, Fork, Incoming, Keep, KeepReply, PackedBody, Transition};
+pub use model::{
+    Act, ApiToken, CertificateRecord, Enrolled, Enrolment, EnrolmentToken, Host, LatestFinding,
+    NewCertificate, PlanSummary, PublishedPlan, TokenRefusal,
+};
+pub use query::{Cursor, FindingPage, FindingQuery, HostQuery};
+pub use sqlite::SqliteStore;
+
+/// What the collector keeps.
+pub trait Store: Send + Sync {
+    /// Whether the engine answers; for readiness.
+    fn ping(&self) -> Result<(), StoreError>;
+
+    // Enrolment.
+
+    /// Keeps a new enrolment token.
+    fn add_enrolment_token(&self, token: &EnrolmentToken, act: &Act) -> Result<(), StoreError>;
+    /// Every enrolment token, newest first.
+    fn enrolment_tokens(&self) -> Result<Vec<EnrolmentToken>, StoreError>;
+    /// Spends one use of a token on a host: finds or makes the host, and puts its certificate on record.
+    ///
+    /// The same token with the same key again, as after a lost answer, gives the same identity and spends nothing.
+    fn enrol(&self, enrolment: &Enrolment) -> Result<Result<Enrolled, TokenRefusal>, StoreError>;
+
+    // Identity.
+
+    /// Puts a renewed certificate on record.
+    fn add_certificate(&self, certificate: &NewCertificate) -> Result<(), StoreError>;
+    /// The certificate with a serial number.
+    fn certificate(&self, serial: &str) -> Result<Option<CertificateRecord>, StoreError>;
+    /// Public keys that a host's incarnation holds unrevoked certificates for, newest first, at most `limit`.
+    fn public_keys(&self, host: &HostId, incarnation: u32, limit: usize) -> Result<Vec<Vec<u8>>, StoreError>;
+    /// Revokes a host and all its certificates; false when there is no such host or it was revoked before.
+    fn revoke_host(&self, host: &HostId, act: &Act) -> Result<bool, StoreError>;
+    /// Records that a superseded identity of a host still speaks.
+    fn note_conflict(&self, host: &HostId, at: Timestamp) -> Result<(), StoreError>;
+
+    // Reports.
+
+    /// Takes reports in, in order, in one transaction, and says of each what became of it.
+    fn keep(&self, reports: &[Incoming]) -> Result<KeepReply, StoreError>;
+
+    // What is known now.
+
+    /// Hosts in the order of their ids.
+    fn hosts(&self, query: &HostQuery) -> Result<Vec<Host>, StoreError>;
+    /// One host.
+    fn host(&self, host: &HostId) -> Result<Option<Host>, StoreError>;
+    /// Changes whenever a host is enrolled, revoked or its role changes.
+    fn host_epoch(&self) -> Result<i64, StoreError>;
+    /// The latest findings of one host, by check and subject.
+    fn latest_findings(&self, host: &HostId) -> Result<Vec<LatestFinding>, StoreError>;
+    /// A page of the latest findings of all hosts, in the order host, check, subject.
+    fn findings(&self, query: &FindingQuery) -> Result<FindingPage, StoreError>;
+    /// How many findings of each kind each host has for each check: what metrics are rebuilt from at start.
+    fn tallies(&self) -> Result<Vec<(HostId, CheckTally)>, StoreError>;
+    /// Changes of a host's findings, newest first.
+    fn history(&self, host: &HostId, limit: usize) -> Result<Vec<Transition>, StoreError>;
+
+    // The plan.
+
+    /// Makes a plan the current one; false when it was current already.
+    fn publish_plan(&self, plan: &PublishedPlan, act: &Act) -> Result<bool, StoreError>;
+    /// Version and hash of the current plan.
+    fn plan_summary(&self) -> Result<Option<PlanSummary>, StoreError>;
+    /// The current plan.
+    fn plan(&self) -> Result<Option<SignedPlan>, StoreError>;
+
+    // People.
+
+    /// Keeps a new API token.
+    fn add_api_token(&self, token: &ApiToken, act: &Act) -> Result<(), StoreError>;
+    /// The API token with a hash, revoked and expired ones included.
+    fn api_token(&self, sha256: &str) -> Result<Option<ApiToken>, StoreError>;
+    /// Every API token, newest first.
+    fn api_tokens(&self) -> Result<Vec<ApiToken>, StoreError>;
+    /// Revokes an API token by its public name; false when there is none, or it was revoked before.
+    fn revoke_api_token(&self, id: &str, act: &Act) -> Result<bool, StoreError>;
+    /// Acts of people, newest first.
+    fn acts(&self, limit: usize) -> Result<Vec<Act>, StoreError>;
+}

@@ -1,0 +1,246 @@
+//! The store in one SQLite file.
+//!
+//! One connection writes, a few read; in write-ahead-log mode neither waits for the other, and commands that only
+//! read work on the file beside a running server. `synchronous = FULL` makes each commit an fsync of the log: when a
+//! write returns, it outlasts a power cut.
+
+mod column;
+mod findings;
+mod hosts;
+mod migrate;
+mod people;
+mod reports;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use plumbline_config::ident::HostId;
+use plumbline_config::wire::SignedPlan;
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+
+use super::{
+    Act, ApiToken, CertificateRecord, CheckTally, Enrolled, Enrolment, EnrolmentToken, FindingPage,
+    FindingQuery, Host, HostQuery, Incoming, KeepReply, LatestFinding, NewCertificate, PlanSummary,
+    PublishedPlan, Store, StoreError, TokenRefusal, Transition,
+};
+
+/// How long one process waits for another's write, such as the server for a command.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// Read connections kept open between uses.
+const IDLE_READERS: usize = 4;
+
+/// Statements kept prepared in a connection.
+const PREPARED: usize = 64;
+
+/// A store in an SQLite file.
+#[derive(Debug)]
+pub struct SqliteStore {
+    path: PathBuf,
+    writer: Mutex<Connection>,
+    readers: Mutex<Vec<Connection>>,
+}
+
+impl SqliteStore {
+    /// Opens the file for reading and writing, makes it if need be, and brings it to this program's schema.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+        let mut writer = connect(path, flags)?;
+        writer.pragma_update(None, "journal_mode", "WAL")?;
+        writer.pragma_update(None, "synchronous", "FULL")?;
+        writer.pragma_update(None, "foreign_keys", true)?;
+        migrate::migrate(&mut writer)?;
+        Ok(Self::over(path, writer))
+    }
+
+    /// Opens the file for reading alone.
+    pub fn open_read_only(path: &Path) -> Result<Self, StoreError> {
+        let reader = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        migrate::require_current(&reader)?;
+        Ok(Self::over(path, reader))
+    }
+
+    fn over(path: &Path, writer: Connection) -> Self {
+        Self {
+            path: path.to_owned(),
+            writer: Mutex::new(writer),
+            readers: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// Runs `work` on a read connection.
+    fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let idle = lock(&self.readers)?.pop();
+        let reader = match idle {
+            Some(reader) => reader,
+            None => connect(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY)?,
+        };
+        let answer = work(&reader);
+        let mut idle = lock(&self.readers)?;
+        if idle.len() < IDLE_READERS {
+            idle.push(reader);
+        }
+        answer
+    }
+
+    /// Runs `work` in one transaction, committed when it returns `Ok` and undone when it doesn't.
+    fn write<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut writer = lock(&self.writer)?;
+        // Immediate: the write lock is taken at the start, so that no write fails half-way for want of it.
+        let tx = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let answer = work(&tx)?;
+        tx.commit()?;
+        Ok(answer)
+    }
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
+    let failed = |source| StoreError::Open {
+        path: path.to_owned(),
+        source,
+    };
+    let connection =
+        Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(failed)?;
+    connection.busy_timeout(BUSY).map_err(failed)?;
+    connection.set_prepared_statement_cache_capacity(PREPARED);
+    Ok(connection)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> Result<MutexGuard<'_, T>, StoreError> {
+    mutex.lock().map_err(|_| StoreError::Poisoned)
+}
+
+impl Store for SqliteStore {
+    fn ping(&self) -> Result<(), StoreError> {
+        self.read(|db| hosts::epoch(db).map(drop))
+    }
+
+    fn add_enrolment_token(&self, token: &EnrolmentToken, act: &Act) -> Result<(), StoreError> {
+        self.write(|tx| people::add_enrolment_token(tx, token).and_then(|()| people::record(tx, act)))
+    }
+
+    fn enrolment_tokens(&self) -> Result<Vec<EnrolmentToken>, StoreError> {
+        self.read(people::enrolment_tokens)
+    }
+
+    fn enrol(&self, enrolment: &Enrolment) -> Result<Result<Enrolled, TokenRefusal>, StoreError> {
+        self.write(|tx| hosts::enrol(tx, enrolment))
+    }
+
+    fn add_certificate(&self, certificate: &NewCertificate) -> Result<(), StoreError> {
+        self.write(|tx| hosts::add_certificate(tx, certificate, None))
+    }
+
+    fn certificate(&self, serial: &str) -> Result<Option<CertificateRecord>, StoreError> {
+        self.read(|db| hosts::certificate(db, serial))
+    }
+
+    fn public_keys(&self, host: &HostId, incarnation: u32, limit: usize) -> Result<Vec<Vec<u8>>, StoreError> {
+        self.read(|db| hosts::public_keys(db, host, incarnation, limit))
+    }
+
+    fn revoke_host(&self, host: &HostId, act: &Act) -> Result<bool, StoreError> {
+        self.write(|tx| {
+            let revoked = hosts::revoke(tx, host, act.at)?;
+            if revoked {
+                people::record(tx, act)?;
+            }
+            Ok(revoked)
+        })
+    }
+
+    fn note_conflict(&self, host: &HostId, at: Timestamp) -> Result<(), StoreError> {
+        self.write(|tx| hosts::note_conflict(tx, host, at))
+    }
+
+    fn keep(&self, reports: &[Incoming]) -> Result<KeepReply, StoreError> {
+        self.write(|tx| {
+            Ok(KeepReply {
+                outcomes: reports
+                    .iter()
+                    .map(|report| reports::keep(tx, report))
+                    .collect::<Result<_, _>>()?,
+                plan_sha256: people::plan_summary(tx)?.map(|plan| plan.sha256),
+            })
+        })
+    }
+
+    fn hosts(&self, query: &HostQuery) -> Result<Vec<Host>, StoreError> {
+        self.read(|db| hosts::hosts(db, query))
+    }
+
+    fn host(&self, host: &HostId) -> Result<Option<Host>, StoreError> {
+        self.read(|db| hosts::host(db, host))
+    }
+
+    fn host_epoch(&self) -> Result<i64, StoreError> {
+        self.read(hosts::epoch)
+    }
+
+    fn latest_findings(&self, host: &HostId) -> Result<Vec<LatestFinding>, StoreError> {
+        self.read(|db| findings::of_host(db, host))
+    }
+
+    fn findings(&self, query: &FindingQuery) -> Result<FindingPage, StoreError> {
+        self.read(|db| findings::page(db, query))
+    }
+
+    fn tallies(&self) -> Result<Vec<(HostId, CheckTally)>, StoreError> {
+        self.read(findings::tallies)
+    }
+
+    fn history(&self, host: &HostId, limit: usize) -> Result<Vec<Transition>, StoreError> {
+        self.read(|db| findings::history(db, host, limit))
+    }
+
+    fn publish_plan(&self, plan: &PublishedPlan, act: &Act) -> Result<bool, StoreError> {
+        self.write(|tx| {
+            let changed = people::publish_plan(tx, plan, act)?;
+            if changed {
+                people::record(tx, act)?;
+            }
+            Ok(changed)
+        })
+    }
+
+    fn plan_summary(&self) -> Result<Option<PlanSummary>, StoreError> {
+        self.read(people::plan_summary)
+    }
+
+    fn plan(&self) -> Result<Option<SignedPlan>, StoreError> {
+        self.read(people::plan)
+    }
+
+    fn add_api_token(&self, token: &ApiToken, act: &Act) -> Result<(), StoreError> {
+        self.write(|tx| people::add_api_token(tx, token).and_then(|()| people::record(tx, act)))
+    }
+
+    fn api_token(&self, sha256: &str) -> Result<Option<ApiToken>, StoreError> {
+        self.read(|db| people::api_token(db, sha256))
+    }
+
+    fn api_tokens(&self) -> Result<Vec<ApiToken>, StoreError> {
+        self.read(people::api_tokens)
+    }
+
+    fn revoke_api_token(&self, id: &str, act: &Act) -> Result<bool, StoreError> {
+        self.write(|tx| {
+            let revoked = people::revoke_api_token(tx, id, act.at)?;
+            if revoked {
+                people::record(tx, act)?;
+            }
+            Ok(revoked)
+        })
+    }
+
+    fn acts(&self, limit: usize) -> Result<Vec<Act>, StoreError> {
+        self.read(|db| people::acts(db, limit))
+    }
+}
