@@ -5,3 +5,5 @@ mod home;
 mod pki;
 mod secret;
 pub mod store;
+pub mod checklist;
+pub mod report;

@@ -8,7 +8,7 @@ use plumbline_config::ident::Role;
 use plumbline_config::lang::Lang;
 use plumbline_config::message::{Message, text};
 
-use super::model::{HostState, Report};
+use super::model::Report;
 use crate::checklist::{HostCounts, LineStatus};
 
 /// The style sheet, kept apart so that the content security policy can name its hash.
@@ -105,13 +105,5 @@ impl Page<'_> {
             Role::Service => self.t("role-service"),
             Role::Office => self.t("role-office"),
         }
-    }
-
-    fn host_state(&self, state: &HostState) -> String {
-        self.t(match state {
-            HostState::Fresh => "report-host-fresh",
-            HostState::Stale => "report-host-stale",
-            HostState::Revoked => "report-host-revoked",
-        })
     }
 }

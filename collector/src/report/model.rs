@@ -1,7 +1,5 @@
 //! The report's one model, built once and rendered in several formats. The same inputs give the same bytes.
 
-use std::fmt;
-
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -10,6 +8,7 @@ use plumbline_config::ident::Role;
 use serde::Serialize;
 
 use crate::checklist::{Checklist, ShownFinding};
+use crate::freshness::HostState;
 
 /// Everything that a report says.
 #[derive(Clone, Debug, Serialize)]
@@ -50,28 +49,6 @@ pub struct ReportHost {
     /// Its findings, worst first.
     #[serde(serialize_with = "shown_findings")]
     pub findings: Vec<ShownFinding>,
-}
-
-/// Whether a host is heard from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum HostState {
-    /// Heard from lately.
-    Fresh,
-    /// Silent for too long.
-    Stale,
-    /// Its certificate was revoked.
-    Revoked,
-}
-
-impl fmt::Display for HostState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Fresh => "fresh",
-            Self::Stale => "stale",
-            Self::Revoked => "revoked",
-        })
-    }
 }
 
 fn shown_findings<S: serde::Serializer>(findings: &[ShownFinding], serializer: S) -> Result<S::Ok, S::Error> {

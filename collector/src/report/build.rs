@@ -1,0 +1,165 @@
+//! From what is kept to the report's model.
+
+use std::cmp::Reverse;
+use std::path::Path;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use plumbline_config::file::FileError;
+use plumbline_config::finding::Status;
+use plumbline_config::interval::Interval;
+use plumbline_config::plan::{LoadedPlan, Plan};
+
+use super::model::{Report, ReportHost};
+use crate::checklist::{self, Checklist, HostView, Input, Period, ShownFinding};
+use crate::freshness::{Cutoff, HostState};
+use crate::store::{Host, HostQuery, Store, StoreError};
+
+/// Hosts read from the store at a time.
+const HOSTS_A_PAGE: usize = 500;
+
+/// Where a report comes from.
+#[derive(Clone, Copy)]
+pub struct Source<'a> {
+    /// What is kept.
+    pub store: &'a dyn Store,
+    /// When things go stale.
+    pub stale_after: Interval,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// Why a report could not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The store did not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The plan that is kept can't be read by this version.
+    #[error("the published plan can't be read by this version: {0}; publish it again")]
+    Plan(#[from] FileError),
+    /// The period has not begun.
+    #[error("the period {0} has not begun; ask for one that has")]
+    Future(String),
+    /// The period is over, and what stood at its end is not what stands now.
+    #[error(
+        "the period {0} is over, and this version can only show what stands now; ask for the current period, or keep \
+         the report of each period when it ends"
+    )]
+    Past(String),
+}
+
+/// What a report is made of before it is laid out.
+struct Gathered {
+    plan: Option<LoadedPlan>,
+    zone: TimeZone,
+    hosts: Vec<(Host, HostState, HostView)>,
+}
+
+/// The checklist of `period`, or of the quarter that now lies in.
+pub fn checklist(source: &Source<'_>, period: Option<&Period>) -> Result<Checklist, BuildError> {
+    let gathered = gather(source)?;
+    let period = current(period, source.now, &gathered.zone)?;
+    Ok(checklist_of(source, &gathered, &period))
+}
+
+/// The report of `period`, or of the quarter that now lies in.
+pub fn report(source: &Source<'_>, period: Option<&Period>) -> Result<Report, BuildError> {
+    let gathered = gather(source)?;
+    let period = current(period, source.now, &gathered.zone)?;
+    let checklist = checklist_of(source, &gathered, &period);
+    let worst_first = |f: &ShownFinding| Reverse((f.shown.concern(), f.finding.severity));
+    let mut hosts = Vec::new();
+    let mut attention = Vec::new();
+    for (host, state, view) in gathered.hosts {
+        let mut findings = view.findings;
+        // A stable sort: what is alike stays in the order of check and subject, so the same inputs give the same bytes.
+        findings.sort_by_key(worst_first);
+        let wants = |f: &&ShownFinding| matches!(f.shown, Status::Fail | Status::Error | Status::Stale);
+        if state != HostState::Revoked {
+            attention.extend(findings.iter().filter(wants).cloned());
+        }
+        hosts.push(ReportHost {
+            id: view.id,
+            name: view.name,
+            role: view.role,
+            system: host.os.name,
+            state,
+            last_heard: Some(host.heard_at),
+            findings,
+        });
+    }
+    attention.sort_by_key(worst_first);
+    Ok(Report {
+        company: gathered.plan.map(|plan| plan.plan.company).unwrap_or_default(),
+        first: period.first,
+        last: period.last,
+        checklist,
+        attention,
+        hosts,
+        zone: gathered.zone,
+    })
+}
+
+/// The period asked for, if what stands now is what it shows.
+fn current(period: Option<&Period>, now: Timestamp, zone: &TimeZone) -> Result<Period, BuildError> {
+    let Some(period) = period else { return Ok(Period::current(now, zone)) };
+    if period.start(zone) > now {
+        Err(BuildError::Future(period.to_string()))
+    } else if period.end(zone) <= now {
+        Err(BuildError::Past(period.to_string()))
+    } else {
+        Ok(period.clone())
+    }
+}
+
+fn checklist_of(source: &Source<'_>, gathered: &Gathered, period: &Period) -> Checklist {
+    let counting = gathered.hosts.iter().filter(|(_, state, _)| *state != HostState::Revoked);
+    let hosts: Vec<HostView> = counting.map(|(_, _, view)| view.clone()).collect();
+    checklist::build(&Input {
+        period,
+        as_of: source.now,
+        now: source.now,
+        plan: gathered.plan.as_ref(),
+        hosts: &hosts,
+    })
+}
+
+fn gather(source: &Source<'_>) -> Result<Gathered, BuildError> {
+    let plan = match source.store.plan()? {
+        Some(signed) => Some(LoadedPlan::from_text(signed.toml, Path::new("published plan"))?),
+        None => None,
+    };
+    let zone = plan.as_ref().map_or_else(|| Plan::default().zone(), |plan| plan.plan.zone());
+    let cutoff = Cutoff::new(source.now, source.stale_after);
+    let mut hosts = Vec::new();
+    let mut query = HostQuery { limit: HOSTS_A_PAGE, ..HostQuery::all() };
+    loop {
+        let page = source.store.hosts(&query)?;
+        let last = page.last().map(|host| host.id.clone());
+        let full = page.len() == HOSTS_A_PAGE;
+        for host in page {
+            hosts.push(view_of(source.store, host, cutoff)?);
+        }
+        query.after = last;
+        if !full {
+            return Ok(Gathered { plan, zone, hosts });
+        }
+    }
+}
+
+fn view_of(store: &dyn Store, host: Host, cutoff: Cutoff) -> Result<(Host, HostState, HostView), StoreError> {
+    let state = cutoff.host(host.heard_at, host.revoked_at.is_some());
+    let findings = store.latest_findings(&host.id)?.into_iter().map(|latest| ShownFinding {
+        host_name: host.name.clone(),
+        shown: cutoff.shown(latest.finding.status, latest.received_at, latest.host_revoked),
+        finding: latest.finding,
+    });
+    let view = HostView {
+        id: host.id.to_string(),
+        name: host.name.clone(),
+        role: host.role,
+        findings: findings.collect(),
+    };
+    Ok((host, state, view))
+}
