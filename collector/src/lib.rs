@@ -1,9 +1,29 @@
-//! The collector.
-mod access;
-mod freshness;
-mod home;
-mod pki;
-mod secret;
-pub mod store;
+//! The collector: enrols hosts, takes their reports in durably, and answers for what they found.
+//!
+//! A report's way: [`web`]'s agents' door (who is it?) → `ingest` (is it sound, is it signed?) → [`store`] (does it
+//! follow the one before? commit) → answer; and from the store to the [`checklist`], the [`report`], the API, the
+//! metrics and the command line, each time with its age ([`freshness`]).
+
+pub mod access;
 pub mod checklist;
+mod cli;
+mod commands;
+pub mod freshness;
+mod home;
+mod ingest;
+mod metrics;
+mod output;
+mod pki;
 pub mod report;
+mod secret;
+mod server;
+pub mod store;
+mod tokens;
+mod view;
+mod web;
+
+pub use cli::main;
+pub use home::HomeError;
+pub use metrics::MetricsError;
+pub use pki::PkiError;
+pub use server::{ServeError, Server};

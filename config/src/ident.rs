@@ -27,6 +27,15 @@ impl Role {
             Self::Office => "office",
         }
     }
+
+    /// The key of the word for it in the message files.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Service => "role-service",
+            Self::Office => "role-office",
+        }
+    }
 }
 
 impl fmt::Display for Role {

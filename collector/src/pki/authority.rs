@@ -139,11 +139,6 @@ impl Authority {
         &self.certificate
     }
 
-    /// When the CA itself ends.
-    pub(crate) const fn not_after(&self) -> Timestamp {
-        self.not_after
-    }
-
     /// SHA-256 of the CA certificate's DER, in hexadecimal: what agents pin.
     pub(crate) fn fingerprint(&self) -> String {
         sha256_hex(&self.certificate)

@@ -8,7 +8,7 @@ mod signer;
 mod verifier;
 
 pub use authority::PkiError;
-pub(crate) use authority::{Authority, Validity, new_serial};
+pub(crate) use authority::{Authority, new_serial};
 pub(crate) use csr::ClientKey;
 pub(crate) use peer::{ClientCertificate, PeerJudge, Presented, Refusal};
 pub(crate) use server::ServerIdentity;

@@ -79,11 +79,16 @@ pub enum Keep {
         sequence: u64,
     },
     /// It contradicts one that was kept.
-    Fork(Fork),
-    /// Reports before it are missing.
+    Fork {
+        /// How.
+        fork: Fork,
+        /// Highest sequence kept.
+        last: u64,
+    },
+    /// Reports before it are missing, and it doesn't say so.
     Gap {
-        /// The sequence that would be taken.
-        expected: u64,
+        /// Highest sequence kept.
+        last: u64,
     },
     /// Its host was revoked, or enrolled again, since the request began.
     Superseded,

@@ -42,7 +42,9 @@ pub struct Host {
     pub conflict_at: Option<Timestamp>,
     /// Highest sequence kept in this incarnation.
     pub last_sequence: u64,
-    /// Reports that never came, because a full spool had thinned them.
+    /// Reports kept, over all incarnations.
+    pub reports: u64,
+    /// Reports that never came, by the host's own count: thinned from a full spool, or lost with a backup.
     pub missing_reports: u64,
     /// Reports refused because they contradicted one that was kept.
     pub forks: u64,

@@ -301,6 +301,7 @@ fn read_host(row: &Row<'_>) -> rusqlite::Result<Host> {
         revoked_at: row.time_or_none("revoked_at")?,
         conflict_at: row.time_or_none("conflict_at")?,
         last_sequence: row.number("last_sequence")?,
+        reports: row.number("reports")?,
         missing_reports: row.number("missing_reports")?,
         forks: row.number("forks")?,
         certificate_not_after: row.time_or_none("certificate_not_after")?,

@@ -28,19 +28,27 @@ pub(super) fn keep(tx: &Transaction<'_>, incoming: &Incoming) -> Result<Keep, St
             return Ok(Keep::Duplicate { sequence: last });
         }
         note_fork(tx, incoming)?;
-        return Ok(Keep::Fork(Fork::Body));
+        return Ok(Keep::Fork {
+            fork: Fork::Body,
+            last,
+        });
     }
-    let missing = sequence - last - 1;
-    if missing == 0 {
-        let previous = chain.last_sha256.as_deref().unwrap_or(FIRST_PREVIOUS);
-        if incoming.report.previous != previous {
-            note_fork(tx, incoming)?;
-            return Ok(Keep::Fork(Fork::Previous));
-        }
-    } else if incoming.report.dropped_reports < missing {
-        return Ok(Keep::Gap { expected: last + 1 });
-    } else {
-        note_gap(tx, incoming, last + 1)?;
+    let previous = chain.last_sha256.as_deref().unwrap_or(FIRST_PREVIOUS);
+    let chained = sequence == last + 1 && incoming.report.previous == previous;
+    let missing = (sequence - last - 1).max(incoming.report.dropped_reports);
+    if missing > incoming.report.dropped_reports {
+        return Ok(Keep::Gap { last });
+    }
+    if missing > 0 {
+        // The host says itself that reports are missing. Then the chain may begin anew, on record: so a host gets on
+        // with a collector that was restored from a backup.
+        note_gap(tx, incoming, missing, chained)?;
+    } else if !chained {
+        note_fork(tx, incoming)?;
+        return Ok(Keep::Fork {
+            fork: Fork::Previous,
+            last,
+        });
     }
     add_report(tx, incoming)?;
     advance_host(tx, incoming, missing)?;
@@ -102,15 +110,22 @@ fn note_fork(tx: &Transaction<'_>, incoming: &Incoming) -> Result<(), StoreError
     Ok(())
 }
 
-fn note_gap(tx: &Transaction<'_>, incoming: &Incoming, first: u64) -> Result<(), StoreError> {
+fn note_gap(
+    tx: &Transaction<'_>,
+    incoming: &Incoming,
+    missing: u64,
+    chained: bool,
+) -> Result<(), StoreError> {
     let (host, incarnation, sequence) = key(incoming);
     tx.execute(
-        "INSERT INTO report_gaps (host, incarnation, first, last, noticed_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT INTO report_gaps (host, incarnation, sequence, missing, chained, noticed_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         (
             host,
             incarnation,
-            count(first),
-            sequence - 1,
+            sequence,
+            count(missing),
+            chained,
             micros(incoming.received_at),
         ),
     )?;
@@ -142,7 +157,7 @@ fn advance_host(tx: &Transaction<'_>, incoming: &Incoming, missing: u64) -> Resu
     let skew_ms = i64::try_from(skew.as_millis()).unwrap_or(i64::MAX);
     tx.prepare_cached(
         "UPDATE hosts SET last_sequence = ?2, last_sha256 = ?3, heard_at = max(heard_at, ?4), clock_skew_ms = ?5,
-                agent_version = ?6, missing_reports = missing_reports + ?7
+                agent_version = ?6, reports = reports + 1, missing_reports = missing_reports + ?7
          WHERE id = ?1",
     )?
     .execute((

@@ -26,6 +26,7 @@ CREATE TABLE hosts (
     conflict_at     INTEGER,
     last_sequence   INTEGER NOT NULL DEFAULT 0,
     last_sha256     TEXT,
+    reports         INTEGER NOT NULL DEFAULT 0, -- kept, over all incarnations
     missing_reports INTEGER NOT NULL DEFAULT 0,
     forks           INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
@@ -82,13 +83,15 @@ CREATE TABLE reports (
 
 CREATE UNIQUE INDEX reports_by_sequence ON reports (host, incarnation, sequence);
 
--- Reports that never came: the host said it had thinned its spool.
+-- Reports that never came, as the next one to come told: thinned from a full spool, refused for good, or lost with a
+-- restored backup or a copied disk.
 CREATE TABLE report_gaps (
     id          INTEGER PRIMARY KEY,
     host        TEXT NOT NULL REFERENCES hosts (id),
     incarnation INTEGER NOT NULL,
-    first       INTEGER NOT NULL,
-    last        INTEGER NOT NULL,
+    sequence    INTEGER NOT NULL,              -- of the report that told
+    missing     INTEGER NOT NULL,
+    chained     INTEGER NOT NULL,              -- 1: the chain of hashes runs on; 0: it begins anew at this report
     noticed_at  INTEGER NOT NULL
 ) STRICT;
 

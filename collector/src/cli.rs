@@ -1,0 +1,188 @@
+//! The command line, and the exit codes: 0 done and nothing fails, 1 done and something fails, 2 could not do it.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use nix::sys::stat::{Mode, umask};
+use plumbline_config::lang::Lang;
+use plumbline_config::settings::{CollectorSettings, DEFAULT_COLLECTOR_SETTINGS};
+
+use crate::commands;
+use crate::home::Home;
+use crate::output::{Failure, Format, Outcome, Output, report_failure};
+use crate::store::SqliteStore;
+
+/// Collects what agents find, and answers for it.
+#[derive(Debug, Parser)]
+#[command(
+    name = "plumbline-collector",
+    version,
+    propagate_version = true,
+    after_help = "Example: plumbline-collector init --data-dir /var/lib/plumbline/collector\n\
+                  Exit codes: 0 nothing fails, 1 something fails, 2 could not do it."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+
+    #[command(flatten)]
+    place: Place,
+
+    /// How to print; a table on a terminal, JSON otherwise
+    #[arg(long, global = true, value_enum)]
+    format: Option<Format>,
+
+    /// Language of sentences: zh-TW or en; from LC_ALL, LC_MESSAGES or LANG otherwise
+    #[arg(long, global = true)]
+    lang: Option<Lang>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a new collector: data directory, CA, ledger key, database, first administrator
+    #[command(after_help = "Example: plumbline-collector init --config /etc/plumbline/collector.toml")]
+    Init,
+    /// Serve agents and people until told to stop
+    #[command(after_help = "Example: plumbline-collector serve --config /etc/plumbline/collector.toml")]
+    Serve,
+    /// Work with the tokens that hosts enrol with
+    #[command(subcommand)]
+    Token(commands::token::Command),
+    /// Work with the tokens that open the API
+    #[command(subcommand)]
+    Apitoken(commands::apitoken::Command),
+    /// List hosts, and whether they are heard from
+    Hosts(commands::hosts::Args),
+    /// List the latest findings; exit code 1 when one fails
+    Findings(commands::findings::Args),
+    /// Revoke a host: its certificates open nothing any more
+    Revoke(commands::revoke::Args),
+    /// Check the company's plan, or hand it out
+    #[command(subcommand)]
+    Plan(commands::plan::Command),
+}
+
+/// Where the collector lives.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Place {
+    /// Settings file; /etc/plumbline/collector.toml if it is there
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Data directory, in place of the settings' own
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+impl Place {
+    /// The settings: those of the file, or the usual ones.
+    pub(crate) fn settings(&self) -> Result<CollectorSettings, Failure> {
+        let usual = Path::new(DEFAULT_COLLECTOR_SETTINGS);
+        let mut settings = match &self.config {
+            Some(file) => CollectorSettings::load(file)?,
+            None if self.data_dir.is_none() && usual.exists() => CollectorSettings::load(usual)?,
+            None => CollectorSettings::default(),
+        };
+        if let Some(data_dir) = &self.data_dir {
+            settings.data_dir.clone_from(data_dir);
+        }
+        Ok(settings)
+    }
+
+    /// The store, for reading beside a running server.
+    pub(crate) fn store_to_read(&self) -> Result<(CollectorSettings, SqliteStore), Failure> {
+        let settings = self.settings()?;
+        let home = Home::new(&settings.data_dir);
+        home.require_initialised()?;
+        let store = SqliteStore::open_read_only(&home.database())?;
+        Ok((settings, store))
+    }
+
+    /// The store, for a write beside a running server.
+    pub(crate) fn store_to_write(&self) -> Result<(Home, SqliteStore), Failure> {
+        let home = Home::new(self.settings()?.data_dir);
+        home.require_initialised()?;
+        let store = SqliteStore::open(&home.database())?;
+        Ok((home, store))
+    }
+}
+
+/// Runs the program on the process's own arguments.
+#[must_use]
+pub fn main() -> ExitCode {
+    // Whatever is written is for its owner alone.
+    umask(Mode::from_bits_truncate(0o077));
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let code = if error.use_stderr() { 2 } else { 0 };
+            // Nothing is left to tell a caller whose output is closed.
+            let _closed = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    let format = cli.format.unwrap_or_else(|| {
+        if std::io::stdout().is_terminal() {
+            Format::Table
+        } else {
+            Format::Json
+        }
+    });
+    let output = Output {
+        format,
+        lang: cli.lang.unwrap_or_else(lang_of_environment),
+    };
+    let result = match cli.command {
+        Command::Init => commands::init::run(&cli.place, &output),
+        Command::Serve => commands::serve::run(&cli.place),
+        Command::Token(command) => commands::token::run(command, &cli.place, &output),
+        Command::Apitoken(command) => commands::apitoken::run(command, &cli.place, &output),
+        Command::Hosts(args) => commands::hosts::run(&args, &cli.place, &output),
+        Command::Findings(args) => commands::findings::run(args, &cli.place, &output),
+        Command::Revoke(args) => commands::revoke::run(&args, &cli.place, &output),
+        Command::Plan(command) => commands::plan::run(&command, &cli.place, &output),
+    };
+    match result {
+        Ok(Outcome::Clean) => ExitCode::SUCCESS,
+        Ok(Outcome::Failing) => ExitCode::from(1),
+        Err(failure) => {
+            report_failure(&failure);
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// The language of the first locale variable that is set, in the order of locale(7).
+fn lang_of_environment() -> Lang {
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(set);
+    Lang::from_locale(&locale.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn every_command_has_help_with_an_example() {
+        fn walk(command: &clap::Command, path: &str) {
+            let path = format!("{path} {}", command.get_name());
+            assert!(command.get_about().is_some(), "{path} says not what it does");
+            let example = command
+                .get_after_help()
+                .is_some_and(|text| text.to_string().contains("Example:"));
+            assert!(example || command.has_subcommands(), "{path} has no example");
+            command
+                .get_subcommands()
+                .filter(|c| c.get_name() != "help")
+                .for_each(|c| walk(c, &path));
+        }
+        let command = Cli::command();
+        command.clone().debug_assert();
+        walk(&command, "");
+    }
+}

@@ -1,0 +1,84 @@
+//! One file for each command.
+
+pub(crate) mod apitoken;
+pub(crate) mod findings;
+pub(crate) mod hosts;
+pub(crate) mod init;
+pub(crate) mod plan;
+pub(crate) mod revoke;
+pub(crate) mod serve;
+pub(crate) mod token;
+
+use jiff::{SignedDuration, Timestamp};
+use plumbline_config::interval::Interval;
+
+use crate::store::Act;
+
+/// An act of whoever runs the command, now.
+pub(crate) fn act(what: &str, on: impl ToString) -> Act {
+    Act {
+        at: Timestamp::now(),
+        who: format!("cli:uid-{}", nix::unistd::getuid()),
+        what: what.to_owned(),
+        on: on.to_string(),
+    }
+}
+
+/// A length of time on the command line: `24h`, `30m`, `7d`, or as in files, `7 days`.
+pub(crate) fn duration(text: &str) -> Result<SignedDuration, String> {
+    let short = || {
+        let unit = text.chars().last()?;
+        let seconds: i64 = match unit {
+            's' => 1,
+            'm' => 60,
+            'h' => 3_600,
+            'd' => 86_400,
+            'w' => 7 * 86_400,
+            _ => return None,
+        };
+        let count: i64 = text.strip_suffix(unit)?.parse().ok()?;
+        count.checked_mul(seconds).filter(|_| count >= 0)
+    };
+    short()
+        .map(SignedDuration::from_secs)
+        .or_else(|| text.parse::<Interval>().ok().map(Interval::nominal))
+        .ok_or_else(|| "write a number and a unit, such as 30m, 24h, 7d or \"3 months\"".to_owned())
+}
+
+/// A label on the command line: `key=value`.
+pub(crate) fn label(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("write a label as KEY=VALUE".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_of_time_is_read_short_and_long() {
+        assert_eq!(duration("24h").unwrap(), SignedDuration::from_hours(24));
+        assert_eq!(duration("90s").unwrap(), SignedDuration::from_secs(90));
+        assert_eq!(duration("7 days").unwrap(), SignedDuration::from_hours(168));
+        for bad in [
+            "",
+            "h",
+            "-1h",
+            "1.5h",
+            "99999999999999999999d",
+            "9223372036854775807w",
+            "3 é",
+            "é",
+        ] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_label_is_a_key_and_a_value() {
+        assert_eq!(label("a=b=c").unwrap(), ("a".to_owned(), "b=c".to_owned()));
+        assert!(label("=b").is_err() && label("a").is_err());
+    }
+}

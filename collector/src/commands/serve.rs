@@ -1,0 +1,52 @@
+//! `serve`: the server, until SIGTERM or SIGINT.
+
+use sd_notify::NotifyState;
+use tokio::runtime;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::warn;
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::Place;
+use crate::output::{Failure, Outcome};
+use crate::server::Server;
+
+/// Threads that wait for the database. Reads are short; more would only contend.
+const BLOCKING_THREADS: usize = 32;
+
+/// Runs the command.
+pub(crate) fn run(place: &Place) -> Result<Outcome, Failure> {
+    let settings = place.settings()?;
+    // `PLUMBLINE_LOG=debug` says more. No log line holds a token, a user's name or a finding's text.
+    let filter = EnvFilter::try_from_env("PLUMBLINE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    let runtime = runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .build()?;
+    runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let server = Server::start(settings).await?;
+        notify(&NotifyState::Ready);
+        server
+            .run(async move {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
+                notify(&NotifyState::Stopping);
+            })
+            .await;
+        Ok(Outcome::Clean)
+    })
+}
+
+/// Tells the service manager, if one listens (sd_notify(3)).
+fn notify(state: &NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(std::slice::from_ref(state)) {
+        warn!(%error, "cannot tell the service manager");
+    }
+}

@@ -1,0 +1,241 @@
+//! The running collector: what it is made of, how it starts and how it stops.
+
+use std::future::Future;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use plumbline_config::settings::CollectorSettings;
+use rustls::ServerConfig;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_rustls::TlsAcceptor;
+use tracing::{error, info, warn};
+
+use crate::home::{Home, HomeError};
+use crate::ingest::IngestQueue;
+use crate::metrics::{Metrics, MetricsError};
+use crate::pki::{AskForCertificate, Authority, PeerJudge, PkiError, ServerIdentity, Signer, provider};
+use crate::store::{SqliteStore, Store, StoreError};
+use crate::web::{App, BODY_BUDGET_KIB, Listener, Shared, agent_router, web_router};
+
+/// How often the collector looks whether its own certificate is due.
+const CERTIFICATE_WATCH: Duration = Duration::from_secs(3_600);
+
+/// Why the collector could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The data directory.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// Keys and certificates.
+    #[error(transparent)]
+    Pki(#[from] PkiError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Metrics.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
+    /// An address could not be listened on.
+    #[error("cannot listen on {address}: {source}; set `{setting}` in the settings to a free address")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The setting that names it.
+        setting: &'static str,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// A thread could not be started.
+    #[error("cannot start a thread: {0}")]
+    Thread(io::Error),
+}
+
+/// A collector that listens, and serves once it is run.
+pub struct Server {
+    app: Shared,
+    agent: Listener,
+    web: Listener,
+    ingest: JoinHandle<()>,
+    agent_address: SocketAddr,
+    web_address: SocketAddr,
+}
+
+impl Server {
+    /// Opens the data directory and both listeners.
+    pub async fn start(settings: CollectorSettings) -> Result<Self, ServeError> {
+        let home = Home::new(&settings.data_dir);
+        home.require_initialised()?;
+        let authority = Authority::load(&home)?;
+        let signer = Signer::load(&home)?;
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&home.database())?);
+        let metrics = Arc::new(Metrics::new(store.as_ref())?);
+        let (agent_tcp, agent_address) = listen(settings.agent_listen, "agent_listen").await?;
+        let (web_tcp, web_address) = listen(settings.web_listen, "web_listen").await?;
+        let names = names(&settings, &[agent_address, web_address]);
+        let identity = Arc::new(ServerIdentity::new(&authority, names, Timestamp::now())?);
+        let judge = Arc::new(PeerJudge::new(&authority)?);
+        let observer = Arc::clone(&metrics);
+        let (ingest, thread) = IngestQueue::start(
+            Arc::clone(&store),
+            Box::new(move |incoming, keep| observer.committed(incoming, keep)),
+        )
+        .map_err(ServeError::Thread)?;
+        let app = Arc::new(App {
+            settings,
+            authority,
+            identity: Arc::clone(&identity),
+            signer,
+            store,
+            ingest,
+            metrics,
+            throttle: crate::web::Throttle::default(),
+            bodies: Semaphore::new(BODY_BUDGET_KIB),
+            agent_port: agent_address.port(),
+        });
+        Ok(Self {
+            agent: Listener {
+                tcp: agent_tcp,
+                tls: acceptor(&identity, true)?,
+                judge: Some(judge),
+                router: agent_router(&app),
+            },
+            web: Listener {
+                tcp: web_tcp,
+                tls: acceptor(&identity, false)?,
+                judge: None,
+                router: web_router(&app),
+            },
+            app,
+            ingest: thread,
+            agent_address,
+            web_address,
+        })
+    }
+
+    /// Where agents are listened to.
+    #[must_use]
+    pub const fn agent_address(&self) -> SocketAddr {
+        self.agent_address
+    }
+
+    /// Where people are listened to.
+    #[must_use]
+    pub const fn web_address(&self) -> SocketAddr {
+        self.web_address
+    }
+
+    /// Serves until `stop` is done; returns when requests that ran are answered and reports that waited are committed.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let (told, tell) = (watch::Sender::new(false), watch::Sender::subscribe);
+        let agent = tokio::spawn(self.agent.serve(tell(&told)));
+        let web = tokio::spawn(self.web.serve(tell(&told)));
+        let keeper = tokio::spawn(keep_certificate(Arc::clone(&self.app)));
+        info!(agent = %self.agent_address, web = %self.web_address, "serving");
+        stop.await;
+        info!("stopping");
+        told.send_replace(true);
+        for listener in [agent, web] {
+            if let Err(error) = listener.await {
+                error!(%error, "a listener failed");
+            }
+        }
+        keeper.abort();
+        let _aborted = keeper.await;
+        // The last queue goes with the last owner of the application; then the thread commits what waits and ends.
+        drop(self.app);
+        let ingest = self.ingest;
+        match tokio::task::spawn_blocking(move || ingest.join()).await {
+            Ok(Ok(())) => info!("stopped"),
+            _ => error!("the ingest thread failed"),
+        }
+    }
+}
+
+async fn listen(address: SocketAddr, setting: &'static str) -> Result<(TcpListener, SocketAddr), ServeError> {
+    let failed = |source| ServeError::Listen {
+        address,
+        setting,
+        source,
+    };
+    let listener = match TcpListener::bind(address).await {
+        // "Every address" on a kernel without IPv6 is every address of IPv4.
+        Err(error) if address.ip().is_unspecified() && address.is_ipv6() && is_no_ipv6(&error) => {
+            warn!("no IPv6 here; listening on IPv4 alone");
+            TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await
+        }
+        bound => bound,
+    }
+    .map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
+}
+
+fn is_no_ipv6(error: &io::Error) -> bool {
+    use nix::libc::{EADDRNOTAVAIL, EAFNOSUPPORT};
+    matches!(error.raw_os_error(), Some(EAFNOSUPPORT | EADDRNOTAVAIL))
+}
+
+/// The names that the server certificate holds: those of the settings first, then those this machine has anyway.
+fn names(settings: &CollectorSettings, listeners: &[SocketAddr]) -> Vec<String> {
+    let own = nix::unistd::gethostname()
+        .ok()
+        .and_then(|name| name.into_string().ok());
+    let addresses = listeners
+        .iter()
+        .map(SocketAddr::ip)
+        .filter(|ip| !ip.is_unspecified());
+    let candidates = settings
+        .names
+        .iter()
+        .cloned()
+        .chain(own)
+        .chain(addresses.map(|ip| ip.to_string()))
+        .chain(["localhost", "127.0.0.1", "::1"].map(str::to_owned));
+    let mut names: Vec<String> = Vec::new();
+    for name in candidates {
+        if !is_name(&name) {
+            warn!(
+                name,
+                "is neither a DNS name nor an address; left out of the certificate"
+            );
+        } else if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+fn is_name(text: &str) -> bool {
+    text.parse::<IpAddr>().is_ok() || rustls::pki_types::DnsName::try_from(text).is_ok()
+}
+
+fn acceptor(identity: &Arc<ServerIdentity>, ask_for_certificate: bool) -> Result<TlsAcceptor, PkiError> {
+    let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
+    let builder = if ask_for_certificate {
+        builder.with_client_cert_verifier(Arc::new(AskForCertificate::new(provider())))
+    } else {
+        builder.with_no_client_auth()
+    };
+    let mut config = builder.with_cert_resolver(Arc::<ServerIdentity>::clone(identity));
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+async fn keep_certificate(app: Shared) {
+    let mut ticks = interval(CERTIFICATE_WATCH);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        match app.identity.renew_if_due(&app.authority, Timestamp::now()) {
+            Ok(true) => info!("renewed the server certificate"),
+            Ok(false) => {}
+            Err(error) => error!(%error, "cannot renew the server certificate"),
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Hosts and findings as people and programs are shown them: what is stored, and how old it is.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use plumbline_config::catalogue;
+use plumbline_config::finding::{Finding, Status};
+use plumbline_config::ident::{HostId, Role};
+use plumbline_config::wire::{Os, PlanRef};
+use serde::Serialize;
+
+use crate::freshness::{Cutoff, HostState};
+use crate::store::{EnrolmentToken, Host, LatestFinding};
+
+/// A host.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct HostView {
+    pub(crate) id: HostId,
+    pub(crate) name: String,
+    pub(crate) role: Role,
+    pub(crate) state: HostState,
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) os: Os,
+    pub(crate) agent_version: String,
+    pub(crate) incarnation: u32,
+    pub(crate) enrolled_at: Timestamp,
+    pub(crate) heard_at: Timestamp,
+    /// Since it was heard from.
+    pub(crate) age_seconds: i64,
+    pub(crate) plan: Option<PlanRef>,
+    /// Its clock ahead of the collector's, at its latest report.
+    pub(crate) clock_skew_seconds: Option<f64>,
+    pub(crate) certificate_not_after: Option<Timestamp>,
+    pub(crate) revoked_at: Option<Timestamp>,
+    pub(crate) conflict_at: Option<Timestamp>,
+    pub(crate) reports: u64,
+    pub(crate) last_sequence: u64,
+    pub(crate) missing_reports: u64,
+    pub(crate) forks: u64,
+}
+
+impl HostView {
+    /// The host as it stands at `now`.
+    pub(crate) fn new(host: Host, cutoff: Cutoff, now: Timestamp) -> Self {
+        Self {
+            state: cutoff.host(host.heard_at, host.revoked_at.is_some()),
+            age_seconds: age_seconds(host.heard_at, now),
+            clock_skew_seconds: host.clock_skew_ms.map(seconds),
+            id: host.id,
+            name: host.name,
+            role: host.role,
+            labels: host.labels,
+            os: host.os,
+            agent_version: host.agent_version,
+            incarnation: host.incarnation,
+            enrolled_at: host.enrolled_at,
+            heard_at: host.heard_at,
+            plan: host.plan,
+            certificate_not_after: host.certificate_not_after,
+            revoked_at: host.revoked_at,
+            conflict_at: host.conflict_at,
+            reports: host.reports,
+            last_sequence: host.last_sequence,
+            missing_reports: host.missing_reports,
+            forks: host.forks,
+        }
+    }
+}
+
+/// A finding with its host and its age. `status` is what is shown, `measured_status` what the host said.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct FindingView {
+    pub(crate) host: HostRef,
+    #[serde(flatten)]
+    pub(crate) finding: Finding,
+    pub(crate) measured_status: Status,
+    /// Since it was received.
+    pub(crate) age_seconds: i64,
+    pub(crate) received_at: Timestamp,
+    /// Since when it has had the measured status.
+    pub(crate) since: Timestamp,
+    /// Whether this collector's catalogue has the check; a newer agent may run others.
+    pub(crate) known_check: bool,
+}
+
+/// The host of a finding.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct HostRef {
+    pub(crate) id: HostId,
+    pub(crate) name: String,
+    pub(crate) role: Role,
+}
+
+impl FindingView {
+    /// The finding as it stands at `now`.
+    pub(crate) fn new(latest: LatestFinding, cutoff: Cutoff, now: Timestamp) -> Self {
+        let mut finding = latest.finding;
+        let measured_status = finding.status;
+        finding.status = cutoff.shown(measured_status, latest.received_at, latest.host_revoked);
+        Self {
+            host: HostRef {
+                id: latest.host,
+                name: latest.host_name,
+                role: latest.role,
+            },
+            known_check: catalogue::check(&finding.check).is_some(),
+            finding,
+            measured_status,
+            age_seconds: age_seconds(latest.received_at, now),
+            received_at: latest.received_at,
+            since: latest.since,
+        }
+    }
+}
+
+/// An enrolment token without its secret.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct TokenView {
+    pub(crate) id: String,
+    pub(crate) role: Role,
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) uses: u32,
+    pub(crate) used: u32,
+    pub(crate) created_at: Timestamp,
+    pub(crate) expires_at: Timestamp,
+}
+
+impl From<EnrolmentToken> for TokenView {
+    fn from(token: EnrolmentToken) -> Self {
+        Self {
+            id: token.id,
+            role: token.role,
+            labels: token.labels,
+            uses: token.uses,
+            used: token.used,
+            created_at: token.created_at,
+            expires_at: token.expires_at,
+        }
+    }
+}
+
+fn age_seconds(then: Timestamp, now: Timestamp) -> i64 {
+    now.duration_since(then).as_secs().max(0)
+}
+
+fn seconds(milliseconds: i64) -> f64 {
+    // Skews beyond three weeks are one as good as the other.
+    let milliseconds = milliseconds.clamp(i64::from(i32::MIN), i64::from(i32::MAX));
+    i32::try_from(milliseconds).map_or(0.0, f64::from) / 1_000.0
+}

@@ -1,0 +1,156 @@
+//! From a TCP connection to requests: TLS within a time limit, the peer's certificate judged, HTTP/1.1 within time
+//! limits, and never more connections than a fixed number.
+//!
+//! HTTP is driven by hyper itself and not by `axum::serve`, which has no limit on how long a client may take over the
+//! head of a request.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use jiff::Timestamp;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt;
+use tracing::{debug, warn};
+
+use crate::pki::{PeerJudge, Presented};
+
+/// Connections of one listener at a time; more wait in the kernel's queue.
+const CONNECTIONS: usize = 4_096;
+
+/// Longest TLS handshake.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// Longest wait for the head of a request, and so the longest idle connection.
+const HEAD: Duration = Duration::from_secs(30);
+
+/// Largest head of a request, in bytes.
+const LARGEST_HEAD: usize = 32 * 1024;
+
+/// How long requests may run on once the collector is told to stop.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Pause after `accept` failed, as it does when file descriptors run out.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Who is at the other end of a connection. Every request carries it as an extension.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    /// Source address.
+    pub(crate) address: SocketAddr,
+    /// What it showed of itself in the handshake.
+    pub(crate) presented: Presented,
+}
+
+/// One of the collector's two doors.
+pub(crate) struct Listener {
+    pub(crate) tcp: TcpListener,
+    pub(crate) tls: TlsAcceptor,
+    /// Judges client certificates, where they are asked for.
+    pub(crate) judge: Option<Arc<PeerJudge>>,
+    pub(crate) router: Router,
+}
+
+impl Listener {
+    /// Serves until `stop` turns true, then lets requests that run come to their end.
+    pub(crate) async fn serve(self, mut stop: watch::Receiver<bool>) {
+        let Self {
+            tcp,
+            tls,
+            judge,
+            router,
+        } = self;
+        let permits = Arc::new(Semaphore::new(CONNECTIONS));
+        let graceful = GracefulShutdown::new();
+        loop {
+            let accepted = tokio::select! {
+                // A sender that is gone has told to stop, too.
+                _told = stop.wait_for(|stop| *stop) => break,
+                accepted = accept(&tcp, &permits) => accepted,
+            };
+            let (stream, address, permit) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    warn!(%error, "cannot accept a connection");
+                    sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            };
+            let connection = Connection {
+                tls: tls.clone(),
+                judge: judge.clone(),
+                router: router.clone(),
+                watcher: graceful.watcher(),
+            };
+            tokio::spawn(async move {
+                connection.serve(stream, address).await;
+                drop(permit);
+            });
+        }
+        drop(tcp);
+        if timeout(DRAIN, graceful.shutdown()).await.is_err() {
+            warn!("requests still ran when the collector stopped");
+        }
+    }
+}
+
+async fn accept(
+    tcp: &TcpListener,
+    permits: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+    let permit = Arc::clone(permits)
+        .acquire_owned()
+        .await
+        .map_err(io::Error::other)?;
+    let (stream, address) = tcp.accept().await?;
+    Ok((stream, address, permit))
+}
+
+struct Connection {
+    tls: TlsAcceptor,
+    judge: Option<Arc<PeerJudge>>,
+    router: Router,
+    watcher: Watcher,
+}
+
+impl Connection {
+    async fn serve(self, stream: TcpStream, address: SocketAddr) {
+        // Answers are small; waiting to fill a packet only delays them. A socket that refuses still works.
+        let _as_it_was = stream.set_nodelay(true);
+        let stream = match timeout(HANDSHAKE, self.tls.accept(stream)).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => return debug!(%error, "TLS handshake failed"),
+            Err(_) => return debug!("TLS handshake took too long"),
+        };
+        let presented = match &self.judge {
+            Some(judge) => judge.judge(stream.get_ref().1.peer_certificates(), Timestamp::now()),
+            None => Presented::Missing,
+        };
+        let peer = Arc::new(Peer { address, presented });
+        let router = self.router;
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(Arc::clone(&peer));
+            router.clone().oneshot(request.map(Body::new))
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD)
+            .max_buf_size(LARGEST_HEAD)
+            .serve_connection(TokioIo::new(stream), service);
+        if let Err(error) = self.watcher.watch(connection).await {
+            debug!(%error, "connection ended");
+        }
+    }
+}

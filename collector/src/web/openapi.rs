@@ -1,0 +1,217 @@
+//! The OpenAPI 3.1 document, made from the operations that the router is made from.
+
+use axum::Json;
+use axum::routing::get;
+use serde_json::{Map, Value, json};
+
+use crate::access::Access;
+use crate::web::api::{JSON, Operation, operations};
+
+pub(super) const OPERATIONS: &[Operation] = &[Operation {
+    method: "get",
+    path: "/api/v1/openapi.json",
+    access: Access::Viewer,
+    summary: "This document.",
+    parameters: &[],
+    body: None,
+    answer: (JSON, || json!({"type": "object"})),
+    route: || get(|| async { Json(document()) }),
+}];
+
+/// An object with these members, all of them always there.
+pub(crate) fn object(members: &[(&str, Value)]) -> Value {
+    let names: Vec<&str> = members.iter().map(|(name, _)| *name).collect();
+    let properties: Map<String, Value> = members
+        .iter()
+        .map(|(name, schema)| ((*name).to_owned(), schema.clone()))
+        .collect();
+    json!({"type": "object", "required": names, "properties": properties})
+}
+
+/// A schema by its name.
+pub(crate) fn reference(name: &str) -> Value {
+    json!({"$ref": format!("#/components/schemas/{name}")})
+}
+
+/// The document.
+pub(crate) fn document() -> Value {
+    let mut paths: Map<String, Value> = Map::new();
+    for operation in operations() {
+        let path = paths.entry(operation.path).or_insert_with(|| json!({}));
+        if let Some(methods) = path.as_object_mut() {
+            methods.insert(operation.method.to_owned(), describe(operation));
+        }
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Plumbline collector",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "Times are RFC 3339 in UTC. Everything here wants an API token.",
+        },
+        "paths": paths,
+        "components": {
+            "schemas": schemas(),
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "basic": {"type": "http", "scheme": "basic", "description": "The token as password; any user name."},
+            },
+        },
+        "security": [{"bearer": []}, {"basic": []}],
+    })
+}
+
+fn describe(operation: &Operation) -> Value {
+    let parameters: Vec<Value> = operation
+        .parameters
+        .iter()
+        .map(|parameter| {
+            json!({
+                "in": parameter.place,
+                "name": parameter.name,
+                "description": parameter.description,
+                "required": parameter.place == "path",
+                "schema": {"type": "string"},
+            })
+        })
+        .collect();
+    let (media, schema) = operation.answer;
+    let mut described = json!({
+        "summary": operation.summary,
+        "description": format!("Wants the role {} or more.", operation.access),
+        "x-role": operation.access,
+        "parameters": parameters,
+        "responses": {
+            "2XX": {"description": "Done.", "content": {media: {"schema": schema()}}},
+            "default": {
+                "description": "Refused.",
+                "content": {"application/problem+json": {"schema": reference("Problem")}},
+            },
+        },
+    });
+    if let (Some((media, schema)), Some(members)) = (operation.body, described.as_object_mut()) {
+        let body = json!({"required": true, "content": {media: {"schema": schema()}}});
+        members.insert("requestBody".to_owned(), body);
+    }
+    described
+}
+
+fn schemas() -> Value {
+    let text = || json!({"type": "string"});
+    let number = || json!({"type": "integer"});
+    let time = || json!({"type": "string", "format": "date-time"});
+    let or_null = |mut schema: Value| {
+        schema["type"] = json!([schema["type"], "null"]);
+        schema
+    };
+    let names = |names: &[&str]| json!({"type": "string", "enum": names});
+    let texts = || json!({"type": "object", "additionalProperties": {"type": "string"}});
+    let both = || {
+        object(&[
+            ("zh-TW", json!({"type": "string"})),
+            ("en", json!({"type": "string"})),
+        ])
+    };
+    let role = || names(&["service", "office"]);
+    let severity = || names(&["low", "medium", "high", "critical"]);
+    let measured = || names(&["pass", "fail", "not-applicable", "error", "manual"]);
+    let shown = || {
+        names(&[
+            "pass",
+            "fail",
+            "not-applicable",
+            "error",
+            "manual",
+            "stale",
+            "waived",
+        ])
+    };
+    json!({
+        "Problem": object(&[("type", text()), ("title", text()), ("status", number()), ("detail", text())]),
+        "Host": object(&[
+            ("id", text()), ("name", text()), ("role", role()), ("state", names(&["fresh", "stale", "revoked"])),
+            ("labels", texts()), ("os", texts()), ("agent_version", text()), ("incarnation", number()),
+            ("enrolled_at", time()), ("heard_at", time()), ("age_seconds", number()),
+            ("plan", json!({"type": ["object", "null"]})),
+            ("clock_skew_seconds", json!({"type": ["number", "null"]})),
+            ("certificate_not_after", or_null(time())), ("revoked_at", or_null(time())),
+            ("conflict_at", or_null(time())), ("reports", number()), ("last_sequence", number()),
+            ("missing_reports", number()), ("forks", number()),
+        ]),
+        "Finding": object(&[
+            ("host", object(&[("id", text()), ("name", text()), ("role", role())])),
+            ("check", text()), ("clause", text()), ("status", shown()), ("measured_status", measured()),
+            ("severity", severity()), ("subject", text()), ("summary", both()), ("expected", json!({})),
+            ("actual", json!({})), ("remediation", both()), ("evidence", json!({})), ("observed_at", time()),
+            ("received_at", time()), ("age_seconds", number()), ("since", time()),
+            ("known_check", json!({"type": "boolean"})),
+        ]),
+        "Change": object(&[
+            ("check", text()), ("subject", text()), ("change", names(&["opened", "changed", "closed"])),
+            ("before", or_null(measured())), ("after", or_null(measured())), ("severity", severity()),
+            ("at", time()), ("sequence", number()),
+        ]),
+        "EnrolmentToken": object(&[
+            ("id", text()), ("role", role()), ("labels", texts()), ("uses", number()), ("used", number()),
+            ("created_at", time()), ("expires_at", time()),
+        ]),
+        "PlanSummary": object(&[
+            ("version", text()), ("sha256", text()), ("published_at", time()), ("published_by", text()),
+        ]),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_operation_stands_in_the_document_once() {
+        let document = document();
+        let mut seen = HashSet::new();
+        for operation in operations() {
+            assert!(
+                seen.insert((operation.method, operation.path)),
+                "{} stands twice",
+                operation.path
+            );
+            let described = &document["paths"][operation.path][operation.method];
+            assert_eq!(described["summary"], operation.summary);
+            for name in operation
+                .path
+                .split('{')
+                .skip(1)
+                .filter_map(|rest| rest.split('}').next())
+            {
+                let declared = operation
+                    .parameters
+                    .iter()
+                    .any(|p| p.place == "path" && p.name == name);
+                assert!(declared, "{}: {name}", operation.path);
+            }
+        }
+    }
+
+    #[test]
+    fn every_reference_leads_somewhere() {
+        fn walk(value: &Value, document: &Value) {
+            match value {
+                Value::Object(members) => {
+                    if let Some(Value::String(target)) = members.get("$ref") {
+                        assert!(
+                            document.pointer(target.trim_start_matches('#')).is_some(),
+                            "{target}"
+                        );
+                    }
+                    members.values().for_each(|member| walk(member, document));
+                }
+                Value::Array(items) => items.iter().for_each(|item| walk(item, document)),
+                _ => {}
+            }
+        }
+        let document = document();
+        walk(&document, &document);
+    }
+}
