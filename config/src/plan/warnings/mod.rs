@@ -66,8 +66,8 @@ impl Warning {
         match &self.kind {
             WarningKind::Blank => with(Message::new("plan-blank")),
             WarningKind::Longer { given, usual } => with(Message::new("plan-longer"))
-                .arg("given", given)
-                .arg("usual", usual),
+                .bilingual("given", given.words())
+                .bilingual("usual", usual.words()),
             WarningKind::NoExemption => with(Message::new("plan-no-exemption")),
             WarningKind::Weaker { given, usual } => with(Message::new("plan-weaker"))
                 .arg("given", given)
