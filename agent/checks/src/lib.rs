@@ -13,6 +13,7 @@ mod encryption_swap;
 mod encryption_volumes;
 #[cfg(test)]
 mod invariants;
+mod patch_security_updates;
 
 pub use assess::assess;
 pub use check::{Check, Context, Verdict};
@@ -22,6 +23,7 @@ pub const CHECKS: &[Check] = &[
     encryption_volumes::CHECK,
     encryption_cipher::CHECK,
     encryption_swap::CHECK,
+    patch_security_updates::CHECK,
 ];
 
 /// The check with this catalogue id.

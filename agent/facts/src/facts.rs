@@ -3,6 +3,7 @@
 use crate::known::Known;
 use crate::memory::Memory;
 use crate::os::OsFacts;
+use crate::packages::PackageFacts;
 use crate::volumes::VolumeFacts;
 
 /// Everything a run read, one field a probe.
@@ -10,6 +11,8 @@ use crate::volumes::VolumeFacts;
 pub struct Facts {
     /// The operating system.
     pub os: Known<OsFacts>,
+    /// Packages and pending updates.
+    pub packages: Known<PackageFacts>,
     /// Mounted file systems, swap areas and the devices beneath them.
     pub volumes: Known<VolumeFacts>,
     /// What the probes want kept for the next run, once this run's findings are safe.

@@ -11,6 +11,7 @@ pub mod host;
 mod known;
 mod memory;
 pub mod os;
+pub mod packages;
 mod probe;
 pub mod sockets;
 pub mod volumes;

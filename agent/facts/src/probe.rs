@@ -5,6 +5,7 @@ use crate::facts::Facts;
 use crate::host::Host;
 use crate::known::{Denial, Known};
 use crate::os::OsProbe;
+use crate::packages::PackagesProbe;
 use crate::volumes::VolumesProbe;
 
 /// Names a fact that a check may need.
@@ -12,6 +13,8 @@ use crate::volumes::VolumesProbe;
 pub enum ProbeId {
     /// The operating system and the host's name.
     Os,
+    /// Packages and pending updates.
+    Packages,
     /// Mounted file systems, swap areas and the devices beneath them.
     Volumes,
 }
@@ -60,6 +63,7 @@ impl ProbeEntry {
 /// Every probe, in the order they run.
 pub const PROBES: &[ProbeEntry] = &[
     ProbeEntry::of::<OsProbe>(&[]),
+    ProbeEntry::of::<PackagesProbe>(&[]),
     ProbeEntry::of::<VolumesProbe>(&[]),
 ];
 

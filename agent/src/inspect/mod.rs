@@ -2,6 +2,11 @@
 
 mod encryption;
 mod os;
+mod packages;
+
+use plumbline_checks::Verdict;
+use plumbline_config::lang::Lang;
+use plumbline_facts::Known;
 
 use crate::output::{Failure, Outcome, Output};
 
@@ -12,6 +17,8 @@ pub(crate) enum Inspect {
     Encryption(encryption::Args),
     /// The operating system and the host's name
     Os(os::Args),
+    /// Installed packages, and the updates that the package lists on the host have for them
+    Packages(packages::Args),
 }
 
 impl Inspect {
@@ -20,6 +27,13 @@ impl Inspect {
         match self {
             Self::Encryption(args) => encryption::run(args, output),
             Self::Os(args) => os::run(args, output),
+            Self::Packages(args) => packages::run(args, output),
         }
     }
+}
+
+/// The fact, or a sentence that says why there is none.
+fn known<T>(fact: &Known<T>, lang: Lang) -> Result<&T, Failure> {
+    fact.value()
+        .map_err(|unknown| Failure::new(Verdict::unknown(Verdict::HOST, &unknown).message.render_in(lang)))
 }
