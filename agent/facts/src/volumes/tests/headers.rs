@@ -77,10 +77,10 @@ fn parsed(segment: serde_json::Value, key_bytes: u32) -> Result<LuksHeader, Head
 
 #[test]
 fn real_headers_are_read_and_xts_counts_half() {
-    let cases: [(&[u8], u8, &str, u32, u32, &str); 8] = [
+    for (bytes, version, name, key_bits, strength, derivation) in [
         (LUKS1, 1, "aes-xts-plain64", 512, 256, "pbkdf2"),
         (
-            fixture!("luks1-aes-xts-256"),
+            fixture!("luks1-aes-xts-256").as_slice(),
             1,
             "aes-xts-plain64",
             256,
@@ -121,8 +121,7 @@ fn real_headers_are_read_and_xts_counts_half() {
             "pbkdf2",
         ),
         (&LUKS2[..SECOND], 2, "aes-xts-plain64", 512, 256, "argon2id"),
-    ];
-    for (bytes, version, name, key_bits, strength, derivation) in cases {
+    ] {
         let header = LuksHeader::parse(bytes).unwrap();
         let cipher = header.cipher.unwrap();
         assert_eq!((header.version, cipher.name.as_str()), (version, name));
@@ -280,9 +279,9 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn any_bytes_are_taken(bytes in proptest::collection::vec(any::<u8>(), 0..9000), kind in 0..4) {
+    fn any_bytes_are_taken(bytes in proptest::collection::vec(any::<u8>(), 0..9000), kind in 0..4_usize) {
         let mut bytes = bytes;
-        let magic: &[u8] = [b"".as_slice(), b"LUKS\xba\xbe\x00\x01", b"LUKS\xba\xbe\x00\x02", b"LUKS\xba\xbe"][kind as usize];
+        let magic: &[u8] = [b"".as_slice(), b"LUKS\xba\xbe\x00\x01", b"LUKS\xba\xbe\x00\x02", b"LUKS\xba\xbe"][kind];
         for (byte, magic) in bytes.iter_mut().zip(magic) {
             *byte = *magic;
         }
