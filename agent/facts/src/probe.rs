@@ -5,12 +5,15 @@ use crate::facts::Facts;
 use crate::host::Host;
 use crate::known::{Denial, Known};
 use crate::os::OsProbe;
+use crate::sockets::SocketsProbe;
 
 /// Names a fact that a check may need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ProbeId {
     /// The operating system and the host's name.
     Os,
+    /// Listening sockets and the processes behind them.
+    Sockets,
 }
 
 /// Reads one fact of a host.
@@ -55,7 +58,10 @@ impl ProbeEntry {
 }
 
 /// Every probe, in the order they run.
-pub const PROBES: &[ProbeEntry] = &[ProbeEntry::of::<OsProbe>(&[])];
+pub const PROBES: &[ProbeEntry] = &[
+    ProbeEntry::of::<OsProbe>(&[]),
+    ProbeEntry::of::<SocketsProbe>(&[]),
+];
 
 /// Reads the facts that `ask` names, and those they start from.
 #[must_use]
