@@ -1,2 +1,5 @@
-//! TMP
-fn main() {}
+//! The agent's program; see the library.
+
+fn main() -> std::process::ExitCode {
+    plumbline_agent::main()
+}

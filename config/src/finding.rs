@@ -54,6 +54,20 @@ impl Status {
         }
     }
 
+    /// The key of the word for it in the message files.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Pass => "status-pass",
+            Self::Fail => "status-fail",
+            Self::NotApplicable => "status-not-applicable",
+            Self::Error => "status-error",
+            Self::Manual => "status-manual",
+            Self::Stale => "status-stale",
+            Self::Waived => "status-waived",
+        }
+    }
+
     /// How much it asks for attention, from 0 (none).
     #[must_use]
     pub const fn concern(self) -> u8 {
@@ -102,6 +116,17 @@ impl Severity {
             Self::Critical => "critical",
         }
     }
+
+    /// The key of the word for it in the message files.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Low => "severity-low",
+            Self::Medium => "severity-medium",
+            Self::High => "severity-high",
+            Self::Critical => "severity-critical",
+        }
+    }
 }
 
 impl fmt::Display for Severity {
@@ -145,9 +170,11 @@ mod tests {
     fn names_are_what_serde_writes() {
         for status in Status::ALL {
             assert_eq!(serde_json::to_value(status).unwrap(), status.name());
+            assert!(crate::message::exists(status.key()));
         }
         for severity in Severity::ALL {
             assert_eq!(serde_json::to_value(severity).unwrap(), severity.name());
+            assert!(crate::message::exists(severity.key()));
         }
     }
 }

@@ -66,6 +66,12 @@ pub const PROBES: &[ProbeEntry] = &[
 /// Reads the facts that `ask` names, and those they start from.
 #[must_use]
 pub fn gather(host: &Host, ask: &Ask) -> Facts {
+    gather_watched(host, ask, &|_| {})
+}
+
+/// As [`gather`], telling `begin` of each probe as it starts.
+#[must_use]
+pub fn gather_watched(host: &Host, ask: &Ask, begin: &dyn Fn(ProbeId)) -> Facts {
     let mut wanted = ask.probes.clone();
     for probe in PROBES.iter().rev() {
         if wanted.contains(&probe.id) {
@@ -77,6 +83,7 @@ pub fn gather(host: &Host, ask: &Ask) -> Facts {
         ..Facts::default()
     };
     for probe in PROBES.iter().filter(|probe| wanted.contains(&probe.id)) {
+        begin(probe.id);
         (probe.gather)(host, ask, &mut facts);
     }
     facts

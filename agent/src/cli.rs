@@ -1,0 +1,119 @@
+//! The command line, and the exit codes: 0 done and nothing fails, 1 done and something fails, 2 could not do it.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use plumbline_config::lang::Lang;
+
+use crate::commands;
+use crate::inspect;
+use crate::output::{Format, Outcome, Output, report_failure};
+
+/// Checks this host against the company's personal-data security maintenance plan.
+#[derive(Debug, Parser)]
+#[command(
+    name = "plumbline-agent",
+    version,
+    propagate_version = true,
+    after_help = "Example: plumbline-agent check --plan plan.toml --role service\n\
+                  Exit codes: 0 nothing fails, 1 something fails, 2 could not do it."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+
+    /// How to print; a table on a terminal, JSON otherwise
+    #[arg(long, global = true, value_enum)]
+    format: Option<Format>,
+
+    /// Language of sentences: zh-TW or en; from LC_ALL, LC_MESSAGES or LANG otherwise
+    #[arg(long, global = true)]
+    lang: Option<Lang>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run checks once and print the findings; needs no collector
+    Check(commands::check::Args),
+    /// List the catalogue: every check, its clauses, its severity and what it reads
+    List(commands::list::Args),
+    /// Explain one check: what it reads, what it is judged against, how to mend a failure
+    Explain(commands::explain::Args),
+    /// Print one probe's facts, unjudged
+    #[command(subcommand)]
+    Inspect(inspect::Inspect),
+    /// Work with a plan file
+    #[command(subcommand)]
+    Plan(commands::plan::Command),
+}
+
+/// Runs the program on the process's own arguments.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let code = if error.use_stderr() { 2 } else { 0 };
+            // Nothing is left to tell a caller whose output is closed.
+            let _closed = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    let format = cli.format.unwrap_or_else(|| {
+        if std::io::stdout().is_terminal() {
+            Format::Table
+        } else {
+            Format::Json
+        }
+    });
+    let output = Output::new(format, cli.lang.unwrap_or_else(lang_of_environment));
+    let result = match cli.command {
+        Command::Check(args) => commands::check::run(&args, &output),
+        Command::List(args) => commands::list::run(&args, &output),
+        Command::Explain(args) => commands::explain::run(&args, &output),
+        Command::Inspect(what) => what.run(&output),
+        Command::Plan(command) => commands::plan::run(&command, &output),
+    };
+    match result {
+        Ok(Outcome::Clean) => ExitCode::SUCCESS,
+        Ok(Outcome::Failing) => ExitCode::from(1),
+        Err(failure) => {
+            report_failure(&failure);
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// The language of the first locale variable that is set, in the order of locale(7).
+fn lang_of_environment() -> Lang {
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(set);
+    Lang::from_locale(&locale.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn every_command_has_help_with_an_example() {
+        fn walk(command: &clap::Command, path: &str) {
+            let path = format!("{path} {}", command.get_name());
+            assert!(command.get_about().is_some(), "{path} says not what it does");
+            let example = command
+                .get_after_help()
+                .is_some_and(|text| text.to_string().contains("Example:"));
+            assert!(example || command.has_subcommands(), "{path} has no example");
+            command
+                .get_subcommands()
+                .filter(|c| c.get_name() != "help")
+                .for_each(|c| walk(c, &path));
+        }
+        let command = Cli::command();
+        command.clone().debug_assert();
+        walk(&command, "");
+    }
+}
