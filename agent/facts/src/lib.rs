@@ -13,6 +13,7 @@ mod memory;
 pub mod os;
 mod probe;
 pub mod sockets;
+pub mod tls;
 
 pub use ask::Ask;
 pub use facts::Facts;

@@ -6,6 +6,7 @@ use crate::host::Host;
 use crate::known::{Denial, Known};
 use crate::os::OsProbe;
 use crate::sockets::SocketsProbe;
+use crate::tls::TlsProbe;
 
 /// Names a fact that a check may need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -14,6 +15,8 @@ pub enum ProbeId {
     Os,
     /// Listening sockets and the processes behind them.
     Sockets,
+    /// What the listening TCP sockets speak.
+    Tls,
 }
 
 /// Reads one fact of a host.
@@ -61,6 +64,7 @@ impl ProbeEntry {
 pub const PROBES: &[ProbeEntry] = &[
     ProbeEntry::of::<OsProbe>(&[]),
     ProbeEntry::of::<SocketsProbe>(&[]),
+    ProbeEntry::of::<TlsProbe>(&[ProbeId::Os, ProbeId::Sockets]),
 ];
 
 /// Reads the facts that `ask` names, and those they start from.
