@@ -7,12 +7,13 @@ mod assess;
 mod check;
 #[cfg(test)]
 mod invariants;
+mod tls_protocol_versions;
 
 pub use assess::assess;
 pub use check::{Check, Context, Verdict};
 
 /// Every check that this version can run, in the order of the plan.
-pub const CHECKS: &[Check] = &[];
+pub const CHECKS: &[Check] = &[tls_protocol_versions::CHECK];
 
 /// The check with this catalogue id.
 #[must_use]

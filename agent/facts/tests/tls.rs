@@ -16,9 +16,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use plumbline_config::plan::TlsVersion;
-use plumbline_facts::tls::{
-    Depth, Endpoint, MOST_CONNECTIONS, Offer, Options, Protocol, StartTls, Target, survey,
-};
+use plumbline_facts::tls::{Depth, Endpoint, MOST_CONNECTIONS, Offer, Options, Protocol, StartTls, Target, survey};
 
 /// A running `openssl s_server`, killed when dropped.
 struct Openssl {
@@ -609,8 +607,7 @@ fn many_endpoints_are_answered_in_order_and_within_the_budget() {
     let options = Options {
         deadline: Duration::from_millis(300),
         budget: Duration::from_millis(600),
-        depth: Depth::Versions,
-        alternate_name: None,
+        ..Options::default()
     };
     let told = AtomicU32::new(0);
     let answers = survey(&targets, &options, |_| {
@@ -621,4 +618,64 @@ fn many_endpoints_are_answered_in_order_and_within_the_budget() {
         assert_eq!(answer.endpoint, target.endpoint);
     }
     assert!(answers[3..].iter().all(|answer| answer.unknown().count() == 6));
+}
+
+fn look(server: &Openssl) -> Endpoint {
+    let options = Options {
+        depth: Depth::Full,
+        ..Options::default()
+    };
+    survey(&[target(server.address)], &options, |_| {}).remove(0)
+}
+
+#[test]
+fn suites_groups_and_both_certificates_are_seen() {
+    let dir = certificates();
+    let (cert, key) = (dir.join("ec.pem"), dir.join("ec.key"));
+    let server = openssl(&[
+        "-dcert",
+        cert.to_str().unwrap(),
+        "-dkey",
+        key.to_str().unwrap(),
+        "-cipher",
+        "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-SHA384:AES128-SHA:DHE-RSA-AES128-GCM-SHA256:DES-CBC3-SHA",
+        "-ciphersuites",
+        "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256",
+        "-curves",
+        "P-256:X25519:P-384",
+    ]);
+    let endpoint = look(&server);
+    let mut suites: Vec<_> = endpoint
+        .cipher_suites
+        .iter()
+        .map(|suite| suite.name.as_str())
+        .collect();
+    suites.sort_unstable();
+    assert_eq!(
+        suites,
+        [
+            "TLS_AES_128_GCM_SHA256",
+            "TLS_CHACHA20_POLY1305_SHA256",
+            "TLS_DHE_RSA_WITH_AES_128_GCM_SHA256",
+            "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+            "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA384",
+            "TLS_RSA_WITH_AES_128_CBC_SHA",
+        ],
+        "OpenSSL 3 has no 3DES at its default security level"
+    );
+    assert_eq!(endpoint.groups, ["x25519", "secp256r1", "secp384r1"]);
+    let keys: Vec<_> = endpoint
+        .certificates
+        .iter()
+        .map(|c| (c.key.kind.as_str(), c.key.bits))
+        .collect();
+    assert_eq!(keys, [("rsa", 2048), ("ec", 256)]);
+    assert!(
+        endpoint
+            .certificates
+            .iter()
+            .all(|c| c.self_signed && c.weaknesses.contains(&"self-signed"))
+    );
+    assert_eq!(endpoint.error, None);
+    assert!(!endpoint.client_certificate_required);
 }

@@ -45,11 +45,6 @@ impl Line {
         }
     }
 
-    /// How many connections may still be made.
-    pub(super) fn connections_left(&self) -> u32 {
-        self.left.load(Ordering::Relaxed)
-    }
-
     /// How much of the time for the endpoint is left.
     pub(super) fn time_left(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())

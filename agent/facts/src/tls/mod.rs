@@ -3,7 +3,9 @@
 //! Each endpoint has one deadline for the whole dialogue and a limit of connections, one at a time. Nothing is sent
 //! that a client would not send, no login is tried, and no key is made.
 
+mod certificate;
 mod classify;
+mod depth;
 mod flight;
 mod hello;
 mod line;
@@ -18,6 +20,7 @@ mod survey;
 mod trial;
 mod versions;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -26,8 +29,9 @@ use serde::Serialize;
 
 use crate::sockets::Listener;
 
+pub use certificate::{Certificate, Key, Trust};
 pub use probe::TlsProbe;
-pub use survey::{DEADLINE, Depth, MOST_CONNECTIONS, Options, Target, survey};
+pub use survey::{DEADLINE, Depth, MOST_CONNECTIONS, MOST_CONNECTIONS_FULL, Options, Target, survey};
 
 /// Every listening TCP socket, tried.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -64,6 +68,8 @@ pub struct Endpoint {
     pub groups: Vec<String>,
     /// Whether it asks for a certificate of the client; at [`Depth::Full`].
     pub client_certificate_required: bool,
+    /// The certificates of its chains, each chain with its own certificate first; at [`Depth::Full`].
+    pub certificates: Vec<Certificate>,
     /// What could not be found out.
     pub error: Option<String>,
 }
@@ -222,6 +228,14 @@ impl Endpoint {
     /// The conclusion on each version, oldest first.
     pub fn offers(&self) -> impl Iterator<Item = (TlsVersion, &Offer)> {
         TlsVersion::ALL.into_iter().zip(&self.versions)
+    }
+
+    /// Whether it was seen to accept each version, by name.
+    #[must_use]
+    pub fn version_flags(&self) -> BTreeMap<&'static str, bool> {
+        self.offers()
+            .map(|(version, offer)| (version.name(), *offer == Offer::Offered))
+            .collect()
     }
 
     /// Versions that it was seen to accept, oldest first.

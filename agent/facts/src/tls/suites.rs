@@ -155,6 +155,12 @@ pub(super) fn signs_with_ecdsa(number: u16) -> bool {
     name(number).is_some_and(|n| n.starts_with("TLS_ECDHE_ECDSA_"))
 }
 
+/// Whether a server tells its group or prime in clear when it chooses this suite.
+pub(super) fn has_exchange(number: u16) -> bool {
+    let ephemeral = ["TLS_ECDHE_", "TLS_ECDH_anon_", "TLS_DHE_", "TLS_DH_anon_"];
+    name(number).is_some_and(|name| ephemeral.iter().any(|prefix| name.starts_with(prefix)))
+}
+
 /// Shortest Diffie-Hellman prime that is not weak, in bits.
 const LEAST_PRIME_BITS: usize = 2048;
 

@@ -10,7 +10,7 @@ use super::line::Line;
 use super::starttls;
 use super::trial::Peer;
 use super::versions::{Names, Versions};
-use super::{Endpoint, Offer, Protocol, StartTls};
+use super::{Endpoint, Offer, Protocol, StartTls, Trust, certificate, depth, suites};
 
 /// Time for one endpoint.
 pub const DEADLINE: Duration = Duration::from_secs(5);
@@ -20,6 +20,8 @@ const SLOW_DEADLINE: Duration = Duration::from_secs(8);
 const BUDGET: Duration = Duration::from_secs(120);
 /// Most connections to one endpoint, over the whole dialogue.
 pub const MOST_CONNECTIONS: u32 = 40;
+/// Most connections to one endpoint at [`Depth::Full`], which a person asks for: one for each suite and group.
+pub const MOST_CONNECTIONS_FULL: u32 = 240;
 /// Endpoints that are spoken to at a time.
 const AT_ONCE: usize = 8;
 /// Connections to one endpoint at a time where it is slow to answer; one by one otherwise.
@@ -50,6 +52,8 @@ pub struct Options {
     pub deadline: Duration,
     /// Time for all.
     pub budget: Duration,
+    /// What certificates are held against.
+    pub trust: Trust,
     /// A name to try in `server_name` where the target has none and refuses hellos without.
     pub alternate_name: Option<String>,
 }
@@ -60,6 +64,7 @@ impl Default for Options {
             depth: Depth::Versions,
             deadline: DEADLINE,
             budget: BUDGET,
+            trust: Trust::default(),
             alternate_name: None,
         }
     }
@@ -120,7 +125,11 @@ fn ask(target: &Target, options: &Options, end: Instant) -> Endpoint {
         options.deadline
     };
     let deadline = end.min(Instant::now() + time);
-    let line = Line::new(target.addresses.clone(), deadline, MOST_CONNECTIONS);
+    let most_connections = match options.depth {
+        Depth::Versions => MOST_CONNECTIONS,
+        Depth::Full => MOST_CONNECTIONS_FULL,
+    };
+    let line = Line::new(target.addresses.clone(), deadline, most_connections);
     let names = names(target, options);
     let mut peer = Peer {
         line: &line,
@@ -150,6 +159,7 @@ fn ask(target: &Target, options: &Options, end: Instant) -> Endpoint {
         cipher_suites: Vec::new(),
         groups: Vec::new(),
         client_certificate_required: false,
+        certificates: Vec::new(),
         error: found.why.clone(),
     };
     if !found.protocol.is_tls() {
@@ -165,14 +175,49 @@ fn ask(target: &Target, options: &Options, end: Instant) -> Endpoint {
     let at_once = if began.elapsed() > SLOW { AT_ONCE_TO_ONE } else { 1 };
     versions.try_all(&peer, &names, at_once);
     endpoint.versions = versions.conclude();
-    let unknown: Vec<_> = endpoint
+    let mut errors: Vec<_> = endpoint
         .unknown()
         .map(|(version, why)| format!("{version}: {why}"))
         .collect();
-    if !unknown.is_empty() {
-        endpoint.error = Some(unknown.join("; "));
+    if options.depth == Depth::Full {
+        errors.extend(look_deep(&mut endpoint, &peer, &names, &options.trust));
+    }
+    if !errors.is_empty() {
+        endpoint.error = Some(errors.join("; "));
     }
     endpoint
+}
+
+/// Looks for suites, groups and certificates; gives what could not be finished.
+fn look_deep(endpoint: &mut Endpoint, peer: &Peer<'_>, names: &Names, trust: &Trust) -> Vec<String> {
+    let offered: Vec<_> = endpoint.offered().collect();
+    let found = depth::Depth::look(peer, &offered, names);
+    endpoint.cipher_suites = found.suites;
+    endpoint.groups = found
+        .groups
+        .iter()
+        .map(|group| suites::group_name(*group))
+        .collect();
+    endpoint.client_certificate_required = found.asks_certificate;
+    for certificate in found
+        .chains
+        .iter()
+        .flat_map(|chain| certificate::read_chain(chain, trust))
+    {
+        // Two chains of one server often share their upper part.
+        if !endpoint
+            .certificates
+            .iter()
+            .any(|known| known.sha256 == certificate.sha256)
+        {
+            endpoint.certificates.push(certificate);
+        }
+    }
+    found
+        .unfinished
+        .iter()
+        .map(|what| format!("{what}: not finished"))
+        .collect()
 }
 
 /// Whether TLS can be begun by a protocol that the caller names.

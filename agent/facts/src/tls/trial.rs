@@ -9,6 +9,7 @@ use super::line::{Blocked, Cut, Line, Stream};
 use super::spoken::recognise;
 use super::ssl2;
 use super::starttls;
+use super::suites;
 
 /// Most bytes kept of an answer that is not TLS.
 const MOST_FOREIGN: usize = 1024;
@@ -29,6 +30,8 @@ pub(super) struct Peer<'a> {
 pub(super) enum Until {
     /// Its hello.
     Hello,
+    /// Its hello, and its parameters where the suite of TLS 1.2 or before has some.
+    Exchange,
     /// All that is in clear.
     Flight,
 }
@@ -63,7 +66,13 @@ impl Peer<'_> {
         let mut cut = stream.send(&bytes).err();
         // A peer that greets and closes at once leaves its greeting to be read though the hello could not be sent.
         loop {
-            let enough = until == Until::Hello && flight.hello.is_some();
+            let enough = match until {
+                Until::Hello => flight.hello.is_some(),
+                Until::Exchange => flight
+                    .hello
+                    .is_some_and(|hello| flight.exchange.is_some() || !suites::has_exchange(hello.suite)),
+                Until::Flight => false,
+            };
             if flight.over() || enough {
                 break;
             }
