@@ -7,6 +7,8 @@ use crate::known::{Denial, Known};
 use crate::os::OsProbe;
 use crate::sockets::SocketsProbe;
 use crate::tls::TlsProbe;
+use crate::packages::PackagesProbe;
+use crate::volumes::VolumesProbe;
 
 /// Names a fact that a check may need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -17,6 +19,10 @@ pub enum ProbeId {
     Sockets,
     /// What the listening TCP sockets speak.
     Tls,
+    /// Packages and pending updates.
+    Packages,
+    /// Mounted file systems, swap areas and the devices beneath them.
+    Volumes,
 }
 
 /// Reads one fact of a host.
@@ -65,6 +71,8 @@ pub const PROBES: &[ProbeEntry] = &[
     ProbeEntry::of::<OsProbe>(&[]),
     ProbeEntry::of::<SocketsProbe>(&[]),
     ProbeEntry::of::<TlsProbe>(&[ProbeId::Os, ProbeId::Sockets]),
+    ProbeEntry::of::<PackagesProbe>(&[]),
+    ProbeEntry::of::<VolumesProbe>(&[]),
 ];
 
 /// Reads the facts that `ask` names, and those they start from.
