@@ -5,9 +5,9 @@ use crate::facts::Facts;
 use crate::host::Host;
 use crate::known::{Denial, Known};
 use crate::os::OsProbe;
+use crate::packages::PackagesProbe;
 use crate::sockets::SocketsProbe;
 use crate::tls::TlsProbe;
-use crate::packages::PackagesProbe;
 use crate::volumes::VolumesProbe;
 
 /// Names a fact that a check may need.
