@@ -20,3 +20,9 @@ attestation-source-code-scan = 源碼掃描
 attestation-supervision = 委外監督
 attestation-training = 教育訓練
 attestation-vulnerability-scan = 弱點掃描或滲透測試
+
+plan-blank = { $clause }：`{ $key }` 尚未填寫。
+plan-longer = { $clause }：`{ $key }` 為 { $given }，長於範本所載常見之最長期間 { $usual }。
+plan-weaker = { $clause }：`{ $key }` 為 { $given }，低於範本所載常見值 { $usual }。
+plan-no-exemption = { $clause }：`{ $key }` 申報為不適用，惟範本就此項並無免填之規定，稽核時將被要求說明。
+plan-sound-with-warnings = { $file } 內容正確（版本 { $version }），惟尚有上列 { $count } 項待補。
