@@ -30,9 +30,9 @@ struct Cli {
     #[command(flatten)]
     place: Place,
 
-    /// How to print; a table on a terminal, JSON otherwise
-    #[arg(long, global = true, value_enum)]
-    format: Option<Format>,
+    /// table or json (of a report: html, json or csv); a table on a terminal, JSON otherwise
+    #[arg(long, global = true)]
+    format: Option<String>,
 
     /// Language of sentences: zh-TW or en; from LC_ALL, LC_MESSAGES or LANG otherwise
     #[arg(long, global = true)]
@@ -57,6 +57,13 @@ enum Command {
     Hosts(commands::hosts::Args),
     /// List the latest findings; exit code 1 when one fails
     Findings(commands::findings::Args),
+    /// Show the Section 12 checklist; exit code 1 when a host fails a line
+    Checklist(commands::checklist::Args),
+    /// Write the audit report: the checklist, the findings and the hosts they come from
+    Report(commands::report::Args),
+    /// Say whether the collector serves
+    #[command(after_help = "Example: plumbline-collector health --config /etc/plumbline/collector.toml")]
+    Health,
     /// Revoke a host: its certificates open nothing any more
     Revoke(commands::revoke::Args),
     /// Check the company's plan, or hand it out
@@ -123,34 +130,40 @@ pub fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    let format = cli.format.unwrap_or_else(|| {
-        if std::io::stdout().is_terminal() {
-            Format::Table
-        } else {
-            Format::Json
-        }
-    });
-    let output = Output {
-        format,
-        lang: cli.lang.unwrap_or_else(lang_of_environment),
-    };
-    let result = match cli.command {
-        Command::Init => commands::init::run(&cli.place, &output),
-        Command::Serve => commands::serve::run(&cli.place),
-        Command::Token(command) => commands::token::run(command, &cli.place, &output),
-        Command::Apitoken(command) => commands::apitoken::run(command, &cli.place, &output),
-        Command::Hosts(args) => commands::hosts::run(&args, &cli.place, &output),
-        Command::Findings(args) => commands::findings::run(args, &cli.place, &output),
-        Command::Revoke(args) => commands::revoke::run(&args, &cli.place, &output),
-        Command::Plan(command) => commands::plan::run(&command, &cli.place, &output),
-    };
-    match result {
+    match run(cli) {
         Ok(Outcome::Clean) => ExitCode::SUCCESS,
         Ok(Outcome::Failing) => ExitCode::from(1),
         Err(failure) => {
             report_failure(&failure);
             ExitCode::from(2)
         }
+    }
+}
+
+fn run(cli: Cli) -> Result<Outcome, Failure> {
+    let lang = cli.lang.unwrap_or_else(lang_of_environment);
+    // A report is no listing: it has formats of its own.
+    if let Command::Report(args) = &cli.command {
+        return commands::report::run(args, cli.format.as_deref(), lang, &cli.place);
+    }
+    let format = match cli.format {
+        Some(name) => Format::named(&name)?,
+        None if std::io::stdout().is_terminal() => Format::Table,
+        None => Format::Json,
+    };
+    let output = Output { format, lang };
+    match cli.command {
+        Command::Init => commands::init::run(&cli.place, &output),
+        Command::Serve => commands::serve::run(&cli.place),
+        Command::Token(command) => commands::token::run(command, &cli.place, &output),
+        Command::Apitoken(command) => commands::apitoken::run(command, &cli.place, &output),
+        Command::Hosts(args) => commands::hosts::run(&args, &cli.place, &output),
+        Command::Findings(args) => commands::findings::run(args, &cli.place, &output),
+        Command::Checklist(args) => commands::checklist::run(&args, &cli.place, &output),
+        Command::Report(args) => commands::report::run(&args, None, lang, &cli.place),
+        Command::Health => commands::health::run(&cli.place),
+        Command::Revoke(args) => commands::revoke::run(&args, &cli.place, &output),
+        Command::Plan(command) => commands::plan::run(&command, &cli.place, &output),
     }
 }
 

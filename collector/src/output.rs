@@ -4,7 +4,6 @@ use std::error::Error;
 use std::fmt;
 use std::io::{self, BufWriter, Write};
 
-use clap::ValueEnum;
 use comfy_table::{ContentArrangement, Table, presets};
 use plumbline_config::lang::Lang;
 use plumbline_config::message::text;
@@ -14,12 +13,25 @@ use serde::Serialize;
 const DEFAULT_WIDTH: u16 = 120;
 
 /// How answers are printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
-    /// A table for people
+    /// A table for people.
     Table,
-    /// JSON for programs
+    /// JSON for programs.
     Json,
+}
+
+impl Format {
+    /// The format with this name.
+    pub(crate) fn named(name: &str) -> Result<Self, Failure> {
+        match name {
+            "table" => Ok(Self::Table),
+            "json" => Ok(Self::Json),
+            other => Err(Failure::new(format!(
+                "unknown format `{other}`; use table or json"
+            ))),
+        }
+    }
 }
 
 /// What a command that could be done came to.

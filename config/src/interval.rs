@@ -254,7 +254,10 @@ mod tests {
         let text = Interval::months(3).message().render();
         assert_eq!((text.zh_tw.as_str(), text.en.as_str()), ("3 個月", "3 months"));
         for unit in Unit::ALL {
-            assert!(crate::message::exists(Interval::new(1, unit).message().key()), "{unit:?}");
+            assert!(
+                crate::message::exists(Interval::new(1, unit).message().key()),
+                "{unit:?}"
+            );
         }
     }
 

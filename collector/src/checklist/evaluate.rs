@@ -47,7 +47,11 @@ impl Measured {
     pub(super) fn of(check: &str, roles: &[Role], hosts: &[HostView]) -> Self {
         let mut by_host = BTreeMap::new();
         for host in hosts.iter().filter(|host| roles.contains(&host.role)) {
-            let shown = host.findings.iter().filter(|f| f.finding.check == check).map(|f| f.shown);
+            let shown = host
+                .findings
+                .iter()
+                .filter(|f| f.finding.check == check)
+                .map(|f| f.shown);
             if let Some(worst) = shown.max_by_key(|status| rank(*status)) {
                 by_host.insert(host.id.clone(), worst);
             }
@@ -58,11 +62,6 @@ impl Measured {
     /// Some host has reported on it.
     pub(super) fn any(&self) -> bool {
         !self.by_host.is_empty()
-    }
-
-    /// Every host that reported on it says it does not apply.
-    pub(super) fn not_applicable(&self) -> bool {
-        self.any() && self.by_host.values().all(|status| *status == Status::NotApplicable)
     }
 
     /// Hosts by what they show.
@@ -130,7 +129,12 @@ impl Evidence {
             return None;
         }
         let complete = self.measured_checks == self.checks;
-        let HostCounts { pass, waived, not_applicable, .. } = self.hosts;
+        let HostCounts {
+            pass,
+            waived,
+            not_applicable,
+            ..
+        } = self.hosts;
         Some(if complete && not_applicable == self.hosts.total() {
             LineStatus::NotApplicable
         } else if complete && self.against() == 0 && waived == 0 {
@@ -144,7 +148,11 @@ impl Evidence {
 
     /// What attestation alone says.
     const fn attestation(&self) -> LineStatus {
-        if self.attested { LineStatus::Conforming } else { LineStatus::Nonconforming }
+        if self.attested {
+            LineStatus::Conforming
+        } else {
+            LineStatus::Nonconforming
+        }
     }
 }
 
@@ -180,7 +188,10 @@ pub(super) fn line_status(evidence: &Evidence) -> (LineStatus, Basis) {
 
 /// An item from its lines: those that do not apply do not count.
 pub(super) fn item_status(lines: impl IntoIterator<Item = LineStatus>) -> LineStatus {
-    let lines: Vec<LineStatus> = lines.into_iter().filter(|status| *status != LineStatus::NotApplicable).collect();
+    let lines: Vec<LineStatus> = lines
+        .into_iter()
+        .filter(|status| *status != LineStatus::NotApplicable)
+        .collect();
     if lines.is_empty() {
         LineStatus::NotApplicable
     } else if lines.iter().all(|status| *status == LineStatus::Conforming) {
@@ -197,11 +208,22 @@ mod tests {
     use super::*;
 
     fn hosts(pass: u32, fail: u32, not_applicable: u32) -> HostCounts {
-        HostCounts { pass, fail, not_applicable, ..HostCounts::default() }
+        HostCounts {
+            pass,
+            fail,
+            not_applicable,
+            ..HostCounts::default()
+        }
     }
 
     fn measured(hosts: HostCounts, checks: usize, measured_checks: usize) -> Evidence {
-        Evidence { asked: catalogue::Basis::Measured, hosts, checks, measured_checks, attested: false }
+        Evidence {
+            asked: catalogue::Basis::Measured,
+            hosts,
+            checks,
+            measured_checks,
+            attested: false,
+        }
     }
 
     #[test]
@@ -211,22 +233,65 @@ mod tests {
         assert_eq!(status(measured(hosts(3, 0, 1), 1, 1)), LineStatus::Conforming);
         assert_eq!(status(measured(hosts(3, 1, 0), 1, 1)), LineStatus::Partly);
         assert_eq!(status(measured(hosts(0, 1, 0), 1, 1)), LineStatus::Nonconforming);
-        assert_eq!(status(measured(hosts(3, 0, 0), 2, 1)), LineStatus::Partly, "one check is not yet measured");
-        assert_eq!(status(measured(hosts(0, 0, 0), 1, 0)), LineStatus::Nonconforming, "nothing has run");
+        assert_eq!(
+            status(measured(hosts(3, 0, 0), 2, 1)),
+            LineStatus::Partly,
+            "one check is not yet measured"
+        );
+        assert_eq!(
+            status(measured(hosts(0, 0, 0), 1, 0)),
+            LineStatus::Nonconforming,
+            "nothing has run"
+        );
         assert_eq!(status(measured(hosts(0, 0, 2), 1, 1)), LineStatus::NotApplicable);
     }
 
     #[test]
     fn what_is_stale_unseen_or_waived_is_never_plainly_conforming() {
         for (name, counts) in [
-            ("stale", HostCounts { stale: 1, pass: 1, ..HostCounts::default() }),
-            ("error", HostCounts { error: 1, pass: 1, ..HostCounts::default() }),
-            ("waived", HostCounts { waived: 1, pass: 1, ..HostCounts::default() }),
-            ("manual", HostCounts { manual: 1, pass: 1, ..HostCounts::default() }),
+            (
+                "stale",
+                HostCounts {
+                    stale: 1,
+                    pass: 1,
+                    ..HostCounts::default()
+                },
+            ),
+            (
+                "error",
+                HostCounts {
+                    error: 1,
+                    pass: 1,
+                    ..HostCounts::default()
+                },
+            ),
+            (
+                "waived",
+                HostCounts {
+                    waived: 1,
+                    pass: 1,
+                    ..HostCounts::default()
+                },
+            ),
+            (
+                "manual",
+                HostCounts {
+                    manual: 1,
+                    pass: 1,
+                    ..HostCounts::default()
+                },
+            ),
         ] {
-            assert_eq!(line_status(&measured(counts, 1, 1)).0, LineStatus::Partly, "{name}");
+            assert_eq!(
+                line_status(&measured(counts, 1, 1)).0,
+                LineStatus::Partly,
+                "{name}"
+            );
         }
-        let silent = HostCounts { stale: 2, ..HostCounts::default() };
+        let silent = HostCounts {
+            stale: 2,
+            ..HostCounts::default()
+        };
         assert_eq!(line_status(&measured(silent, 1, 1)).0, LineStatus::Nonconforming);
     }
 
@@ -238,8 +303,15 @@ mod tests {
             catalogue::Basis::Either,
             catalogue::Basis::Both,
         ] {
-            let nothing = Evidence { asked, ..measured(HostCounts::default(), 1, 0) };
-            assert_eq!(line_status(&nothing), (LineStatus::Nonconforming, Basis::None), "{asked:?}");
+            let nothing = Evidence {
+                asked,
+                ..measured(HostCounts::default(), 1, 0)
+            };
+            assert_eq!(
+                line_status(&nothing),
+                (LineStatus::Nonconforming, Basis::None),
+                "{asked:?}"
+            );
         }
     }
 
@@ -247,7 +319,11 @@ mod tests {
     fn a_failing_finding_keeps_a_line_from_being_met_whatever_it_asks_for() {
         use catalogue::Basis::{Attested, Both, Either, Measured};
         for asked in [Measured, Attested, Either, Both] {
-            let failing = Evidence { asked, attested: true, ..measured(hosts(1, 1, 0), 1, 1) };
+            let failing = Evidence {
+                asked,
+                attested: true,
+                ..measured(hosts(1, 1, 0), 1, 1)
+            };
             assert_eq!(line_status(&failing).0, LineStatus::Partly, "{asked:?}");
         }
     }
@@ -261,14 +337,38 @@ mod tests {
         };
         let none = HostCounts::default();
         let status = |evidence| line_status(&evidence);
-        assert_eq!(status(attested(catalogue::Basis::Attested, none, 0)), (LineStatus::Conforming, Basis::Attested));
-        assert_eq!(status(attested(catalogue::Basis::Measured, none, 0)), (LineStatus::Nonconforming, Basis::None));
-        assert_eq!(status(attested(catalogue::Basis::Either, none, 0)), (LineStatus::Conforming, Basis::Attested));
-        assert_eq!(status(attested(catalogue::Basis::Either, hosts(0, 1, 0), 1)), (LineStatus::Partly, Basis::Measured));
-        assert_eq!(status(attested(catalogue::Basis::Either, hosts(1, 1, 0), 1)), (LineStatus::Partly, Basis::Measured));
-        assert_eq!(status(attested(catalogue::Basis::Both, none, 0)), (LineStatus::Partly, Basis::Attested));
-        assert_eq!(status(attested(catalogue::Basis::Both, hosts(1, 0, 0), 1)), (LineStatus::Conforming, Basis::Measured));
-        let unattested = Evidence { attested: false, ..attested(catalogue::Basis::Both, hosts(1, 0, 0), 1) };
+        assert_eq!(
+            status(attested(catalogue::Basis::Attested, none, 0)),
+            (LineStatus::Conforming, Basis::Attested)
+        );
+        assert_eq!(
+            status(attested(catalogue::Basis::Measured, none, 0)),
+            (LineStatus::Nonconforming, Basis::None)
+        );
+        assert_eq!(
+            status(attested(catalogue::Basis::Either, none, 0)),
+            (LineStatus::Conforming, Basis::Attested)
+        );
+        assert_eq!(
+            status(attested(catalogue::Basis::Either, hosts(0, 1, 0), 1)),
+            (LineStatus::Partly, Basis::Measured)
+        );
+        assert_eq!(
+            status(attested(catalogue::Basis::Either, hosts(1, 1, 0), 1)),
+            (LineStatus::Partly, Basis::Measured)
+        );
+        assert_eq!(
+            status(attested(catalogue::Basis::Both, none, 0)),
+            (LineStatus::Partly, Basis::Attested)
+        );
+        assert_eq!(
+            status(attested(catalogue::Basis::Both, hosts(1, 0, 0), 1)),
+            (LineStatus::Conforming, Basis::Measured)
+        );
+        let unattested = Evidence {
+            attested: false,
+            ..attested(catalogue::Basis::Both, hosts(1, 0, 0), 1)
+        };
         assert_eq!(status(unattested), (LineStatus::Partly, Basis::Measured));
     }
 

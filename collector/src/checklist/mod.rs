@@ -55,9 +55,15 @@ pub fn build(input: &Input<'_>) -> Checklist {
 }
 
 fn line_of(line: &catalogue::Line, input: &Input<'_>) -> Line {
-    let roles: Vec<Role> = Role::ALL.into_iter().filter(|role| line.scope.covers(*role)).collect();
-    let measured: Vec<Measured> =
-        line.checks.iter().map(|check| Measured::of(check, &roles, input.hosts)).collect();
+    let roles: Vec<Role> = Role::ALL
+        .into_iter()
+        .filter(|role| line.scope.covers(*role))
+        .collect();
+    let measured: Vec<Measured> = line
+        .checks
+        .iter()
+        .map(|check| Measured::of(check, &roles, input.hosts))
+        .collect();
     let hosts = Measured::together(&measured).counts();
     let evidence = Evidence {
         asked: line.basis,
@@ -78,7 +84,12 @@ fn line_of(line: &catalogue::Line, input: &Input<'_>) -> Line {
         status,
         basis,
         hosts,
-        checks: line.checks.iter().zip(&measured).map(|(check, measured)| line_check(check, measured)).collect(),
+        checks: line
+            .checks
+            .iter()
+            .zip(&measured)
+            .map(|(check, measured)| line_check(check, measured))
+            .collect(),
         attestation: None,
         attestation_kind: line.attestation,
         due_at: None,
@@ -90,7 +101,9 @@ fn line_of(line: &catalogue::Line, input: &Input<'_>) -> Line {
 fn line_check(check: &str, measured: &Measured) -> LineCheck {
     LineCheck {
         check: check.to_owned(),
-        title: catalogue::check(check).map(|entry| entry.title.clone()).unwrap_or_default(),
+        title: catalogue::check(check)
+            .map(|entry| entry.title.clone())
+            .unwrap_or_default(),
         measured: measured.any(),
         hosts: measured.counts(),
     }

@@ -114,7 +114,12 @@ pub enum LineStatus {
 
 impl LineStatus {
     /// Every status, best first.
-    pub const ALL: [Self; 4] = [Self::Conforming, Self::Partly, Self::Nonconforming, Self::NotApplicable];
+    pub const ALL: [Self; 4] = [
+        Self::Conforming,
+        Self::Partly,
+        Self::Nonconforming,
+        Self::NotApplicable,
+    ];
 
     /// The name used in JSON and as a metric label.
     #[must_use]

@@ -13,8 +13,13 @@ pub(super) fn answer(plan: Option<&LoadedPlan>) -> Vec<Particular> {
     let nothing_declared = undeclared();
     let (plan, declared) = plan.map_or((&nothing_declared, false), |plan| (&plan.plan, true));
     let particular = |particular: &catalogue::Particular| {
-        let boxes = particular.options.iter().map(|option| tick(particular.number, option, plan, declared));
-        let interval = declared.then(|| interval(particular.number, &plan.audit)).flatten();
+        let boxes = particular
+            .options
+            .iter()
+            .map(|option| tick(particular.number, option, plan, declared));
+        let interval = declared
+            .then(|| interval(particular.number, &plan.audit))
+            .flatten();
         Particular {
             clause: format!("12（{}）", particular.number),
             title: particular.title.clone(),
@@ -25,8 +30,15 @@ pub(super) fn answer(plan: Option<&LoadedPlan>) -> Vec<Particular> {
 }
 
 fn undeclared() -> Plan {
-    let audit = Audit { methods: Vec::new(), auditors: Vec::new(), ..Audit::default() };
-    Plan { audit, ..Plan::default() }
+    let audit = Audit {
+        methods: Vec::new(),
+        auditors: Vec::new(),
+        ..Audit::default()
+    };
+    Plan {
+        audit,
+        ..Plan::default()
+    }
 }
 
 /// The interval that a particular declares.
@@ -39,7 +51,9 @@ const fn interval(number: u8, audit: &Audit) -> Option<Interval> {
 }
 
 fn every(interval: Interval) -> Answer {
-    let text = Message::new("checklist-every").bilingual("interval", interval.message().render()).render();
+    let text = Message::new("checklist-every")
+        .bilingual("interval", interval.message().render())
+        .render();
     Answer { checked: None, text }
 }
 
@@ -63,7 +77,13 @@ fn tick(number: u8, option: &ParticularOption, plan: &Plan, declared: bool) -> A
         (2, "information-security") => auditor(Auditor::InformationSecurity),
         (2, "other") => {
             let further = &audit.further_auditors;
-            (!further.is_empty(), further.is_empty().then(Vec::new).unwrap_or_else(|| vec![further.clone()]))
+            (
+                !further.is_empty(),
+                further
+                    .is_empty()
+                    .then(Vec::new)
+                    .unwrap_or_else(|| vec![further.clone()]),
+            )
         }
         // 12（3） leaves no choice: whoever has a plan in the form's words undertakes all of it.
         (3, _) => (declared, Vec::new()),
@@ -75,7 +95,10 @@ fn tick(number: u8, option: &ParticularOption, plan: &Plan, declared: bool) -> A
         (5, "other") => listed(&audit.scope.further),
         _ => (false, Vec::new()),
     };
-    Answer { checked: Some(checked), text: with(&option.title, &beside) }
+    Answer {
+        checked: Some(checked),
+        text: with(&option.title, &beside),
+    }
 }
 
 fn with(title: &Bilingual, beside: &[String]) -> Bilingual {
@@ -93,7 +116,11 @@ mod tests {
     use super::*;
 
     fn boxes(particulars: &[Particular], number: usize) -> Vec<bool> {
-        particulars[number - 1].answers.iter().filter_map(|answer| answer.checked).collect()
+        particulars[number - 1]
+            .answers
+            .iter()
+            .filter_map(|answer| answer.checked)
+            .collect()
     }
 
     #[test]
@@ -105,10 +132,19 @@ mod tests {
         let plan = LoadedPlan::from_text(text.to_owned(), std::path::Path::new("plan.toml")).unwrap();
         let particulars = answer(Some(&plan));
         for number in [1, 2, 3, 5] {
-            assert!(boxes(&particulars, number).iter().all(|ticked| *ticked), "{:?}", particulars[number - 1]);
+            assert!(
+                boxes(&particulars, number).iter().all(|ticked| *ticked),
+                "{:?}",
+                particulars[number - 1]
+            );
         }
         assert_eq!(boxes(&particulars, 4).iter().filter(|ticked| **ticked).count(), 1);
-        assert!(particulars[0].answers.iter().any(|answer| answer.text.zh_tw.contains("ISO 27701、機房")));
+        assert!(
+            particulars[0]
+                .answers
+                .iter()
+                .any(|answer| answer.text.zh_tw.contains("ISO 27701、機房"))
+        );
     }
 
     #[test]

@@ -26,7 +26,10 @@ impl Period {
     #[must_use]
     pub fn current(now: Timestamp, zone: &TimeZone) -> Self {
         let today = now.to_zoned(zone.clone()).date();
-        quarter(today.year(), (today.month() - 1) / 3 + 1).unwrap_or(Self { first: today, last: today })
+        quarter(today.year(), (today.month() - 1) / 3 + 1).unwrap_or(Self {
+            first: today,
+            last: today,
+        })
     }
 
     /// When it begins.
@@ -38,12 +41,15 @@ impl Period {
     /// When it is over: the midnight after its last day.
     #[must_use]
     pub fn end(&self, zone: &TimeZone) -> Timestamp {
-        self.last.tomorrow().map_or(Timestamp::MAX, |after| midnight(after, zone))
+        self.last
+            .tomorrow()
+            .map_or(Timestamp::MAX, |after| midnight(after, zone))
     }
 }
 
 fn midnight(date: Date, zone: &TimeZone) -> Timestamp {
-    date.to_zoned(zone.clone()).map_or(Timestamp::MAX, |zoned| zoned.timestamp())
+    date.to_zoned(zone.clone())
+        .map_or(Timestamp::MAX, |zoned| zoned.timestamp())
 }
 
 fn quarter(year: i16, number: i8) -> Option<Period> {
@@ -70,7 +76,10 @@ impl FromStr for Period {
                 return quarter(year(of_year)?, number.parse().ok()?);
             }
             let of_year = year(text)?;
-            Some(Self { first: Date::new(of_year, 1, 1).ok()?, last: Date::new(of_year, 12, 31).ok()? })
+            Some(Self {
+                first: Date::new(of_year, 1, 1).ok()?,
+                last: Date::new(of_year, 12, 31).ok()?,
+            })
         };
         parse().ok_or_else(|| InvalidPeriod(text.chars().take(80).collect()))
     }
@@ -98,12 +107,24 @@ mod tests {
         for text in ["2026Q4", "2026Q1", "2026", "2026-10-02/2026-12-31"] {
             assert_eq!(text.parse::<Period>().unwrap().to_string(), text);
         }
-        assert_eq!("2026-10-01/2026-12-31".parse::<Period>().unwrap().to_string(), "2026Q4");
+        assert_eq!(
+            "2026-10-01/2026-12-31".parse::<Period>().unwrap().to_string(),
+            "2026Q4"
+        );
     }
 
     #[test]
     fn refuses_what_names_no_days() {
-        for text in ["", "2026Q5", "2026Q0", "26Q4", "2026-13-01/2026-12-31", "2026-12-31/2026-01-01", "2026Q", "Q4"] {
+        for text in [
+            "",
+            "2026Q5",
+            "2026Q0",
+            "26Q4",
+            "2026-13-01/2026-12-31",
+            "2026-12-31/2026-01-01",
+            "2026Q",
+            "Q4",
+        ] {
             assert!(text.parse::<Period>().is_err(), "{text}");
         }
     }
@@ -114,6 +135,9 @@ mod tests {
         let period: Period = "2026Q4".parse().unwrap();
         assert_eq!(period.start(&zone).to_string(), "2026-09-30T16:00:00Z");
         assert_eq!(period.end(&zone).to_string(), "2026-12-31T16:00:00Z");
-        assert_eq!(Period::current("2026-12-31T17:00:00Z".parse().unwrap(), &zone).to_string(), "2027Q1");
+        assert_eq!(
+            Period::current("2026-12-31T17:00:00Z".parse().unwrap(), &zone).to_string(),
+            "2027Q1"
+        );
     }
 }

@@ -1,10 +1,13 @@
 //! One file for each command.
 
 pub(crate) mod apitoken;
+pub(crate) mod checklist;
 pub(crate) mod findings;
+pub(crate) mod health;
 pub(crate) mod hosts;
 pub(crate) mod init;
 pub(crate) mod plan;
+pub(crate) mod report;
 pub(crate) mod revoke;
 pub(crate) mod serve;
 pub(crate) mod token;

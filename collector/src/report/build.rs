@@ -103,7 +103,9 @@ pub fn report(source: &Source<'_>, period: Option<&Period>) -> Result<Report, Bu
 
 /// The period asked for, if what stands now is what it shows.
 fn current(period: Option<&Period>, now: Timestamp, zone: &TimeZone) -> Result<Period, BuildError> {
-    let Some(period) = period else { return Ok(Period::current(now, zone)) };
+    let Some(period) = period else {
+        return Ok(Period::current(now, zone));
+    };
     if period.start(zone) > now {
         Err(BuildError::Future(period.to_string()))
     } else if period.end(zone) <= now {
@@ -114,7 +116,10 @@ fn current(period: Option<&Period>, now: Timestamp, zone: &TimeZone) -> Result<P
 }
 
 fn checklist_of(source: &Source<'_>, gathered: &Gathered, period: &Period) -> Checklist {
-    let counting = gathered.hosts.iter().filter(|(_, state, _)| *state != HostState::Revoked);
+    let counting = gathered
+        .hosts
+        .iter()
+        .filter(|(_, state, _)| *state != HostState::Revoked);
     let hosts: Vec<HostView> = counting.map(|(_, _, view)| view.clone()).collect();
     checklist::build(&Input {
         period,
@@ -130,10 +135,15 @@ fn gather(source: &Source<'_>) -> Result<Gathered, BuildError> {
         Some(signed) => Some(LoadedPlan::from_text(signed.toml, Path::new("published plan"))?),
         None => None,
     };
-    let zone = plan.as_ref().map_or_else(|| Plan::default().zone(), |plan| plan.plan.zone());
+    let zone = plan
+        .as_ref()
+        .map_or_else(|| Plan::default().zone(), |plan| plan.plan.zone());
     let cutoff = Cutoff::new(source.now, source.stale_after);
     let mut hosts = Vec::new();
-    let mut query = HostQuery { limit: HOSTS_A_PAGE, ..HostQuery::all() };
+    let mut query = HostQuery {
+        limit: HOSTS_A_PAGE,
+        ..HostQuery::all()
+    };
     loop {
         let page = source.store.hosts(&query)?;
         let last = page.last().map(|host| host.id.clone());
@@ -150,11 +160,14 @@ fn gather(source: &Source<'_>) -> Result<Gathered, BuildError> {
 
 fn view_of(store: &dyn Store, host: Host, cutoff: Cutoff) -> Result<(Host, HostState, HostView), StoreError> {
     let state = cutoff.host(host.heard_at, host.revoked_at.is_some());
-    let findings = store.latest_findings(&host.id)?.into_iter().map(|latest| ShownFinding {
-        host_name: host.name.clone(),
-        shown: cutoff.shown(latest.finding.status, latest.received_at, latest.host_revoked),
-        finding: latest.finding,
-    });
+    let findings = store
+        .latest_findings(&host.id)?
+        .into_iter()
+        .map(|latest| ShownFinding {
+            host_name: host.name.clone(),
+            shown: cutoff.shown(latest.finding.status, latest.received_at, latest.host_revoked),
+            finding: latest.finding,
+        });
     let view = HostView {
         id: host.id.to_string(),
         name: host.name.clone(),

@@ -31,17 +31,30 @@ const HEADINGS: [&str; 17] = [
 
 /// Writes the checklist.
 pub fn render(checklist: &Checklist, lang: Lang) -> Result<Vec<u8>, csv::Error> {
-    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(b"\xEF\xBB\xBF".to_vec());
+    let mut writer = csv::WriterBuilder::new()
+        .terminator(csv::Terminator::CRLF)
+        .from_writer(b"\xEF\xBB\xBF".to_vec());
     writer.write_record(HEADINGS.map(|key| text(lang, key)))?;
     for item in &checklist.items {
         for line in &item.lines {
             let ids = |measured: bool| {
-                let ids: Vec<&str> =
-                    line.checks.iter().filter(|c| c.measured == measured).map(|c| c.check.as_str()).collect();
+                let ids: Vec<&str> = line
+                    .checks
+                    .iter()
+                    .filter(|c| c.measured == measured)
+                    .map(|c| c.check.as_str())
+                    .collect();
                 ids.join(" ")
             };
             let hosts = line.hosts;
-            let counts = [hosts.pass, hosts.fail, hosts.stale, hosts.error, hosts.waived, hosts.not_applicable];
+            let counts = [
+                hosts.pass,
+                hosts.fail,
+                hosts.stale,
+                hosts.error,
+                hosts.waived,
+                hosts.not_applicable,
+            ];
             let words = [
                 item.number.to_string(),
                 item.title.get(lang).to_owned(),
@@ -52,19 +65,28 @@ pub fn render(checklist: &Checklist, lang: Lang) -> Result<Vec<u8>, csv::Error> 
                 text(lang, line.basis.key()),
                 ids(true),
                 ids(false),
-                line.attestation_kind.map(|kind| text(lang, kind.key())).unwrap_or_default(),
+                line.attestation_kind
+                    .map(|kind| text(lang, kind.key()))
+                    .unwrap_or_default(),
                 line.reason.clone().unwrap_or_default(),
             ];
-            let cells = words.iter().map(|cell| guarded(cell)).chain(counts.map(|count| count.to_string()));
+            let cells = words
+                .iter()
+                .map(|cell| guarded(cell))
+                .chain(counts.map(|count| count.to_string()));
             writer.write_record(cells)?;
         }
     }
-    writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))
+    writer
+        .into_inner()
+        .map_err(|error| csv::Error::from(error.into_error()))
 }
 
 /// A cell that begins as a formula would is made text by a leading apostrophe (OWASP, "CSV Injection").
 fn guarded(cell: &str) -> String {
-    if cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}']) {
+    if cell.starts_with([
+        '=', '+', '-', '@', '\t', '\r', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}',
+    ]) {
         format!("'{cell}")
     } else {
         cell.to_owned()

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use plumbline_config::catalogue::AttestationKind;
 use plumbline_config::ident::Role;
-use plumbline_config::lang::Lang;
+use plumbline_config::lang::{Bilingual, Lang};
 use plumbline_config::message::{Message, text};
 
 use super::model::Report;
@@ -16,7 +16,13 @@ pub const STYLE: &str = include_str!("../../templates/report.css");
 
 /// Renders the report.
 pub fn render(report: &Report, lang: Lang) -> Result<String, askama::Error> {
-    Page { report, lang, company: &report.company, style: STYLE }.render()
+    Page {
+        report,
+        lang,
+        company: &report.company,
+        style: STYLE,
+    }
+    .render()
 }
 
 #[derive(Template)]
@@ -33,12 +39,18 @@ impl Page<'_> {
         text(self.lang, key)
     }
 
+    fn words<'t>(&self, text: &'t Bilingual) -> &'t str {
+        text.get(self.lang)
+    }
+
     fn zone(&self) -> &TimeZone {
         &self.report.zone
     }
 
     fn time(&self, at: &Timestamp) -> String {
-        at.to_zoned(self.zone().clone()).strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
+        at.to_zoned(self.zone().clone())
+            .strftime("%Y-%m-%d %H:%M:%S %:z")
+            .to_string()
     }
 
     fn heard(&self, at: &Option<Timestamp>) -> String {
@@ -46,20 +58,32 @@ impl Page<'_> {
     }
 
     fn days(&self) -> String {
-        let days = Message::new("report-days").arg("first", self.report.first).arg("last", self.report.last);
+        let days = Message::new("report-days")
+            .arg("first", self.report.first)
+            .arg("last", self.report.last);
         days.render_in(self.lang)
     }
 
     fn plan_version(&self, version: &str) -> String {
-        Message::new("report-plan-version").arg("version", version).render_in(self.lang)
+        Message::new("report-plan-version")
+            .arg("version", version)
+            .render_in(self.lang)
     }
 
     /// Items and lines by status, best first.
     fn totals(&self) -> Vec<(LineStatus, usize, usize)> {
         let items = &self.report.checklist.items;
         let count = |status: LineStatus| {
-            let lines = items.iter().flat_map(|item| &item.lines).filter(|line| line.status == status).count();
-            (status, items.iter().filter(|item| item.status == status).count(), lines)
+            let lines = items
+                .iter()
+                .flat_map(|item| &item.lines)
+                .filter(|line| line.status == status)
+                .count();
+            (
+                status,
+                items.iter().filter(|item| item.status == status).count(),
+                lines,
+            )
         };
         LineStatus::ALL.map(count).into()
     }
@@ -82,22 +106,19 @@ impl Page<'_> {
     }
 
     fn hosts(&self, counts: &HostCounts) -> String {
-        let message = Message::new("report-hosts-counts")
-            .arg("pass", counts.pass)
-            .arg("fail", counts.fail)
-            .arg("stale", counts.stale)
-            .arg("error", counts.error)
-            .arg("waived", counts.waived)
-            .arg("not_applicable", counts.not_applicable);
-        message.render_in(self.lang)
+        host_counts(counts).render_in(self.lang)
     }
 
     fn no_attestation(&self, kind: &AttestationKind) -> String {
-        Message::new("report-no-attestation").arg("kind", self.t(kind.key())).render_in(self.lang)
+        Message::new("report-no-attestation")
+            .arg("kind", self.t(kind.key()))
+            .render_in(self.lang)
     }
 
     fn reason(&self, reason: &str) -> String {
-        Message::new("report-reason").arg("reason", reason).render_in(self.lang)
+        Message::new("report-reason")
+            .arg("reason", reason)
+            .render_in(self.lang)
     }
 
     fn role(&self, role: &Role) -> String {
@@ -106,4 +127,15 @@ impl Page<'_> {
             Role::Office => self.t("role-office"),
         }
     }
+}
+
+/// Hosts by what they show, in words.
+pub(crate) fn host_counts(counts: &HostCounts) -> Message {
+    Message::new("report-hosts-counts")
+        .arg("pass", counts.pass)
+        .arg("fail", counts.fail)
+        .arg("stale", counts.stale)
+        .arg("error", counts.error)
+        .arg("waived", counts.waived)
+        .arg("not_applicable", counts.not_applicable)
 }

@@ -59,5 +59,9 @@ fn shown_findings<S: serde::Serializer>(findings: &[ShownFinding], serializer: S
         #[serde(flatten)]
         finding: &'a Finding,
     }
-    serializer.collect_seq(findings.iter().map(|f| Row { host: &f.host_name, shown: f.shown, finding: &f.finding }))
+    serializer.collect_seq(findings.iter().map(|f| Row {
+        host: &f.host_name,
+        shown: f.shown,
+        finding: &f.finding,
+    }))
 }

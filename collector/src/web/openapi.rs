@@ -114,6 +114,7 @@ fn schemas() -> Value {
     };
     let role = || names(&["service", "office"]);
     let severity = || names(&["low", "medium", "high", "critical"]);
+    let line_status = || names(&["conforming", "partly", "nonconforming", "not-applicable"]);
     let measured = || names(&["pass", "fail", "not-applicable", "error", "manual"]);
     let shown = || {
         names(&[
@@ -145,6 +146,23 @@ fn schemas() -> Value {
             ("actual", json!({})), ("remediation", both()), ("evidence", json!({})), ("observed_at", time()),
             ("received_at", time()), ("age_seconds", number()), ("since", time()),
             ("known_check", json!({"type": "boolean"})),
+        ]),
+        "Checklist": object(&[
+            ("period", text()), ("as_of", time()), ("generated_at", time()),
+            ("plan", json!({"type": ["object", "null"]})),
+            ("particulars", json!({"type": "array", "items": {"type": "object"}})),
+            ("items", json!({"type": "array", "items": object(&[
+                ("number", number()), ("title", both()), ("status", line_status()),
+                ("lines", json!({"type": "array", "items": object(&[
+                    ("id", text()), ("clause", text()), ("title", both()), ("status", line_status()),
+                    ("basis", names(&["measured", "attested", "none"])),
+                    ("hosts", json!({"type": "object", "additionalProperties": {"type": "integer"}})),
+                    ("checks", json!({"type": "array", "items": {"type": "object"}})),
+                    ("attestation", json!({"type": ["object", "null"]})),
+                    ("due_at", or_null(time())),
+                    ("corrective_action", json!({"type": ["object", "null"]})),
+                ])})),
+            ])})),
         ]),
         "Change": object(&[
             ("check", text()), ("subject", text()), ("change", names(&["opened", "changed", "closed"])),

@@ -71,3 +71,11 @@ csv-waived = hosts_waived
 csv-not-applicable = hosts_not_applicable
 
 checklist-every = every { $interval }
+checklist-heading-clause = clause
+checklist-heading-requirement = requirement
+checklist-heading-status = status
+checklist-heading-basis = basis
+checklist-awaiting = { $count ->
+        [one] 1 line awaits an attestation
+       *[other] { $count } lines await an attestation
+    }

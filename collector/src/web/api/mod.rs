@@ -5,6 +5,7 @@ mod findings;
 mod hosts;
 mod metrics;
 mod plan;
+mod reports;
 mod targets;
 mod tokens;
 
@@ -57,6 +58,7 @@ pub(crate) const ALL: &[&[Operation]] = &[
     findings::OPERATIONS,
     tokens::OPERATIONS,
     plan::OPERATIONS,
+    reports::OPERATIONS,
     targets::OPERATIONS,
     metrics::OPERATIONS,
     openapi::OPERATIONS,

@@ -1,0 +1,96 @@
+//! `checklist`: Section 12, as it stands.
+
+use jiff::Timestamp;
+use plumbline_config::lang::Lang;
+use plumbline_config::message::Message;
+
+use crate::checklist::{Checklist, Line, LineStatus, Period};
+use crate::cli::Place;
+use crate::output::{Failure, Format, Outcome, Output};
+use crate::report::{self, Source};
+
+/// Arguments of the command.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: plumbline-collector checklist --period 2026Q4 --lang zh-TW")]
+pub(crate) struct Args {
+    /// Quarter (2026Q4), year (2026) or days (2026-10-01/2026-12-31); the current quarter unless said otherwise
+    #[arg(long)]
+    period: Option<Period>,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &Args, place: &Place, output: &Output) -> Result<Outcome, Failure> {
+    let (settings, store) = place.store_to_read()?;
+    let source = Source {
+        store: &store,
+        stale_after: settings.stale_after,
+        now: Timestamp::now(),
+    };
+    let checklist = report::checklist(&source, args.period.as_ref())?;
+    if output.format == Format::Json {
+        output.json(&checklist)?;
+    } else {
+        print(&checklist, output)?;
+    }
+    let failing = |line: &Line| line.hosts.fail > 0;
+    let fails = checklist.items.iter().flat_map(|item| &item.lines).any(failing);
+    Ok(if fails { Outcome::Failing } else { Outcome::Clean })
+}
+
+/// The twelve items, and beneath each the lines that hosts answer; lines that only people answer are counted.
+fn print(checklist: &Checklist, output: &Output) -> Result<(), Failure> {
+    let lang = output.lang;
+    let mut rows = Vec::new();
+    for item in &checklist.items {
+        let unattested = item.lines.iter().filter(|line| awaits_people(line)).count();
+        let awaiting = Message::new("checklist-awaiting").number("count", unattested);
+        rows.push([
+            item.number.to_string(),
+            item.title.get(lang).to_owned(),
+            output.text(item.status.key()),
+            if unattested == 0 {
+                String::new()
+            } else {
+                awaiting.render_in(lang)
+            },
+        ]);
+        let measured = item.lines.iter().filter(|line| !line.checks.is_empty());
+        rows.extend(measured.map(|line| {
+            [
+                line.clause.clone(),
+                format!("  {}", line.title.get(lang)),
+                output.text(line.status.key()),
+                basis(line, lang),
+            ]
+        }));
+    }
+    output.table(
+        [
+            "checklist-heading-clause",
+            "checklist-heading-requirement",
+            "checklist-heading-status",
+            "checklist-heading-basis",
+        ],
+        rows,
+    )
+}
+
+fn awaits_people(line: &Line) -> bool {
+    line.status == LineStatus::Nonconforming && line.checks.is_empty()
+}
+
+/// What a measured line rests on: each check with its hosts, or that it is not measured yet.
+fn basis(line: &Line, lang: Lang) -> String {
+    if let Some(reason) = &line.reason {
+        return reason.clone();
+    }
+    let check = |check: &crate::checklist::LineCheck| {
+        let said = if check.measured {
+            report::html::host_counts(&check.hosts).render_in(lang)
+        } else {
+            Message::new("report-not-measured").render_in(lang)
+        };
+        format!("{}: {said}", check.check)
+    };
+    line.checks.iter().map(check).collect::<Vec<_>>().join("\n")
+}

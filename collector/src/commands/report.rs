@@ -1,0 +1,76 @@
+//! `report`: the audit report as a file.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use plumbline_config::lang::Lang;
+
+use crate::checklist::Period;
+use crate::cli::Place;
+use crate::output::{Failure, Outcome};
+use crate::report::{self, ReportFormat, Source};
+
+/// Arguments of the command.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: plumbline-collector report --period 2026Q4 --format html --lang zh-TW -o report.html"
+)]
+pub(crate) struct Args {
+    /// Quarter (2026Q4), year (2026) or days (2026-10-01/2026-12-31); the current quarter unless said otherwise
+    #[arg(long)]
+    period: Option<Period>,
+
+    /// File to write, for its owner alone; `-` is standard output
+    #[arg(short, long, value_name = "FILE", default_value = "-")]
+    output: PathBuf,
+}
+
+/// Runs the command. `format` is the name given by `--format`.
+pub(crate) fn run(args: &Args, format: Option<&str>, lang: Lang, place: &Place) -> Result<Outcome, Failure> {
+    let format = args.format(format)?;
+    let (settings, store) = place.store_to_read()?;
+    let source = Source {
+        store: &store,
+        stale_after: settings.stale_after,
+        now: Timestamp::now(),
+    };
+    let report = report::report(&source, args.period.as_ref())?;
+    let bytes = report::render(&report, format, lang)?;
+    if args.output == Path::new("-") {
+        io::stdout().write_all(&bytes)?;
+    } else {
+        write(&args.output, &bytes)
+            .map_err(|error| Failure::new(format!("cannot write {}: {error}", args.output.display())))?;
+    }
+    Ok(Outcome::Clean)
+}
+
+/// Writes the file in one step, so that a report is never half there.
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let beside = Path::new(&beside);
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(beside)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(beside, path)
+}
+
+impl Args {
+    /// The format asked for, else the one that the file's name ends in, else HTML.
+    fn format(&self, asked: Option<&str>) -> Result<ReportFormat, Failure> {
+        if let Some(name) = asked {
+            return Ok(name.parse()?);
+        }
+        let by_name = || self.output.extension()?.to_str()?.parse().ok();
+        Ok(by_name().unwrap_or(ReportFormat::Html))
+    }
+}
