@@ -1,5 +1,6 @@
 //! Everything a run read.
 
+use crate::antivirus::AntivirusFacts;
 use crate::known::Known;
 use crate::memory::Memory;
 use crate::os::OsFacts;
@@ -12,6 +13,8 @@ pub struct Facts {
     pub os: Known<OsFacts>,
     /// Packages and pending updates.
     pub packages: Known<PackageFacts>,
+    /// Anti-virus.
+    pub antivirus: Known<AntivirusFacts>,
     /// What the probes want kept for the next run, once this run's findings are safe.
     pub memory: Memory,
 }

@@ -5,6 +5,7 @@
 
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
+pub mod antivirus;
 mod ask;
 mod facts;
 pub mod host;

@@ -1,5 +1,6 @@
 //! The registry of probes.
 
+use crate::antivirus::AntivirusProbe;
 use crate::ask::Ask;
 use crate::facts::Facts;
 use crate::host::Host;
@@ -14,6 +15,8 @@ pub enum ProbeId {
     Os,
     /// Packages and pending updates.
     Packages,
+    /// Anti-virus.
+    Antivirus,
 }
 
 /// Reads one fact of a host.
@@ -61,6 +64,7 @@ impl ProbeEntry {
 pub const PROBES: &[ProbeEntry] = &[
     ProbeEntry::of::<OsProbe>(&[]),
     ProbeEntry::of::<PackagesProbe>(&[]),
+    ProbeEntry::of::<AntivirusProbe>(&[]),
 ];
 
 /// Reads the facts that `ask` names, and those they start from.
