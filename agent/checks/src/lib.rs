@@ -3,6 +3,8 @@
 
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
+mod antivirus_running;
+mod antivirus_signatures;
 mod assess;
 mod check;
 #[cfg(test)]
@@ -13,7 +15,11 @@ pub use assess::assess;
 pub use check::{Check, Context, Verdict};
 
 /// Every check that this version can run, in the order of the plan.
-pub const CHECKS: &[Check] = &[patch_security_updates::CHECK];
+pub const CHECKS: &[Check] = &[
+    patch_security_updates::CHECK,
+    antivirus_running::CHECK,
+    antivirus_signatures::CHECK,
+];
 
 /// The check with this catalogue id.
 #[must_use]

@@ -1,5 +1,6 @@
 //! `inspect`: one probe's facts, unjudged. One file a subject.
 
+mod antivirus;
 mod os;
 mod packages;
 
@@ -12,6 +13,8 @@ use crate::output::{Failure, Outcome, Output};
 /// What to look at.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Inspect {
+    /// Anti-virus products, what of them runs, and how old their signatures are
+    Antivirus(antivirus::Args),
     /// The operating system and the host's name
     Os(os::Args),
     /// Installed packages, and the updates that the package lists on the host have for them
@@ -22,6 +25,7 @@ impl Inspect {
     /// Looks and prints.
     pub(crate) fn run(&self, output: &Output) -> Result<Outcome, Failure> {
         match self {
+            Self::Antivirus(args) => antivirus::run(args, output),
             Self::Os(args) => os::run(args, output),
             Self::Packages(args) => packages::run(args, output),
         }
