@@ -7,6 +7,12 @@ mod antivirus_running;
 mod antivirus_signatures;
 mod assess;
 mod check;
+mod encryption_cipher;
+#[cfg(test)]
+mod encryption_examples;
+mod encryption_subjects;
+mod encryption_swap;
+mod encryption_volumes;
 #[cfg(test)]
 mod invariants;
 mod patch_security_updates;
@@ -19,6 +25,10 @@ pub const CHECKS: &[Check] = &[
     patch_security_updates::CHECK,
     antivirus_running::CHECK,
     antivirus_signatures::CHECK,
+    encryption_volumes::CHECK,
+    encryption_cipher::CHECK,
+    encryption_swap::CHECK,
+    patch_security_updates::CHECK,
 ];
 
 /// The check with this catalogue id.

@@ -5,6 +5,7 @@ use crate::known::Known;
 use crate::memory::Memory;
 use crate::os::OsFacts;
 use crate::packages::PackageFacts;
+use crate::volumes::VolumeFacts;
 
 /// Everything a run read, one field a probe.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -15,6 +16,8 @@ pub struct Facts {
     pub packages: Known<PackageFacts>,
     /// Anti-virus.
     pub antivirus: Known<AntivirusFacts>,
+    /// Mounted file systems, swap areas and the devices beneath them.
+    pub volumes: Known<VolumeFacts>,
     /// What the probes want kept for the next run, once this run's findings are safe.
     pub memory: Memory,
 }

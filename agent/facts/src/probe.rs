@@ -7,6 +7,7 @@ use crate::host::Host;
 use crate::known::{Denial, Known};
 use crate::os::OsProbe;
 use crate::packages::PackagesProbe;
+use crate::volumes::VolumesProbe;
 
 /// Names a fact that a check may need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -17,6 +18,8 @@ pub enum ProbeId {
     Packages,
     /// Anti-virus.
     Antivirus,
+    /// Mounted file systems, swap areas and the devices beneath them.
+    Volumes,
 }
 
 /// Reads one fact of a host.
@@ -65,6 +68,7 @@ pub const PROBES: &[ProbeEntry] = &[
     ProbeEntry::of::<OsProbe>(&[]),
     ProbeEntry::of::<PackagesProbe>(&[]),
     ProbeEntry::of::<AntivirusProbe>(&[]),
+    ProbeEntry::of::<VolumesProbe>(&[]),
 ];
 
 /// Reads the facts that `ask` names, and those they start from.

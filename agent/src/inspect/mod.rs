@@ -1,6 +1,7 @@
 //! `inspect`: one probe's facts, unjudged. One file a subject.
 
 mod antivirus;
+mod encryption;
 mod os;
 mod packages;
 
@@ -15,6 +16,8 @@ use crate::output::{Failure, Outcome, Output};
 pub(crate) enum Inspect {
     /// Anti-virus products, what of them runs, and how old their signatures are
     Antivirus(antivirus::Args),
+    /// Encryption of this host's storage, or what a LUKS header says
+    Encryption(encryption::Args),
     /// The operating system and the host's name
     Os(os::Args),
     /// Installed packages, and the updates that the package lists on the host have for them
@@ -26,6 +29,7 @@ impl Inspect {
     pub(crate) fn run(&self, output: &Output) -> Result<Outcome, Failure> {
         match self {
             Self::Antivirus(args) => antivirus::run(args, output),
+            Self::Encryption(args) => encryption::run(args, output),
             Self::Os(args) => os::run(args, output),
             Self::Packages(args) => packages::run(args, output),
         }
