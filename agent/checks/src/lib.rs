@@ -22,13 +22,12 @@ pub use check::{Check, Context, Verdict};
 
 /// Every check that this version can run, in the order of the plan.
 pub const CHECKS: &[Check] = &[
-    patch_security_updates::CHECK,
-    antivirus_running::CHECK,
-    antivirus_signatures::CHECK,
     encryption_volumes::CHECK,
     encryption_cipher::CHECK,
     encryption_swap::CHECK,
     patch_security_updates::CHECK,
+    antivirus_running::CHECK,
+    antivirus_signatures::CHECK,
 ];
 
 /// The check with this catalogue id.

@@ -100,8 +100,7 @@ impl Release {
 /// Whether a suite's name is that of security updates; `buster/updates` is how Debian named them before 11.
 #[must_use]
 pub fn is_security_suite(suite: &str) -> bool {
-    let suite = suite.trim_end_matches('/');
-    suite.ends_with("-security") || suite.ends_with("/updates")
+    suite.trim_end_matches('/').ends_with("-security") || suite.ends_with("/updates")
 }
 
 fn is_yes(text: &str) -> bool {
@@ -181,6 +180,7 @@ Origin: forged
             assert_eq!(release.is_security(), security, "{label} {suite}");
         }
         assert!(is_security_suite("buster/updates") && !is_security_suite("buster-updates"));
+        assert!(!is_security_suite("./updates/"));
     }
 
     #[test]
