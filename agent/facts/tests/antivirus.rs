@@ -1,5 +1,10 @@
 //! The anti-virus probe against a real clamd, run with settings, signatures and a socket of its own.
 #![expect(clippy::disallowed_methods, reason = "the daemon is run for real")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a helper that fails fails the test"
+)]
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};

@@ -125,7 +125,9 @@ mod tests {
             std::fs::create_dir_all(&proc).unwrap();
             std::fs::write(proc.join("stat"), stat).unwrap();
             std::fs::write(proc.join("cmdline"), "clamd\0--config-file=/x\0").unwrap();
-            exe.map(|exe| symlink(exe, proc.join("exe")).unwrap());
+            if let Some(exe) = exe {
+                symlink(exe, proc.join("exe")).unwrap();
+            }
         };
         add(1, "1 (init) S 0", Some("/sbin/init"));
         add(2, "2 (clamd) S 1", Some("/usr/sbin/clamd (deleted)"));

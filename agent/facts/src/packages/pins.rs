@@ -303,7 +303,7 @@ fn default_release(text: &str) -> Option<Pin> {
         let line = line.trim_start();
         !line.starts_with('#') && !line.starts_with("//")
     });
-    let value = uncommented.filter_map(|line| {
+    let mut values = uncommented.filter_map(|line| {
         let lower = line.to_ascii_lowercase();
         let after = line.get(lower.find("default-release")? + "default-release".len()..)?;
         let value = after
@@ -314,7 +314,8 @@ fn default_release(text: &str) -> Option<Pin> {
             .trim();
         token(value.as_bytes()).map(str::to_owned)
     });
-    value.last().map(|release| Pin {
+    // The last setting holds.
+    values.next_back().map(|release| Pin {
         matches: Match::release(&release),
         priority: 990,
     })

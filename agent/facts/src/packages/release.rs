@@ -77,7 +77,7 @@ impl Release {
                 b"butautomaticupgrades" => release.but_automatic_upgrades = is_yes(&text()),
                 b"architectures" => has_all = words(value).contains(&"all".to_owned()),
                 b"no-support-for-architecture-all" => {
-                    repeated = words(value).contains(&"Packages".to_owned())
+                    repeated = words(value).contains(&"Packages".to_owned());
                 }
                 b"sha256" | b"sha512" => release.sizes.extend(sizes(value)),
                 _ => {}
