@@ -7,6 +7,8 @@ use crate::host::Host;
 use crate::known::{Denial, Known};
 use crate::os::OsProbe;
 use crate::packages::PackagesProbe;
+use crate::sockets::SocketsProbe;
+use crate::tls::TlsProbe;
 use crate::volumes::VolumesProbe;
 
 /// Names a fact that a check may need.
@@ -14,6 +16,10 @@ use crate::volumes::VolumesProbe;
 pub enum ProbeId {
     /// The operating system and the host's name.
     Os,
+    /// Listening sockets and the processes behind them.
+    Sockets,
+    /// What the listening TCP sockets speak.
+    Tls,
     /// Packages and pending updates.
     Packages,
     /// Anti-virus.
@@ -66,6 +72,8 @@ impl ProbeEntry {
 /// Every probe, in the order they run.
 pub const PROBES: &[ProbeEntry] = &[
     ProbeEntry::of::<OsProbe>(&[]),
+    ProbeEntry::of::<SocketsProbe>(&[]),
+    ProbeEntry::of::<TlsProbe>(&[ProbeId::Os, ProbeId::Sockets]),
     ProbeEntry::of::<PackagesProbe>(&[]),
     ProbeEntry::of::<AntivirusProbe>(&[]),
     ProbeEntry::of::<VolumesProbe>(&[]),
