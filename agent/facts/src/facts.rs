@@ -1,12 +1,15 @@
 //! Everything a run read.
 
 use crate::known::Known;
+use crate::logins::LoginFacts;
 use crate::memory::Memory;
 use crate::os::OsFacts;
 
 /// Everything a run read, one field a probe.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Facts {
+    /// Attempts to log in.
+    pub logins: Known<LoginFacts>,
     /// The operating system.
     pub os: Known<OsFacts>,
     /// What the probes want kept for the next run, once this run's findings are safe.

@@ -6,10 +6,12 @@
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 mod ask;
+pub mod command;
 mod facts;
 pub mod host;
 mod known;
 mod memory;
+pub mod logins;
 pub mod os;
 mod probe;
 pub mod sockets;

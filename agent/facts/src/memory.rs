@@ -2,7 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::logins::LoginMemory;
+
 /// Kept by the agent between runs, and handed back to the probes; empty on a first or a one-shot run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Memory {}
+pub struct Memory {
+    /// How far logs have been read, and the attempts to log in of the last days.
+    pub logins: LoginMemory,
+}

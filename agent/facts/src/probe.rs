@@ -4,11 +4,14 @@ use crate::ask::Ask;
 use crate::facts::Facts;
 use crate::host::Host;
 use crate::known::{Denial, Known};
+use crate::logins::LoginsProbe;
 use crate::os::OsProbe;
 
 /// Names a fact that a check may need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ProbeId {
+    /// Attempts to log in.
+    Logins,
     /// The operating system and the host's name.
     Os,
 }
@@ -55,7 +58,7 @@ impl ProbeEntry {
 }
 
 /// Every probe, in the order they run.
-pub const PROBES: &[ProbeEntry] = &[ProbeEntry::of::<OsProbe>(&[])];
+pub const PROBES: &[ProbeEntry] = &[ProbeEntry::of::<OsProbe>(&[]), ProbeEntry::of::<LoginsProbe>(&[])];
 
 /// Reads the facts that `ask` names, and those they start from.
 #[must_use]
