@@ -13,8 +13,10 @@ mod known;
 mod memory;
 pub mod logins;
 pub mod os;
+pub mod packages;
 mod probe;
 pub mod sockets;
+pub mod volumes;
 
 pub use ask::Ask;
 pub use facts::Facts;

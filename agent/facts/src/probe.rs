@@ -6,6 +6,8 @@ use crate::host::Host;
 use crate::known::{Denial, Known};
 use crate::logins::LoginsProbe;
 use crate::os::OsProbe;
+use crate::packages::PackagesProbe;
+use crate::volumes::VolumesProbe;
 
 /// Names a fact that a check may need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -14,6 +16,10 @@ pub enum ProbeId {
     Logins,
     /// The operating system and the host's name.
     Os,
+    /// Packages and pending updates.
+    Packages,
+    /// Mounted file systems, swap areas and the devices beneath them.
+    Volumes,
 }
 
 /// Reads one fact of a host.
@@ -59,6 +65,11 @@ impl ProbeEntry {
 
 /// Every probe, in the order they run.
 pub const PROBES: &[ProbeEntry] = &[ProbeEntry::of::<OsProbe>(&[]), ProbeEntry::of::<LoginsProbe>(&[])];
+pub const PROBES: &[ProbeEntry] = &[
+    ProbeEntry::of::<OsProbe>(&[]),
+    ProbeEntry::of::<PackagesProbe>(&[]),
+    ProbeEntry::of::<VolumesProbe>(&[]),
+];
 
 /// Reads the facts that `ask` names, and those they start from.
 #[must_use]
