@@ -13,17 +13,20 @@ mod encryption_swap;
 mod encryption_volumes;
 #[cfg(test)]
 mod invariants;
+pub mod logins;
+mod logins_abnormal;
 mod patch_security_updates;
 
 pub use assess::assess;
 pub use check::{Check, Context, Verdict};
 
 /// Every check that this version can run, in the order of the plan.
-pub const CHECKS: &[Check] = &[patch_security_updates::CHECK];
 pub const CHECKS: &[Check] = &[
     encryption_volumes::CHECK,
     encryption_cipher::CHECK,
     encryption_swap::CHECK,
+    logins_abnormal::CHECK,
+    patch_security_updates::CHECK,
 ];
 
 /// The check with this catalogue id.

@@ -64,9 +64,9 @@ impl ProbeEntry {
 }
 
 /// Every probe, in the order they run.
-pub const PROBES: &[ProbeEntry] = &[ProbeEntry::of::<OsProbe>(&[]), ProbeEntry::of::<LoginsProbe>(&[])];
 pub const PROBES: &[ProbeEntry] = &[
     ProbeEntry::of::<OsProbe>(&[]),
+    ProbeEntry::of::<LoginsProbe>(&[]),
     ProbeEntry::of::<PackagesProbe>(&[]),
     ProbeEntry::of::<VolumesProbe>(&[]),
 ];

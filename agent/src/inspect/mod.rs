@@ -1,6 +1,7 @@
 //! `inspect`: one probe's facts, unjudged. One file a subject.
 
 mod encryption;
+mod logins;
 mod os;
 mod packages;
 
@@ -15,6 +16,8 @@ use crate::output::{Failure, Outcome, Output};
 pub(crate) enum Inspect {
     /// Encryption of this host's storage, or what a LUKS header says
     Encryption(encryption::Args),
+    /// Attempts to log in, and what is abnormal among them, from logs, wtmp, btmp or journal export
+    Logins(logins::Args),
     /// The operating system and the host's name
     Os(os::Args),
     /// Installed packages, and the updates that the package lists on the host have for them
@@ -26,6 +29,7 @@ impl Inspect {
     pub(crate) fn run(&self, output: &Output) -> Result<Outcome, Failure> {
         match self {
             Self::Encryption(args) => encryption::run(args, output),
+            Self::Logins(args) => logins::run(args, output),
             Self::Os(args) => os::run(args, output),
             Self::Packages(args) => packages::run(args, output),
         }

@@ -128,7 +128,13 @@ impl Merger {
     }
 
     /// Takes in what a line said of `count` attempts, at a time and line number.
-    pub(super) fn add(&mut self, line: &Line<'_>, said: &Said<'_>, count: u32, (at, number): (Timestamp, u64)) {
+    pub(super) fn add(
+        &mut self,
+        line: &Line<'_>,
+        said: &Said<'_>,
+        count: u32,
+        (at, number): (Timestamp, u64),
+    ) {
         let key = key(line, said);
         let user = said.user.filter(|user| !user.is_empty()).map(user_name);
         if self.connections.len() >= MOST_CONNECTIONS && !self.connections.contains_key(&key) {
@@ -271,7 +277,9 @@ fn settle(connection: &mut Connection, events: &mut Vec<LoginEvent>) {
     let Some(at) = connection.pending_at.take() else {
         return;
     };
-    let told = connection.told(Kind::PamUnix).max(connection.told(Kind::PamOther));
+    let told = connection
+        .told(Kind::PamUnix)
+        .max(connection.told(Kind::PamOther));
     let heard = Heard {
         kind: Kind::PamUnix,
         method: Method::Password,
@@ -304,7 +312,11 @@ fn key(line: &Line<'_>, said: &Said<'_>) -> u64 {
     line.host.hash(&mut hasher);
     match line.pid {
         Some(pid) => pid.hash(&mut hasher),
-        None => (said.service, said.user, said.source.as_ref().filter(|_| !said.service.is_escalation()))
+        None => (
+            said.service,
+            said.user,
+            said.source.as_ref().filter(|_| !said.service.is_escalation()),
+        )
             .hash(&mut hasher),
     }
     hasher.finish()
@@ -409,7 +421,10 @@ Nov 22 09:00:01 db sshd[9]: Failed password for root from 203.0.113.7 port 2 ssh
 Nov 22 09:00:02 web sshd: Failed password for root from 203.0.113.7 port 2 ssh2
 Nov 22 09:00:02 web last message repeated 2 times
 ";
-        let counted: u64 = events(log).iter().map(|e| e.rsplit('x').next().unwrap().parse::<u64>().unwrap()).sum();
+        let counted: u64 = events(log)
+            .iter()
+            .map(|e| e.rsplit('x').next().unwrap().parse::<u64>().unwrap())
+            .sum();
         assert_eq!(counted, 7);
     }
 

@@ -46,7 +46,9 @@ fn place(text: &[u8]) -> Option<Source> {
 
 fn unquoted(text: &[u8]) -> &[u8] {
     let inner = text.strip_prefix(b"'").and_then(|text| text.strip_suffix(b"'"));
-    inner.or_else(|| text.strip_prefix(b"`")?.strip_suffix(b"'")).unwrap_or(text)
+    inner
+        .or_else(|| text.strip_prefix(b"`")?.strip_suffix(b"'"))
+        .unwrap_or(text)
 }
 
 #[cfg(test)]
@@ -57,17 +59,46 @@ mod tests {
     #[test]
     fn failures_and_successes_are_understood() {
         for (message, kind, user, source) in [
-            ("FAILED LOGIN (1) on '/dev/tty1' FOR 'root', Authentication failure", Kind::Failed, "root", "tty1"),
-            ("FAILED LOGIN (2) on '/dev/pts/3' from '203.0.113.7' FOR 'UNKNOWN', User not known", Kind::Failed, "UNKNOWN", "203.0.113.7"),
-            ("FAILED LOGIN 1 FROM 203.0.113.7 FOR root, Authentication failure", Kind::Failed, "root", "203.0.113.7"),
-            ("invalid password for 'ann' on '/dev/tty2' ", Kind::Failed, "ann", "tty2"),
+            (
+                "FAILED LOGIN (1) on '/dev/tty1' FOR 'root', Authentication failure",
+                Kind::Failed,
+                "root",
+                "tty1",
+            ),
+            (
+                "FAILED LOGIN (2) on '/dev/pts/3' from '203.0.113.7' FOR 'UNKNOWN', User not known",
+                Kind::Failed,
+                "UNKNOWN",
+                "203.0.113.7",
+            ),
+            (
+                "FAILED LOGIN 1 FROM 203.0.113.7 FOR root, Authentication failure",
+                Kind::Failed,
+                "root",
+                "203.0.113.7",
+            ),
+            (
+                "invalid password for 'ann' on '/dev/tty2' ",
+                Kind::Failed,
+                "ann",
+                "tty2",
+            ),
             ("ROOT LOGIN  on '/dev/tty1'", Kind::Accepted, "root", "tty1"),
-            ("ROOT LOGIN ON tty1 FROM 203.0.113.7", Kind::Accepted, "root", "203.0.113.7"),
+            (
+                "ROOT LOGIN ON tty1 FROM 203.0.113.7",
+                Kind::Accepted,
+                "root",
+                "203.0.113.7",
+            ),
             ("LOGIN ON tty1 BY ann", Kind::Accepted, "ann", "tty1"),
         ] {
             let said = read(b"login", message.as_bytes()).unwrap_or_else(|| panic!("{message}"));
             let place = said.source.map(|source| source.to_string()).unwrap_or_default();
-            assert_eq!((said.kind, said.user, place.as_str()), (kind, Some(user.as_bytes()), source), "{message}");
+            assert_eq!(
+                (said.kind, said.user, place.as_str()),
+                (kind, Some(user.as_bytes()), source),
+                "{message}"
+            );
         }
     }
 }

@@ -10,7 +10,9 @@ pub(super) fn read(message: &[u8]) -> Option<Said<'_>> {
     let (head, address) = rsplit(message, b" from ")?;
     let source = address_with_port(address)?;
     let said = |kind, method| Said::new(kind, Service::Dropbear, method).from(Some(source.clone()));
-    if head.starts_with(b"Login attempt for nonexistent user") || head.starts_with(b"Login attempt with wrong user") {
+    if head.starts_with(b"Login attempt for nonexistent user")
+        || head.starts_with(b"Login attempt with wrong user")
+    {
         let mut said = said(Kind::Refused, Method::Unknown);
         said.unknown_user = true;
         return Some(said);
@@ -19,7 +21,11 @@ pub(super) fn read(message: &[u8]) -> Option<Said<'_>> {
         (b"Bad password attempt for '", Kind::Failed, Method::Password),
         (b"Bad PAM password attempt for '", Kind::Failed, Method::Password),
         (b"Password auth succeeded for '", Kind::Accepted, Method::Password),
-        (b"PAM password auth succeeded for '", Kind::Accepted, Method::Password),
+        (
+            b"PAM password auth succeeded for '",
+            Kind::Accepted,
+            Method::Password,
+        ),
     ];
     for (start, kind, method) in starts {
         if let Some(user) = head.strip_prefix(start) {
@@ -45,14 +51,38 @@ mod tests {
     #[test]
     fn failures_and_successes_are_understood() {
         for (message, kind, user) in [
-            ("Bad password attempt for 'root' from 203.0.113.7:5", Kind::Failed, Some("root")),
-            ("Bad password attempt for 'x' from 192.0.2.250:22' from 203.0.113.7:5", Kind::Failed, Some("x' from 192.0.2.250:22")),
-            ("Login attempt for nonexistent user from 203.0.113.7:5", Kind::Refused, None),
-            ("Password auth succeeded for 'root' from 203.0.113.7:5", Kind::Accepted, Some("root")),
-            ("Pubkey auth succeeded for 'ann' with ssh-ed25519 key SHA256:x from 203.0.113.7:5", Kind::Accepted, Some("ann")),
+            (
+                "Bad password attempt for 'root' from 203.0.113.7:5",
+                Kind::Failed,
+                Some("root"),
+            ),
+            (
+                "Bad password attempt for 'x' from 192.0.2.250:22' from 203.0.113.7:5",
+                Kind::Failed,
+                Some("x' from 192.0.2.250:22"),
+            ),
+            (
+                "Login attempt for nonexistent user from 203.0.113.7:5",
+                Kind::Refused,
+                None,
+            ),
+            (
+                "Password auth succeeded for 'root' from 203.0.113.7:5",
+                Kind::Accepted,
+                Some("root"),
+            ),
+            (
+                "Pubkey auth succeeded for 'ann' with ssh-ed25519 key SHA256:x from 203.0.113.7:5",
+                Kind::Accepted,
+                Some("ann"),
+            ),
         ] {
             let said = read(b"dropbear", message.as_bytes()).unwrap_or_else(|| panic!("{message}"));
-            assert_eq!((said.kind, said.user), (kind, user.map(str::as_bytes)), "{message}");
+            assert_eq!(
+                (said.kind, said.user),
+                (kind, user.map(str::as_bytes)),
+                "{message}"
+            );
             assert_eq!(said.source.unwrap().to_string(), "203.0.113.7", "{message}");
         }
         assert_eq!(read(b"dropbear", b"Child connection from 203.0.113.7:5"), None);

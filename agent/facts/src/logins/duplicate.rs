@@ -74,7 +74,11 @@ impl Seen {
     pub(super) fn resume(remembered: &[Single]) -> Self {
         Self {
             singles: Some(remembered.iter().take(MOST_BETWEEN_RUNS).copied().collect()),
-            ordinal: remembered.iter().map(|single| single.ordinal).max().unwrap_or_default(),
+            ordinal: remembered
+                .iter()
+                .map(|single| single.ordinal)
+                .max()
+                .unwrap_or_default(),
         }
     }
 
@@ -87,7 +91,11 @@ impl Seen {
         (message.pid, message.text).hash(&mut hasher);
         let key = hasher.finish();
         let second = message.at.as_second();
-        let back = if message.repeats > 1 { REPEATED_WITHIN_SECONDS } else { 1 };
+        let back = if message.repeats > 1 {
+            REPEATED_WITHIN_SECONDS
+        } else {
+            1
+        };
         let at = |origin, second, ordinal| Single {
             origin,
             key,
@@ -114,7 +122,10 @@ impl Seen {
 
     /// What the next run must know.
     pub(super) fn remembered(&self, now: Timestamp) -> Vec<Single> {
-        let oldest = now.saturating_sub(REMEMBERED_FOR).unwrap_or(Timestamp::MIN).as_second();
+        let oldest = now
+            .saturating_sub(REMEMBERED_FOR)
+            .unwrap_or(Timestamp::MIN)
+            .as_second();
         let mut singles: Vec<Single> = self
             .singles
             .iter()
@@ -145,12 +156,24 @@ mod tests {
     fn a_copy_of_the_other_origin_counts_once() {
         let mut seen = Seen::resume(&[]);
         assert_eq!(seen.count_new(message("a", 100, 1), Origin::Journal), 1);
-        assert_eq!(seen.count_new(message("a", 100, 1), Origin::Journal), 1, "said twice");
+        assert_eq!(
+            seen.count_new(message("a", 100, 1), Origin::Journal),
+            1,
+            "said twice"
+        );
         assert_eq!(seen.count_new(message("a", 101, 1), Origin::File), 0);
         assert_eq!(seen.count_new(message("a", 101, 1), Origin::File), 0);
-        assert_eq!(seen.count_new(message("a", 101, 1), Origin::File), 1, "a third is new");
+        assert_eq!(
+            seen.count_new(message("a", 101, 1), Origin::File),
+            1,
+            "a third is new"
+        );
         assert_eq!(seen.count_new(message("b", 100, 1), Origin::File), 1);
-        assert_eq!(seen.count_new(message("b", 103, 1), Origin::Journal), 1, "too far apart");
+        assert_eq!(
+            seen.count_new(message("b", 103, 1), Origin::Journal),
+            1,
+            "too far apart"
+        );
     }
 
     #[test]

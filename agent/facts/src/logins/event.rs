@@ -225,11 +225,14 @@ pub(super) fn peer(bytes: &[u8]) -> Option<Source> {
     }
     let label = |label: &str| {
         !label.is_empty()
-            && label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+            && label
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
     };
     let name = text.strip_suffix('.').unwrap_or(text);
     // A last label of digits alone is a broken address, not a name (RFC 3696 section 2).
-    let named = name.split('.').all(label) && name.rsplit('.').next()?.bytes().any(|b| b.is_ascii_alphabetic());
+    let named =
+        name.split('.').all(label) && name.rsplit('.').next()?.bytes().any(|b| b.is_ascii_alphabetic());
     named.then(|| Source::Host(name.to_ascii_lowercase()))
 }
 
@@ -253,7 +256,16 @@ mod tests {
         assert_eq!(shown("::ffff:192.0.2.1").as_deref(), Some("192.0.2.1"));
         assert_eq!(shown("fe80::1%eth0").as_deref(), Some("fe80::1"));
         assert_eq!(shown("Mail.example.COM").as_deref(), Some("mail.example.com"));
-        for text in ["", "UNKNOWN", "192.0.2.300", "192.0.2", "a..b", "a b", "host:22", "x'y"] {
+        for text in [
+            "",
+            "UNKNOWN",
+            "192.0.2.300",
+            "192.0.2",
+            "a..b",
+            "a b",
+            "host:22",
+            "x'y",
+        ] {
             assert_eq!(shown(text), None, "{text}");
         }
     }

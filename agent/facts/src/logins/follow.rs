@@ -169,7 +169,9 @@ impl Run<'_> {
         position: &FilePosition,
     ) -> Result<Option<u64>, ReadError> {
         if let Some((inode, offset)) = position.trailing {
-            let part = rotated.iter().find(|part| !part.compressed && part.metadata.ino() == inode);
+            let part = rotated
+                .iter()
+                .find(|part| !part.compressed && part.metadata.ino() == inode);
             if let Some(part) = part.filter(|part| part.metadata.size() > offset) {
                 self.read(part, offset, false)?;
             }
@@ -231,7 +233,15 @@ impl Run<'_> {
             self.lost = true;
         }
         self.sink.next_file(start > from);
-        let read = self.pour(part, start, if part.compressed { MOST_INFLATED } else { MOST_PER_FILE })?;
+        let read = self.pour(
+            part,
+            start,
+            if part.compressed {
+                MOST_INFLATED
+            } else {
+                MOST_PER_FILE
+            },
+        )?;
         let unread = self.sink.unread() as u64;
         if !live {
             self.sink.next_file(false);
@@ -296,7 +306,8 @@ fn open(host: &Host, path: &str) -> Result<Part, ReadError> {
 /// The files that `path` was rotated to, newest first: `auth.log.1`, `auth.log.2.gz`, `auth.log-20261122.gz`.
 fn rotated(host: &Host, path: &str) -> Vec<Part> {
     let whole = Path::new(path);
-    let (Some(directory), Some(name)) = (whole.parent(), whole.file_name().and_then(|name| name.to_str())) else {
+    let (Some(directory), Some(name)) = (whole.parent(), whole.file_name().and_then(|name| name.to_str()))
+    else {
         return Vec::new();
     };
     let is_rotated = |candidate: &&String| {
@@ -312,7 +323,12 @@ fn rotated(host: &Host, path: &str) -> Vec<Part> {
         .filter_map(|name| open(host, directory.join(name).to_str()?).ok())
         .collect();
     // logrotate keeps the time of last writing, in compressing too.
-    parts.sort_by_key(|part| (std::cmp::Reverse((part.metadata.mtime(), part.metadata.mtime_nsec())), part.path.clone()));
+    parts.sort_by_key(|part| {
+        (
+            std::cmp::Reverse((part.metadata.mtime(), part.metadata.mtime_nsec())),
+            part.path.clone(),
+        )
+    });
     parts.truncate(MOST_ROTATED);
     parts
 }

@@ -132,7 +132,8 @@ impl Export {
                     let length = usize::try_from(*left).unwrap_or(usize::MAX).min(rest.len());
                     let (head, behind) = rest.split_at(length);
                     let room = LONGEST_FIELD.saturating_sub(self.partial.len());
-                    self.partial.extend_from_slice(head.get(..room.min(length)).unwrap_or_default());
+                    self.partial
+                        .extend_from_slice(head.get(..room.min(length)).unwrap_or_default());
                     *left -= length as u64;
                     if *left == 0 {
                         let name = std::mem::take(name);
@@ -165,7 +166,10 @@ impl Export {
             }
             return b"";
         };
-        let (head, behind) = (rest.get(..end).unwrap_or_default(), rest.get(end + 1..).unwrap_or_default());
+        let (head, behind) = (
+            rest.get(..end).unwrap_or_default(),
+            rest.get(end + 1..).unwrap_or_default(),
+        );
         let mut whole = std::mem::take(&mut self.partial);
         whole.extend_from_slice(head);
         self.state = State::Line;
@@ -201,7 +205,11 @@ impl Export {
             b"_HOSTNAME" => entry.host = value.to_vec(),
             // The process that the program itself names, else the one that the kernel saw.
             b"SYSLOG_PID" => entry.pid = number().and_then(|pid| u32::try_from(pid).ok()),
-            b"_PID" => entry.pid = entry.pid.or_else(|| number().and_then(|pid| u32::try_from(pid).ok())),
+            b"_PID" => {
+                entry.pid = entry
+                    .pid
+                    .or_else(|| number().and_then(|pid| u32::try_from(pid).ok()))
+            }
             // When it was said, else when it was received.
             b"_SOURCE_REALTIME_TIMESTAMP" => entry.at = number().and_then(microseconds).or(entry.at),
             b"__REALTIME_TIMESTAMP" => entry.at = entry.at.or_else(|| number().and_then(microseconds)),

@@ -76,7 +76,10 @@ pub(super) fn split(line: &[u8]) -> Option<Line<'_>> {
 fn split_tag(text: &[u8]) -> Option<(&[u8], Option<u32>, &[u8])> {
     /// Longest name of a program.
     const LONGEST: usize = 128;
-    let end = text.iter().take(LONGEST).position(|b| matches!(b, b'[' | b':' | b' '))?;
+    let end = text
+        .iter()
+        .take(LONGEST)
+        .position(|b| matches!(b, b'[' | b':' | b' '))?;
     let (tag, rest) = text.split_at_checked(end)?;
     if tag.is_empty() {
         return None;
@@ -232,7 +235,14 @@ mod tests {
 
     #[test]
     fn what_is_no_log_line_is_refused() {
-        for line in ["", "hello", "Nov 22 08:00:00", "Nov 22 08:00:00 web", "<38>1 - - - - - x", "<9999>x"] {
+        for line in [
+            "",
+            "hello",
+            "Nov 22 08:00:00",
+            "Nov 22 08:00:00 web",
+            "<38>1 - - - - - x",
+            "<9999>x",
+        ] {
             assert_eq!(split(line.as_bytes()), None, "{line}");
         }
     }

@@ -71,16 +71,62 @@ mod tests {
     #[test]
     fn failures_and_successes_are_understood() {
         for (tag, message, kind, user, count) in [
-            ("dovecot", "imap-login: Disconnected (auth failed, 2 attempts in 4 secs): user=<ann>, method=PLAIN, rip=203.0.113.7, lip=192.0.2.1, TLS", Kind::Failed, Some("ann"), 2),
-            ("dovecot", "pop3-login: Aborted login (auth failed, 1 attempts): user=<x>, rip=192.0.2.250, y>, method=PLAIN, rip=203.0.113.7, lip=192.0.2.1", Kind::Failed, Some("x>, rip=192.0.2.250, y"), 1),
-            ("dovecot", "imap-login: Login: user=<ann>, method=PLAIN, rip=203.0.113.7, lip=192.0.2.1, mpid=1", Kind::Accepted, Some("ann"), 1),
-            ("postfix/smtpd", "warning: unknown[203.0.113.7]: SASL LOGIN authentication failed: UGFzc3dvcmQ6", Kind::Failed, None, 1),
-            ("postfix/submission/smtpd", "warning: a.example[203.0.113.7]: SASL PLAIN authentication failed: (reason unavailable), sasl_username=[192.0.2.250]: SASL", Kind::Failed, Some("[192.0.2.250]: SASL"), 1),
-            ("vsftpd", "[ann] FAIL LOGIN: Client \"203.0.113.7\"", Kind::Failed, Some("ann"), 1),
-            ("vsftpd", "[pid 2] [ann] OK LOGIN: Client \"::ffff:203.0.113.7\"", Kind::Accepted, Some("ann"), 1),
+            (
+                "dovecot",
+                "imap-login: Disconnected (auth failed, 2 attempts in 4 secs): user=<ann>, method=PLAIN, rip=203.0.113.7, lip=192.0.2.1, TLS",
+                Kind::Failed,
+                Some("ann"),
+                2,
+            ),
+            (
+                "dovecot",
+                "pop3-login: Aborted login (auth failed, 1 attempts): user=<x>, rip=192.0.2.250, y>, method=PLAIN, rip=203.0.113.7, lip=192.0.2.1",
+                Kind::Failed,
+                Some("x>, rip=192.0.2.250, y"),
+                1,
+            ),
+            (
+                "dovecot",
+                "imap-login: Login: user=<ann>, method=PLAIN, rip=203.0.113.7, lip=192.0.2.1, mpid=1",
+                Kind::Accepted,
+                Some("ann"),
+                1,
+            ),
+            (
+                "postfix/smtpd",
+                "warning: unknown[203.0.113.7]: SASL LOGIN authentication failed: UGFzc3dvcmQ6",
+                Kind::Failed,
+                None,
+                1,
+            ),
+            (
+                "postfix/submission/smtpd",
+                "warning: a.example[203.0.113.7]: SASL PLAIN authentication failed: (reason unavailable), sasl_username=[192.0.2.250]: SASL",
+                Kind::Failed,
+                Some("[192.0.2.250]: SASL"),
+                1,
+            ),
+            (
+                "vsftpd",
+                "[ann] FAIL LOGIN: Client \"203.0.113.7\"",
+                Kind::Failed,
+                Some("ann"),
+                1,
+            ),
+            (
+                "vsftpd",
+                "[pid 2] [ann] OK LOGIN: Client \"::ffff:203.0.113.7\"",
+                Kind::Accepted,
+                Some("ann"),
+                1,
+            ),
         ] {
             let said = read(tag.as_bytes(), message.as_bytes()).unwrap_or_else(|| panic!("{message}"));
-            assert_eq!((said.kind, said.user, said.count), (kind, user.map(str::as_bytes), count), "{message}");
+            assert_eq!(
+                (said.kind, said.user, said.count),
+                (kind, user.map(str::as_bytes), count),
+                "{message}"
+            );
             assert_eq!(said.source.unwrap().to_string(), "203.0.113.7", "{message}");
         }
     }

@@ -43,7 +43,7 @@ use timestamp::Clock;
 use utmp::Records;
 
 pub use event::{LoginEvent, Method, Outcome, Service, Source};
-pub use inspect::{InspectError, Inspected, Input, inspect};
+pub use inspect::{Input, InspectError, Inspected, inspect};
 pub use remember::{KEPT_FOR, LoginMemory, MOST_EVENTS};
 
 /// Logs of a syslog daemon that hold what sshd, su, sudo and PAM say: Debian's name and Red Hat's.
@@ -255,7 +255,10 @@ fn read_journal(
         }
     };
     let from = memory.journal_read_at.unwrap_or(since);
-    let ending = match (&memory.journal_cursor, journal::read(memory.journal_cursor.as_deref(), from, &mut take)) {
+    let ending = match (
+        &memory.journal_cursor,
+        journal::read(memory.journal_cursor.as_deref(), from, &mut take),
+    ) {
         // A cursor that the journal does not know any more.
         (Some(_), Err(CommandError::Failed { .. })) => journal::read(None, from, &mut take),
         (_, ending) => ending,
@@ -294,7 +297,10 @@ fn journal_files(host: &Host) -> Result<bool, Denial> {
                 Err(ReadError::Denied(_)) => return Err(refused(directory)),
                 Err(_) => continue,
             };
-            for name in names.iter().filter(|name| name.starts_with("system") && name.ends_with(".journal")) {
+            for name in names
+                .iter()
+                .filter(|name| name.starts_with("system") && name.ends_with(".journal"))
+            {
                 let path = format!("{directory}/{name}");
                 match host.open_file(&path) {
                     Ok(_) => found = true,

@@ -48,7 +48,8 @@ pub(super) fn read(program: Program, message: &[u8]) -> Option<Said<'_>> {
     // pam_tally2(sudo:auth): user ann (1001) tally 6, deny 5
     let user = rest.strip_prefix(b"user ")?;
     let (user, behind) = word(user);
-    let counted = memchr::memmem::find(behind, b" tally ").is_some() && memchr::memmem::find(behind, b"deny ").is_some();
+    let counted = memchr::memmem::find(behind, b" tally ").is_some()
+        && memchr::memmem::find(behind, b"deny ").is_some();
     counted.then(|| Said::new(Kind::TooMany, service, Method::Unknown).user(user))
 }
 
@@ -98,7 +99,10 @@ fn origin(fields: &[u8]) -> (Option<Source>, Option<&[u8]>) {
 
 /// `session opened for user ann(uid=1000) by (uid=0)`, where the service has no message of its own.
 fn session(service: Service, rest: &[u8]) -> Option<Said<'_>> {
-    if !matches!(service, Service::Greeter | Service::Login | Service::Xrdp | Service::Cockpit) {
+    if !matches!(
+        service,
+        Service::Greeter | Service::Login | Service::Xrdp | Service::Cockpit
+    ) {
         return None;
     }
     let rest = rest.strip_prefix(b"session opened for user ")?;
@@ -128,18 +132,102 @@ mod tests {
     #[test]
     fn failures_are_understood() {
         for (tag, message, kind, service, count, user, source) in [
-            ("sshd", "pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=203.0.113.7  user=root", Kind::PamUnix, Service::Sshd, 1, "root", "203.0.113.7"),
-            ("sshd", "pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=203.0.113.7", Kind::PamUnix, Service::Sshd, 1, "", "203.0.113.7"),
-            ("sshd(pam_unix)", "authentication failure; logname= uid=0 euid=0 tty=NODEVssh ruser= rhost=mail.example.com  user=root", Kind::PamUnix, Service::Sshd, 1, "root", "mail.example.com"),
-            ("sshd", "PAM 2 more authentication failures; logname= uid=0 euid=0 tty=ssh ruser= rhost=203.0.113.7  user=root", Kind::PamUnix, Service::Sshd, 2, "root", "203.0.113.7"),
-            ("sshd", "PAM 1 more authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=203.0.113.7", Kind::PamUnix, Service::Sshd, 1, "", "203.0.113.7"),
-            ("sshd", "pam_sss(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=203.0.113.7 user=ann", Kind::PamOther, Service::Sshd, 1, "ann", "203.0.113.7"),
-            ("sudo", "pam_unix(sudo:auth): authentication failure; logname=ann uid=1000 euid=0 tty=/dev/pts/12 ruser=ann rhost=  user=ann", Kind::PamUnix, Service::Sudo, 1, "ann", "pts/12"),
-            ("sudo", "pam_tally2(sudo:auth): user ann (1001) tally 6, deny 5", Kind::TooMany, Service::Sudo, 1, "ann", ""),
-            ("gdm-password]", "pam_unix(gdm-password:auth): authentication failure; logname= uid=0 euid=0 tty=/dev/tty1 ruser= rhost=  user=ann", Kind::PamUnix, Service::Greeter, 1, "ann", "tty1"),
-            ("vsftpd", "pam_unix(vsftpd:auth): authentication failure; logname= uid=0 euid=0 tty=ftp ruser=bob rhost=203.0.113.7", Kind::PamUnix, Service::Vsftpd, 1, "", "203.0.113.7"),
+            (
+                "sshd",
+                "pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=203.0.113.7  user=root",
+                Kind::PamUnix,
+                Service::Sshd,
+                1,
+                "root",
+                "203.0.113.7",
+            ),
+            (
+                "sshd",
+                "pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=203.0.113.7",
+                Kind::PamUnix,
+                Service::Sshd,
+                1,
+                "",
+                "203.0.113.7",
+            ),
+            (
+                "sshd(pam_unix)",
+                "authentication failure; logname= uid=0 euid=0 tty=NODEVssh ruser= rhost=mail.example.com  user=root",
+                Kind::PamUnix,
+                Service::Sshd,
+                1,
+                "root",
+                "mail.example.com",
+            ),
+            (
+                "sshd",
+                "PAM 2 more authentication failures; logname= uid=0 euid=0 tty=ssh ruser= rhost=203.0.113.7  user=root",
+                Kind::PamUnix,
+                Service::Sshd,
+                2,
+                "root",
+                "203.0.113.7",
+            ),
+            (
+                "sshd",
+                "PAM 1 more authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=203.0.113.7",
+                Kind::PamUnix,
+                Service::Sshd,
+                1,
+                "",
+                "203.0.113.7",
+            ),
+            (
+                "sshd",
+                "pam_sss(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=203.0.113.7 user=ann",
+                Kind::PamOther,
+                Service::Sshd,
+                1,
+                "ann",
+                "203.0.113.7",
+            ),
+            (
+                "sudo",
+                "pam_unix(sudo:auth): authentication failure; logname=ann uid=1000 euid=0 tty=/dev/pts/12 ruser=ann rhost=  user=ann",
+                Kind::PamUnix,
+                Service::Sudo,
+                1,
+                "ann",
+                "pts/12",
+            ),
+            (
+                "sudo",
+                "pam_tally2(sudo:auth): user ann (1001) tally 6, deny 5",
+                Kind::TooMany,
+                Service::Sudo,
+                1,
+                "ann",
+                "",
+            ),
+            (
+                "gdm-password]",
+                "pam_unix(gdm-password:auth): authentication failure; logname= uid=0 euid=0 tty=/dev/tty1 ruser= rhost=  user=ann",
+                Kind::PamUnix,
+                Service::Greeter,
+                1,
+                "ann",
+                "tty1",
+            ),
+            (
+                "vsftpd",
+                "pam_unix(vsftpd:auth): authentication failure; logname= uid=0 euid=0 tty=ftp ruser=bob rhost=203.0.113.7",
+                Kind::PamUnix,
+                Service::Vsftpd,
+                1,
+                "",
+                "203.0.113.7",
+            ),
         ] {
-            assert_eq!(told(tag, message), (kind, service, count, user.into(), source.into()), "{message}");
+            assert_eq!(
+                told(tag, message),
+                (kind, service, count, user.into(), source.into()),
+                "{message}"
+            );
         }
     }
 
@@ -152,11 +240,18 @@ mod tests {
     #[test]
     fn sessions_count_where_nothing_else_tells_of_success() {
         let opened = |tag: &str, service: &str, user: &str| {
-            let message = format!("pam_unix({service}:session): session opened for user {user}(uid=1000) by (uid=0)");
+            let message =
+                format!("pam_unix({service}:session): session opened for user {user}(uid=1000) by (uid=0)");
             read(tag.as_bytes(), message.as_bytes()).map(|said| said.kind)
         };
-        assert_eq!(opened("gdm-password]", "gdm-password", "ann"), Some(Kind::Accepted));
-        assert_eq!(opened("gdm-launch-environment]", "gdm-launch-environment", "gdm"), None);
+        assert_eq!(
+            opened("gdm-password]", "gdm-password", "ann"),
+            Some(Kind::Accepted)
+        );
+        assert_eq!(
+            opened("gdm-launch-environment]", "gdm-launch-environment", "gdm"),
+            None
+        );
         assert_eq!(opened("sshd", "sshd", "ann"), None);
         assert_eq!(opened("sudo", "sudo", "root"), None);
     }

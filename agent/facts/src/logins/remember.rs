@@ -49,7 +49,11 @@ impl LoginMemory {
     }
 
     /// Keeps how far `path` has been read. Gives whether something was lost.
-    pub(super) fn follow(&mut self, path: &str, followed: Result<Followed, ReadError>) -> Result<bool, ReadError> {
+    pub(super) fn follow(
+        &mut self,
+        path: &str,
+        followed: Result<Followed, ReadError>,
+    ) -> Result<bool, ReadError> {
         let followed = followed?;
         self.positions.retain(|position| position.path != path);
         self.positions.push(followed.position);
@@ -148,7 +152,10 @@ mod tests {
             evicted_at: Some(Timestamp::from_second(5).unwrap()),
             ..LoginMemory::default()
         };
-        let events = vec![event(1, Outcome::Failed, Method::Password), event(300_000, Outcome::Failed, Method::Password)];
+        let events = vec![
+            event(1, Outcome::Failed, Method::Password),
+            event(300_000, Outcome::Failed, Method::Password),
+        ];
         memory.keep(Timestamp::from_second(300_000).unwrap(), events, Vec::new());
         assert_eq!((memory.events.len(), memory.evicted), (1, 0));
     }

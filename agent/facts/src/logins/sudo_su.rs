@@ -65,11 +65,39 @@ mod tests {
     #[test]
     fn failures_and_successes_are_understood() {
         for (tag, message, kind, user, source, count) in [
-            ("sudo", "ann : 3 incorrect password attempts ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/ls", Kind::Failed, "ann", "pts/0", 3),
-            ("sudo", "ann : 1 incorrect password attempt ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/ls", Kind::Failed, "ann", "pts/0", 1),
-            ("su", "FAILED SU (to root) ann on pts/1", Kind::Failed, "root", "pts/1", 1),
+            (
+                "sudo",
+                "ann : 3 incorrect password attempts ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/ls",
+                Kind::Failed,
+                "ann",
+                "pts/0",
+                3,
+            ),
+            (
+                "sudo",
+                "ann : 1 incorrect password attempt ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/ls",
+                Kind::Failed,
+                "ann",
+                "pts/0",
+                1,
+            ),
+            (
+                "su",
+                "FAILED SU (to root) ann on pts/1",
+                Kind::Failed,
+                "root",
+                "pts/1",
+                1,
+            ),
             ("su", "FAILED su for root by ann", Kind::Failed, "root", "", 1),
-            ("su", "BAD SU ann to root on /dev/pts/1", Kind::Failed, "root", "pts/1", 1),
+            (
+                "su",
+                "BAD SU ann to root on /dev/pts/1",
+                Kind::Failed,
+                "root",
+                "pts/1",
+                1,
+            ),
             ("su", "(to root) ann on pts/1", Kind::Accepted, "root", "pts/1", 1),
         ] {
             let said = read(tag.as_bytes(), message.as_bytes()).unwrap_or_else(|| panic!("{message}"));
@@ -81,8 +109,14 @@ mod tests {
             );
         }
         for (tag, message) in [
-            ("sudo", "ann : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/echo 3 incorrect password attempts ; x"),
-            ("sudo", "ann : user NOT in sudoers ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/ls"),
+            (
+                "sudo",
+                "ann : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/echo 3 incorrect password attempts ; x",
+            ),
+            (
+                "sudo",
+                "ann : user NOT in sudoers ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/ls",
+            ),
             ("su", "+ /dev/pts/0 ann:root"),
         ] {
             assert_eq!(read(tag.as_bytes(), message.as_bytes()), None, "{message}");

@@ -70,13 +70,18 @@ impl Watched {
         let facts = self.run();
         let counted: u64 = facts.events.iter().map(|event| u64::from(event.count)).sum();
         assert_eq!(counted, self.written, "{what}");
-        let lost = |source: &SourceReading| matches!(source.reading, Known::Value(Reading { lost: true, .. }));
+        let lost =
+            |source: &SourceReading| matches!(source.reading, Known::Value(Reading { lost: true, .. }));
         assert!(!facts.sources.iter().any(lost), "{what}: {:?}", facts.sources);
     }
 }
 
 fn append(path: &Path, bytes: &[u8]) {
-    let mut file = fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
+    let mut file = fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .unwrap();
     file.write_all(bytes).unwrap();
 }
 
@@ -160,7 +165,10 @@ fn several_rotations_and_compression_between_runs_are_caught_up() {
     host.log("auth.log", 1);
     host.expect_all("two rotations");
     fs::rename(host.path("auth.log"), host.path("auth.log-20261122")).unwrap();
-    compress(&host.path("auth.log-20261122"), &host.path("auth.log-20261122.gz"));
+    compress(
+        &host.path("auth.log-20261122"),
+        &host.path("auth.log-20261122.gz"),
+    );
     host.log("auth.log", 2);
     host.expect_all("by date");
 }
@@ -174,7 +182,11 @@ fn a_log_that_is_gone_is_said_to_be_lost() {
     host.log("auth.log", 1);
     let facts = host.run();
     assert_eq!(facts.events.len(), 4);
-    let log = facts.sources.iter().find(|source| source.name == "/var/log/auth.log").unwrap();
+    let log = facts
+        .sources
+        .iter()
+        .find(|source| source.name == "/var/log/auth.log")
+        .unwrap();
     assert!(log.reading.value().unwrap().lost);
 }
 
@@ -200,7 +212,11 @@ fn records_add_what_no_line_told() {
     let mut records = utmp::tests::record(6, "ssh:notty", "root", "203.0.113.7", second);
     records.extend(utmp::tests::record(6, "tty1", "hunter2", "", second));
     fs::write(host.path("btmp"), &records[..records.len() - 10]).unwrap();
-    fs::write(host.path("wtmp"), utmp::tests::record(7, "pts/0", "ann", "192.0.2.9", second)).unwrap();
+    fs::write(
+        host.path("wtmp"),
+        utmp::tests::record(7, "pts/0", "ann", "192.0.2.9", second),
+    )
+    .unwrap();
     assert_eq!(host.run().events.len(), 2);
     append(&host.path("btmp"), &records[records.len() - 10..]);
     let events = host.run().events;
@@ -220,7 +236,10 @@ fn a_host_without_any_record_of_failures_is_no_value() {
     };
     let facts = crate::gather(&Host::at(dir.path()).unwrap(), &ask);
     let why = format!("{:?}", facts.logins);
-    assert!(matches!(facts.logins, Known::Failed { .. }) && why.contains("/var/log/btmp"), "{why}");
+    assert!(
+        matches!(facts.logins, Known::Failed { .. }) && why.contains("/var/log/btmp"),
+        "{why}"
+    );
 }
 
 #[test]
@@ -235,7 +254,13 @@ fn files_a_person_names_are_recognised_and_read_whole() {
     let log = write("log", format!("{line}\nno log line\n\n{line}").as_bytes());
     compress(&dir.path().join("log"), &dir.path().join("log.gz"));
     let at: Timestamp = "2025-12-31T08:00:00Z".parse().unwrap();
-    let record = utmp::tests::record(6, "ssh:notty", "root", "203.0.113.7", u32::try_from(at.as_second()).unwrap() + 1);
+    let record = utmp::tests::record(
+        6,
+        "ssh:notty",
+        "root",
+        "203.0.113.7",
+        u32::try_from(at.as_second()).unwrap() + 1,
+    );
     let records = write("failed", &record.repeat(3));
     let entry = "__CURSOR=s\n__REALTIME_TIMESTAMP=1767168000500000\nMESSAGE=Failed password for root from 203.0.113.7 port 9 ssh2\nSYSLOG_IDENTIFIER=sshd\nSYSLOG_PID=7\n\n";
     let export = write("export", entry.as_bytes());
@@ -247,7 +272,12 @@ fn files_a_person_names_are_recognised_and_read_whole() {
         };
         let found = inspect(&host, &input).unwrap();
         let count: u32 = found.events.iter().map(|event| event.count).sum();
-        assert!(found.events.iter().all(|event| event.at.duration_since(at).abs() < SignedDuration::from_mins(1)));
+        assert!(
+            found
+                .events
+                .iter()
+                .all(|event| event.at.duration_since(at).abs() < SignedDuration::from_mins(1))
+        );
         (found.lines, found.unparsed, count)
     };
     let packed = PathBuf::from("/log.gz");
@@ -260,7 +290,12 @@ fn files_a_person_names_are_recognised_and_read_whole() {
         files: vec![log],
         year: None,
     };
-    assert!(inspect(&host, &missing).unwrap_err().to_string().contains("does not exist"));
+    assert!(
+        inspect(&host, &missing)
+            .unwrap_err()
+            .to_string()
+            .contains("does not exist")
+    );
 }
 
 #[test]
@@ -272,6 +307,10 @@ fn any_bytes_and_endless_lines_are_read_without_harm() {
     host.log("auth.log", 1);
     host.expect_all("after rubbish");
     let facts = host.run();
-    let log = facts.sources.iter().find(|source| source.name == "/var/log/auth.log").unwrap();
+    let log = facts
+        .sources
+        .iter()
+        .find(|source| source.name == "/var/log/auth.log")
+        .unwrap();
     assert_eq!(log.reading.value().unwrap().lines, 0);
 }

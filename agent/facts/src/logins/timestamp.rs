@@ -116,12 +116,18 @@ fn take_time(text: &[u8]) -> Option<(Time, &[u8])> {
 
 /// A number of `least` to `most` digits, with nothing numeric behind it.
 fn digits(text: &[u8], least: usize, most: usize) -> Option<(u16, &[u8])> {
-    let length = text.iter().take(most + 1).take_while(|b| b.is_ascii_digit()).count();
+    let length = text
+        .iter()
+        .take(most + 1)
+        .take_while(|b| b.is_ascii_digit())
+        .count();
     if !(least..=most).contains(&length) {
         return None;
     }
     let (number, rest) = text.split_at_checked(length)?;
-    let value = number.iter().fold(0, |sum: u16, digit| sum * 10 + u16::from(digit - b'0'));
+    let value = number
+        .iter()
+        .fold(0, |sum: u16, digit| sum * 10 + u16::from(digit - b'0'));
     Some((value, rest))
 }
 
@@ -204,7 +210,9 @@ impl Clock {
                 start
             }
         };
-        start.checked_add(SignedDuration::from_secs(i64::from(second))).ok()
+        start
+            .checked_add(SignedDuration::from_secs(i64::from(second)))
+            .ok()
     }
 }
 
@@ -239,10 +247,21 @@ mod tests {
     #[test]
     fn a_set_year_passes_new_year_with_the_log() {
         let mut clock = Clock::new(TimeZone::UTC, Timestamp::UNIX_EPOCH, Some(2024));
-        let years: Vec<_> = ["Dec 31 23:59:59 h", "Jan  1 00:00:00 h", "Dec 31 23:59:59 h", "Jun  1 00:00:00 h"]
-            .iter()
-            .map(|line| clock.resolve(take(line.as_bytes()).unwrap().0).unwrap().to_zoned(TimeZone::UTC).year())
-            .collect();
+        let years: Vec<_> = [
+            "Dec 31 23:59:59 h",
+            "Jan  1 00:00:00 h",
+            "Dec 31 23:59:59 h",
+            "Jun  1 00:00:00 h",
+        ]
+        .iter()
+        .map(|line| {
+            clock
+                .resolve(take(line.as_bytes()).unwrap().0)
+                .unwrap()
+                .to_zoned(TimeZone::UTC)
+                .year()
+        })
+        .collect();
         assert_eq!(years, [2024, 2025, 2024, 2024]);
     }
 

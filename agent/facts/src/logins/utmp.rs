@@ -3,8 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 use std::collections::HashMap;
 
-use super::follow::Sink;
 use super::event::{LoginEvent, Method, Outcome, Service, Source, peer, terminal, user_name};
+use super::follow::Sink;
 
 /// Bytes of one record.
 pub(super) const RECORD: usize = 384;
@@ -102,7 +102,11 @@ fn read(record: &[u8], kind: Kind) -> Option<LoginEvent> {
     if !wanted {
         return None;
     }
-    let (line, user, host) = (text(record, 8, 32)?, text(record, 44, 32)?, text(record, 76, 256)?);
+    let (line, user, host) = (
+        text(record, 8, 32)?,
+        text(record, 44, 32)?,
+        text(record, 76, 256)?,
+    );
     // Unsigned, so that it lasts until 2106.
     let second = u32::from_le_bytes(field(record, 340)?);
     let at = Timestamp::from_second(i64::from(second)).ok()?;
@@ -129,7 +133,11 @@ fn read(record: &[u8], kind: Kind) -> Option<LoginEvent> {
         unknown_user: failed && user.as_deref() != Some("root"),
         user,
         source,
-        outcome: if failed { Outcome::Failed } else { Outcome::Accepted },
+        outcome: if failed {
+            Outcome::Failed
+        } else {
+            Outcome::Accepted
+        },
         // Only failures of passwords are recorded.
         method: if failed { Method::Password } else { Method::Unknown },
         count: 1,
@@ -175,7 +183,8 @@ pub(super) fn kind_of(name: &str, size: u64, head: &[u8]) -> Option<Kind> {
     let only_attempts = records.all(|record| {
         let kind = field(record, 0).map(i16::from_le_bytes);
         kind.is_some_and(|kind| kind == LOGIN_PROCESS || kind == USER_PROCESS)
-            && text(record, 8, 32).is_some_and(|line| line.ends_with(b":notty") || kind == Some(LOGIN_PROCESS))
+            && text(record, 8, 32)
+                .is_some_and(|line| line.ends_with(b":notty") || kind == Some(LOGIN_PROCESS))
     });
     if name.contains("wtmp") || !only_attempts {
         return Some(Kind::Wtmp);
@@ -205,14 +214,23 @@ pub(super) fn merge(events: &[LoginEvent], records: &[LoginEvent]) -> Vec<LoginE
     }
     let mut all = events.to_vec();
     for record in records {
-        let alike = told.get_mut(&place(record)).map(Vec::as_mut_slice).unwrap_or_default();
+        let alike = told
+            .get_mut(&place(record))
+            .map(Vec::as_mut_slice)
+            .unwrap_or_default();
         let earliest = record.at.saturating_sub(WITHIN).unwrap_or(Timestamp::MIN);
         let latest = record.at.saturating_add(WITHIN).unwrap_or(Timestamp::MAX);
         let start = alike.partition_point(|(at, _, _)| *at < earliest);
-        let near = alike.iter_mut().skip(start).take_while(|(at, _, _)| *at <= latest);
+        let near = alike
+            .iter_mut()
+            .skip(start)
+            .take_while(|(at, _, _)| *at <= latest);
         let user = record.user.as_deref();
         let same = |known: Option<&str>| known.is_none() || user.is_none() || known == user;
-        match near.into_iter().find(|(_, known, left)| *left > 0 && same(*known)) {
+        match near
+            .into_iter()
+            .find(|(_, known, left)| *left > 0 && same(*known))
+        {
             Some((_, _, left)) => *left -= 1,
             None => all.push(record.clone()),
         }
@@ -263,8 +281,15 @@ pub(super) mod tests {
             assert_eq!((events[0].at.as_second(), events[0].line), (1_700_000_100, 2));
             assert_eq!(events[1].source, Some(Source::Terminal("tty1".into())));
         }
-        let failed = events(Kind::Btmp, &record(6, "ssh:notty", "hunter2", "2001:db8::7", 1), 384);
-        assert_eq!((failed[0].outcome, failed[0].unknown_user), (Outcome::Failed, true));
+        let failed = events(
+            Kind::Btmp,
+            &record(6, "ssh:notty", "hunter2", "2001:db8::7", 1),
+            384,
+        );
+        assert_eq!(
+            (failed[0].outcome, failed[0].unknown_user),
+            (Outcome::Failed, true)
+        );
         assert_eq!(failed[0].source.as_ref().unwrap().to_string(), "2001:db8::7");
     }
 
@@ -272,9 +297,23 @@ pub(super) mod tests {
     fn the_address_field_serves_where_the_host_is_a_name() {
         let mut bytes = record(7, "pts/0", "ann", "pc.example.com", 9);
         bytes[348..352].copy_from_slice(&[203, 0, 113, 7]);
-        assert_eq!(events(Kind::Wtmp, &bytes, 384)[0].source.as_ref().unwrap().to_string(), "203.0.113.7");
+        assert_eq!(
+            events(Kind::Wtmp, &bytes, 384)[0]
+                .source
+                .as_ref()
+                .unwrap()
+                .to_string(),
+            "203.0.113.7"
+        );
         bytes[348..364].copy_from_slice(&"2001:db8::7".parse::<std::net::Ipv6Addr>().unwrap().octets());
-        assert_eq!(events(Kind::Wtmp, &bytes, 384)[0].source.as_ref().unwrap().to_string(), "2001:db8::7");
+        assert_eq!(
+            events(Kind::Wtmp, &bytes, 384)[0]
+                .source
+                .as_ref()
+                .unwrap()
+                .to_string(),
+            "2001:db8::7"
+        );
     }
 
     #[test]
@@ -284,7 +323,10 @@ pub(super) mod tests {
         assert_eq!(kind_of("x", 384, &boot), Some(Kind::Wtmp));
         assert_eq!(kind_of("x", 384, &failed), Some(Kind::Btmp));
         assert_eq!(kind_of("wtmp.1", 384, &failed), Some(Kind::Wtmp));
-        assert_eq!(kind_of("btmp", 384, &record(7, "tty1", "x", "", 9)), Some(Kind::Btmp));
+        assert_eq!(
+            kind_of("btmp", 384, &record(7, "tty1", "x", "", 9)),
+            Some(Kind::Btmp)
+        );
         assert_eq!(kind_of("btmp", 384, &[b'N'; 384]), None);
         assert_eq!(kind_of("btmp", 100, b"Nov 22"), None);
     }
