@@ -197,10 +197,12 @@ fn partly_unread(logins: &LoginFacts) -> Option<Verdict> {
         let name = &source.name;
         match &source.reading {
             Known::Denied(denial) => {
-                reasons.push(json!({ "source": name, "denied": true, "needs": denial.needs }))
+                reasons.push(json!({ "source": name, "denied": true, "needs": denial.needs }));
             }
             Known::Failed { why, .. } => reasons.push(json!({ "source": name, "failed": why })),
-            Known::Value(Reading { lost: true, .. }) => reasons.push(json!({ "source": name, "lost": true })),
+            Known::Value(Reading { lost: true, .. }) => {
+                reasons.push(json!({ "source": name, "lost": true }));
+            }
             Known::Value(_) | Known::Absent(_) | Known::NotAsked => {}
         }
     }

@@ -10,7 +10,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::event::{LoginEvent, Method, Outcome, Service, Source, user_name};
+use super::event::{LoginEvent, Method, Outcome, Service, Source, is_withheld, user_name, withheld};
 use super::line::Line;
 use super::said::{Kind, Said};
 
@@ -68,18 +68,18 @@ impl Connection {
 
     /// Whether a message at `at` can be about this connection.
     fn takes(&self, said: &Said<'_>, user: Option<&String>, at: Timestamp) -> bool {
-        fn agree<T: PartialEq>(a: Option<&T>, b: Option<&T>) -> bool {
-            a.is_none() || b.is_none() || a == b
-        }
+        // Names that may be passwords are withheld between runs.
+        let same_user = match (&self.user, user) {
+            (Some(known), Some(told)) => known == told || *known == withheld(told),
+            _ => true,
+        };
+        let same_port = self.port.is_none() || said.port.is_none() || self.port == said.port;
         // PAM may name the host where sshd names its address.
         let same_source = match (&self.source, &said.source) {
             (Some(Source::Address(known)), Some(Source::Address(told))) => known == told,
             _ => true,
         };
-        at.duration_since(self.last_at).abs() <= LONGEST_SILENCE
-            && agree(self.user.as_ref(), user)
-            && same_source
-            && agree(self.port.as_ref(), said.port.as_ref())
+        at.duration_since(self.last_at).abs() <= LONGEST_SILENCE && same_user && same_source && same_port
     }
 
     fn told(&self, kind: Kind) -> u32 {
@@ -175,6 +175,12 @@ impl Merger {
             }
             if age.is_some_and(|age| age <= LONGEST_SILENCE) {
                 connection.last_event = None;
+                if connection.unknown_user
+                    && let Some(user) = &mut connection.user
+                    && !is_withheld(user)
+                {
+                    *user = withheld(user);
+                }
                 open.push(connection);
             }
         }
@@ -237,6 +243,12 @@ fn hear(connection: &mut Connection, heard: Heard, events: &mut Vec<LoginEvent>)
                 None => (heard.at, heard.line),
             };
             guess(connection, Heard { at, line, ..heard }, told, events);
+        }
+        Kind::Offer => {
+            // Clients offer all they have: with the secret that follows, this is one attempt.
+            if connection.guesses == 0 && connection.keys == 0 {
+                guess(connection, Heard { count: 1, ..heard }, 1, events);
+            }
         }
         Kind::Ended | Kind::TooMany | Kind::Probe => {
             settle(connection, events);
@@ -333,8 +345,8 @@ mod tests {
     /// Events of a log: time of day, user, method, outcome, count.
     fn events(log: &str) -> Vec<String> {
         let (mut merger, mut seen) = (Merger::default(), Seen::default());
-        let clock = Clock::new(TimeZone::UTC, Timestamp::UNIX_EPOCH, Some(2026));
-        let mut scan = Scan::new(&mut merger, &mut seen, clock, Timestamp::MIN);
+        let mut clock = Clock::new(TimeZone::UTC, Timestamp::UNIX_EPOCH, Some(2026));
+        let mut scan = Scan::new(&mut merger, &mut seen, &mut clock, Timestamp::MIN);
         scan.feed(log.as_bytes());
         scan.end(true);
         let (events, _) = merger.finish(None);
@@ -409,6 +421,42 @@ Nov 22 08:02:02 web sshd[11]: Connection closed by 192.0.2.9 port 4024 [preauth]
                 "08:02:02 failed probe ?- 192.0.2.9 x1"
             ]
         );
+    }
+
+    #[test]
+    fn what_a_client_offers_for_a_stranger_is_one_attempt_with_the_secret() {
+        let log = "\
+Nov 22 08:00:00 web sshd[9]: Failed none for invalid user x from 203.0.113.7 port 4022 ssh2
+Nov 22 08:00:00 web sshd[9]: Failed publickey for invalid user x from 203.0.113.7 port 4022 ssh2: RSA SHA256:x
+Nov 22 08:00:01 web sshd[9]: Failed publickey for invalid user x from 203.0.113.7 port 4022 ssh2: RSA SHA256:y
+Nov 22 08:00:03 web sshd[9]: Failed password for invalid user x from 203.0.113.7 port 4022 ssh2
+Nov 22 08:00:04 web sshd[9]: Connection reset by invalid user x 203.0.113.7 port 4022 [preauth]
+";
+        assert_eq!(events(log), ["08:00:00 failed password ?x 203.0.113.7 x1"]);
+    }
+
+    #[test]
+    fn a_connection_goes_on_in_the_next_run_without_its_strangers_name() {
+        let run = |connections, line: &str| {
+            let (mut merger, mut seen) = (Merger::resume(connections), Seen::default());
+            let mut clock = Clock::new(TimeZone::UTC, Timestamp::UNIX_EPOCH, None);
+            let mut scan = Scan::new(&mut merger, &mut seen, &mut clock, Timestamp::MIN);
+            scan.feed(line.as_bytes());
+            scan.end(true);
+            let now: Timestamp = "2026-11-22T08:00:30Z".parse().unwrap();
+            merger.finish(Some(now))
+        };
+        let (first, open) = run(
+            Vec::new(),
+            "2026-11-22T08:00:00Z web sshd[9]: Invalid user hunter2 from 203.0.113.7 port 5\n",
+        );
+        let kept = serde_json::to_string(&open).unwrap();
+        assert!(!kept.contains("hunter2"), "{kept}");
+        let (second, _) = run(
+            open,
+            "2026-11-22T08:00:02Z web sshd[9]: Failed password for invalid user hunter2 from 203.0.113.7 port 5 ssh2\n",
+        );
+        assert_eq!((first.len(), second.len()), (1, 0));
     }
 
     #[test]

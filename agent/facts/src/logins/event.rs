@@ -43,12 +43,23 @@ impl LoginEvent {
     pub fn withhold_unknown_user(&mut self) {
         if self.unknown_user
             && let Some(user) = &mut self.user
-            && !user.starts_with('#')
+            && !is_withheld(user)
         {
-            let digest = sha256_hex(user.as_bytes());
-            *user = format!("#{}", digest.get(..8).unwrap_or_default());
+            *user = withheld(user);
         }
     }
+}
+
+/// What stands for a name that is not kept.
+pub(super) fn withheld(user: &str) -> String {
+    let digest = sha256_hex(user.as_bytes());
+    format!("#{}", digest.get(..8).unwrap_or_default())
+}
+
+/// Whether a name is one that [`withheld`] made.
+pub(super) fn is_withheld(user: &str) -> bool {
+    let digest = user.strip_prefix('#').unwrap_or_default();
+    digest.len() == 8 && digest.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// A user name from a log as text, no longer than [`LONGEST_USER`].

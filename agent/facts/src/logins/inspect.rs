@@ -72,12 +72,19 @@ pub fn inspect(host: &Host, input: &Input) -> Result<Inspected, InspectError> {
         Seen::default()
     };
     let mut merger = Merger::default();
+    // Kept from file to file, since a set year goes on through new year.
+    let mut set_clock = Clock::new(zone.clone(), Timestamp::UNIX_EPOCH, input.year);
     let mut records = Vec::new();
     let mut inspected = Inspected::default();
     for (name, format, written_at) in &files {
         let (lines, unparsed, cut) = match format {
             Format::Log => {
-                let clock = Clock::new(zone.clone(), *written_at, input.year);
+                let mut own_clock = Clock::new(zone.clone(), *written_at, None);
+                let clock = if input.year.is_some() {
+                    &mut set_clock
+                } else {
+                    &mut own_clock
+                };
                 let mut scan = Scan::new(&mut merger, &mut seen, clock, Timestamp::MIN);
                 let cut = follow::read_whole(host, name, &mut scan)?;
                 let Tally { lines, unparsed, .. } = scan.end(true);
@@ -112,7 +119,7 @@ pub fn inspect(host: &Host, input: &Input) -> Result<Inspected, InspectError> {
         inspected.unparsed += unparsed;
     }
     let (events, _) = merger.finish(None);
-    inspected.events = utmp::merge(&events, &records);
+    inspected.events = utmp::merge(events, &records);
     Ok(inspected)
 }
 

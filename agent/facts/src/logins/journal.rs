@@ -206,9 +206,8 @@ impl Export {
             // The process that the program itself names, else the one that the kernel saw.
             b"SYSLOG_PID" => entry.pid = number().and_then(|pid| u32::try_from(pid).ok()),
             b"_PID" => {
-                entry.pid = entry
-                    .pid
-                    .or_else(|| number().and_then(|pid| u32::try_from(pid).ok()))
+                let pid = || number().and_then(|pid| u32::try_from(pid).ok());
+                entry.pid = entry.pid.or_else(pid);
             }
             // When it was said, else when it was received.
             b"_SOURCE_REALTIME_TIMESTAMP" => entry.at = number().and_then(microseconds).or(entry.at),

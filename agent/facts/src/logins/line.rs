@@ -49,7 +49,7 @@ pub(super) fn split(line: &[u8]) -> Option<Line<'_>> {
     let (first, behind) = word(rest);
     // A host name is followed by a program; a program says so by its colon or process.
     let (host, rest) = if first.ends_with(b":") || (first.contains(&b'[') && first.ends_with(b"]")) {
-        (&first[..0], rest)
+        (&b""[..], rest)
     } else {
         (first, behind)
     };

@@ -118,7 +118,7 @@ impl Probe for LoginsProbe {
         let known = if sources.iter().any(shows_failures) {
             Known::Value(LoginFacts {
                 since: memory.since(ask.now),
-                events: utmp::merge(&memory.events, &memory.records),
+                events: utmp::merge(memory.events.clone(), &memory.records),
                 evicted: memory.evicted,
                 sources,
             })
@@ -167,8 +167,8 @@ fn read(host: &Host, now: Timestamp, memory: &mut LoginMemory) -> Vec<SourceRead
         reading: read_journal(host, now, since, memory, (&mut merger, &mut seen)),
     }];
     let mut read_log = |path: &str, memory: &mut LoginMemory| {
-        let clock = Clock::new(zone.clone(), now, None);
-        let mut scan = Scan::new(&mut merger, &mut seen, clock, since);
+        let mut clock = Clock::new(zone.clone(), now, None);
+        let mut scan = Scan::new(&mut merger, &mut seen, &mut clock, since);
         let followed = follow::follow(host, path, memory.position(path), since, 1, &mut scan);
         let tally = scan.end(false);
         SourceReading {

@@ -41,6 +41,8 @@ pub struct LoginMemory {
 impl LoginMemory {
     /// Attempts before this are of no interest.
     pub(super) fn since(&self, now: Timestamp) -> Timestamp {
+        // Logs have whole seconds, and so have those who read this.
+        let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
         now.saturating_sub(KEPT_FOR).unwrap_or(Timestamp::MIN)
     }
 

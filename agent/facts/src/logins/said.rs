@@ -42,6 +42,8 @@ pub(super) enum Kind {
     Key,
     /// The connection ended before authentication did.
     Ended,
+    /// Something that is no secret was offered for an account that does not exist, or nothing was, as clients do first.
+    Offer,
     /// Several attempts were refused, each of which has told of itself.
     TooMany,
     /// The peer never came to name a user.
@@ -50,7 +52,7 @@ pub(super) enum Kind {
 
 impl Kind {
     /// How many kinds there are.
-    pub(super) const COUNT: usize = 10;
+    pub(super) const COUNT: usize = 11;
 }
 
 impl<'a> Said<'a> {

@@ -46,7 +46,7 @@ pub(super) struct Tally {
 pub(super) struct Scan<'a> {
     merger: &'a mut Merger,
     seen: &'a mut Seen,
-    clock: Clock,
+    clock: &'a mut Clock,
     /// Events before this are of no interest.
     since: Timestamp,
     /// Start of a line whose end has not been read yet.
@@ -60,7 +60,12 @@ pub(super) struct Scan<'a> {
 }
 
 impl<'a> Scan<'a> {
-    pub(super) fn new(merger: &'a mut Merger, seen: &'a mut Seen, clock: Clock, since: Timestamp) -> Self {
+    pub(super) fn new(
+        merger: &'a mut Merger,
+        seen: &'a mut Seen,
+        clock: &'a mut Clock,
+        since: Timestamp,
+    ) -> Self {
         Self {
             merger,
             seen,
@@ -192,7 +197,8 @@ pub(super) fn take(
     origin: Origin,
 ) {
     let message = Message {
-        pid: line.pid,
+        // sudo names its process to the journal alone.
+        pid: line.pid.filter(|_| !said.service.is_escalation()),
         text: said::repeated(line.message).map_or(line.message, |(_, inner)| inner),
         repeats: said.repeats,
         at,

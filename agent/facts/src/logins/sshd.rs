@@ -92,8 +92,8 @@ fn authentication(rest: &[u8], accepted: bool) -> Option<Said<'_>> {
     };
     let kind = match method {
         _ if accepted => Kind::Accepted,
-        Method::None => Kind::Ended,
-        _ if method.is_key() && unknown => Kind::Ended,
+        Method::None => Kind::Offer,
+        _ if method.is_key() && unknown => Kind::Offer,
         _ if method.is_key() => Kind::Key,
         _ => Kind::Failed,
     };
@@ -382,7 +382,7 @@ mod tests {
             ),
             (
                 "Failed none for invalid user x from 203.0.113.7 port 9 ssh2",
-                Ended,
+                Offer,
                 M::None,
                 "?x",
                 "203.0.113.7",
@@ -396,7 +396,7 @@ mod tests {
             ),
             (
                 "Failed publickey for invalid user x from 203.0.113.7 port 9 ssh2: ED25519 SHA256:x",
-                Ended,
+                Offer,
                 M::Publickey,
                 "?x",
                 "203.0.113.7",

@@ -58,6 +58,7 @@ impl Watched {
             probes: BTreeSet::from([ProbeId::Logins]),
             now: self.now,
             memory: serde_json::from_str(&text).unwrap(),
+            ..Ask::default()
         };
         let facts = crate::gather(&Host::at(self.dir.path()).unwrap(), &ask);
         self.memory = facts.memory;
@@ -88,7 +89,11 @@ fn append(path: &Path, bytes: &[u8]) {
 fn compress(from: &Path, to: &Path) {
     let written = fs::metadata(from).unwrap().modified().unwrap();
     let mut encoder = GzEncoder::new(fs::File::create(to).unwrap(), Compression::fast());
-    encoder.write_all(&fs::read(from).unwrap()).unwrap();
+    std::io::copy(
+        &mut fs::OpenOptions::new().read(true).open(from).unwrap(),
+        &mut encoder,
+    )
+    .unwrap();
     encoder.finish().unwrap().set_modified(written).unwrap();
     fs::remove_file(from).unwrap();
 }

@@ -193,7 +193,10 @@ pub(super) fn kind_of(name: &str, size: u64, head: &[u8]) -> Option<Kind> {
 }
 
 /// Adds those `records` to `events` that no log line told of, in order of time.
-pub(super) fn merge(events: &[LoginEvent], records: &[LoginEvent]) -> Vec<LoginEvent> {
+pub(super) fn merge(mut events: Vec<LoginEvent>, records: &[LoginEvent]) -> Vec<LoginEvent> {
+    if records.is_empty() {
+        return events;
+    }
     let place = |event: &LoginEvent| {
         let source = match &event.source {
             Some(Source::Address(_) | Source::Host(_)) => event.source.clone(),
@@ -202,17 +205,16 @@ pub(super) fn merge(events: &[LoginEvent], records: &[LoginEvent]) -> Vec<LoginE
         (event.outcome, source)
     };
     // When, who, and how many attempts no record has been found for yet.
-    type Told<'a> = Vec<(Timestamp, Option<&'a str>, u32)>;
-    let mut told: HashMap<(Outcome, Option<Source>), Told<'_>> = HashMap::new();
+    type Told = Vec<(Timestamp, Option<String>, u32)>;
+    let mut told: HashMap<(Outcome, Option<Source>), Told> = HashMap::new();
     for event in events.iter().filter(|event| !event.service.is_escalation()) {
         told.entry(place(event))
             .or_default()
-            .push((event.at, event.user.as_deref(), event.count));
+            .push((event.at, event.user.clone(), event.count));
     }
     for alike in told.values_mut() {
         alike.sort_by_key(|(at, _, _)| *at);
     }
-    let mut all = events.to_vec();
     for record in records {
         let alike = told
             .get_mut(&place(record))
@@ -229,14 +231,14 @@ pub(super) fn merge(events: &[LoginEvent], records: &[LoginEvent]) -> Vec<LoginE
         let same = |known: Option<&str>| known.is_none() || user.is_none() || known == user;
         match near
             .into_iter()
-            .find(|(_, known, left)| *left > 0 && same(*known))
+            .find(|(_, known, left)| *left > 0 && same(known.as_deref()))
         {
             Some((_, _, left)) => *left -= 1,
-            None => all.push(record.clone()),
+            None => events.push(record.clone()),
         }
     }
-    all.sort_by_key(|event| event.at);
-    all
+    events.sort_by_key(|event| event.at);
+    events
 }
 
 #[cfg(test)]
@@ -339,7 +341,7 @@ pub(super) mod tests {
             ..read(&record(6, "ssh:notty", "root", "203.0.113.7", 1), Kind::Btmp).unwrap()
         };
         let records: Vec<_> = [100, 103, 106, 900].map(|second| line(second, 1)).to_vec();
-        let merged = merge(&[line(98, 1), line(110, 2)], &records);
+        let merged = merge(vec![line(98, 1), line(110, 2)], &records);
         let seconds: Vec<_> = merged.iter().map(|event| event.at.as_second()).collect();
         assert_eq!(seconds, [98, 110, 900]);
     }
