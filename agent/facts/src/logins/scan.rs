@@ -25,7 +25,7 @@ impl Sink for Scan<'_> {
     fn next_file(&mut self, skip: bool) {
         self.partial.clear();
         self.skipping = skip;
-        self.last = None;
+        self.last.clear();
         self.number = 0;
     }
 }
@@ -53,8 +53,8 @@ pub(super) struct Scan<'a> {
     partial: Vec<u8>,
     /// Within a line that is too long.
     skipping: bool,
-    /// The last line that told of a login, for `last message repeated`.
-    last: Option<Vec<u8>>,
+    /// The last line, if it told of a login, for `last message repeated`; empty otherwise.
+    last: Vec<u8>,
     number: u64,
     tally: Tally,
 }
@@ -73,7 +73,7 @@ impl<'a> Scan<'a> {
             since,
             partial: Vec::new(),
             skipping: false,
-            last: None,
+            last: Vec::new(),
             number: 0,
             tally: Tally::default(),
         }
@@ -151,17 +151,19 @@ impl<'a> Scan<'a> {
                     return;
                 }
                 self.said(&line, &said, Origin::File);
-                self.last = Some(text.to_vec());
+                self.last.clear();
+                self.last.extend_from_slice(text);
             }
-            None => self.last = None,
+            None => self.last.clear(),
         }
     }
 
     /// syslogd's `last message repeated N times` stands for N more of the line before it.
     fn repeat(&mut self, line: &Line<'_>) {
-        let (Some(count), Some(text)) = (said::last_repeated(line.message), self.last.take()) else {
+        let Some(count) = said::last_repeated(line.message) else {
             return;
         };
+        let text = std::mem::take(&mut self.last);
         if let Some(last) = line::split(&text)
             && let Some(mut said) = said::read(last.tag, last.message)
         {
@@ -172,7 +174,7 @@ impl<'a> Scan<'a> {
             };
             self.said(&repeated, &said, Origin::File);
         }
-        self.last = Some(text);
+        self.last = text;
     }
 
     fn said(&mut self, line: &Line<'_>, said: &Said<'_>, origin: Origin) {
