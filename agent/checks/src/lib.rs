@@ -15,6 +15,8 @@ mod encryption_swap;
 mod encryption_volumes;
 #[cfg(test)]
 mod invariants;
+pub mod logins;
+mod logins_abnormal;
 mod patch_security_updates;
 mod tls_protocol_versions;
 
@@ -27,6 +29,7 @@ pub const CHECKS: &[Check] = &[
     encryption_cipher::CHECK,
     encryption_swap::CHECK,
     tls_protocol_versions::CHECK,
+    logins_abnormal::CHECK,
     patch_security_updates::CHECK,
     antivirus_running::CHECK,
     antivirus_signatures::CHECK,

@@ -2,6 +2,7 @@
 
 use crate::antivirus::AntivirusFacts;
 use crate::known::Known;
+use crate::logins::LoginFacts;
 use crate::memory::Memory;
 use crate::os::OsFacts;
 use crate::packages::PackageFacts;
@@ -12,6 +13,8 @@ use crate::volumes::VolumeFacts;
 /// Everything a run read, one field a probe.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Facts {
+    /// Attempts to log in.
+    pub logins: Known<LoginFacts>,
     /// The operating system.
     pub os: Known<OsFacts>,
     /// Listening sockets and the processes behind them.

@@ -7,9 +7,11 @@
 
 pub mod antivirus;
 mod ask;
+pub mod command;
 mod facts;
 pub mod host;
 mod known;
+pub mod logins;
 mod memory;
 pub mod os;
 pub mod packages;

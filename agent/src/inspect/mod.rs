@@ -2,6 +2,7 @@
 
 mod antivirus;
 mod encryption;
+mod logins;
 mod os;
 mod packages;
 mod tls;
@@ -19,6 +20,8 @@ pub(crate) enum Inspect {
     Antivirus(antivirus::Args),
     /// Encryption of this host's storage, or what a LUKS header says
     Encryption(encryption::Args),
+    /// Attempts to log in, and what is abnormal among them, from logs, wtmp, btmp or journal export
+    Logins(logins::Args),
     /// The operating system and the host's name
     Os(os::Args),
     /// Installed packages, and the updates that the package lists on the host have for them
@@ -33,6 +36,7 @@ impl Inspect {
         match self {
             Self::Antivirus(args) => antivirus::run(args, output),
             Self::Encryption(args) => encryption::run(args, output),
+            Self::Logins(args) => logins::run(args, output),
             Self::Os(args) => os::run(args, output),
             Self::Packages(args) => packages::run(args, output),
             Self::Tls(args) => tls::run(args, output),
