@@ -14,6 +14,7 @@ mod encryption_volumes;
 #[cfg(test)]
 mod invariants;
 mod patch_security_updates;
+mod tls_protocol_versions;
 
 pub use assess::assess;
 pub use check::{Check, Context, Verdict};
@@ -23,6 +24,7 @@ pub const CHECKS: &[Check] = &[
     encryption_volumes::CHECK,
     encryption_cipher::CHECK,
     encryption_swap::CHECK,
+    tls_protocol_versions::CHECK,
     patch_security_updates::CHECK,
 ];
 

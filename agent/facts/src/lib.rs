@@ -14,6 +14,7 @@ pub mod os;
 pub mod packages;
 mod probe;
 pub mod sockets;
+pub mod tls;
 pub mod volumes;
 
 pub use ask::Ask;

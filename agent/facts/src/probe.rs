@@ -6,6 +6,8 @@ use crate::host::Host;
 use crate::known::{Denial, Known};
 use crate::os::OsProbe;
 use crate::packages::PackagesProbe;
+use crate::sockets::SocketsProbe;
+use crate::tls::TlsProbe;
 use crate::volumes::VolumesProbe;
 
 /// Names a fact that a check may need.
@@ -13,6 +15,10 @@ use crate::volumes::VolumesProbe;
 pub enum ProbeId {
     /// The operating system and the host's name.
     Os,
+    /// Listening sockets and the processes behind them.
+    Sockets,
+    /// What the listening TCP sockets speak.
+    Tls,
     /// Packages and pending updates.
     Packages,
     /// Mounted file systems, swap areas and the devices beneath them.
@@ -63,6 +69,8 @@ impl ProbeEntry {
 /// Every probe, in the order they run.
 pub const PROBES: &[ProbeEntry] = &[
     ProbeEntry::of::<OsProbe>(&[]),
+    ProbeEntry::of::<SocketsProbe>(&[]),
+    ProbeEntry::of::<TlsProbe>(&[ProbeId::Os, ProbeId::Sockets]),
     ProbeEntry::of::<PackagesProbe>(&[]),
     ProbeEntry::of::<VolumesProbe>(&[]),
 ];
