@@ -126,19 +126,16 @@ impl Interval {
     /// The interval as people read it: `3 months`, `3 個月`.
     #[must_use]
     pub fn words(self) -> Bilingual {
-        let unit = match self.unit {
-            Unit::Second => "秒",
-            Unit::Minute => "分鐘",
-            Unit::Hour => "小時",
-            Unit::Day => "日",
-            Unit::Week => "週",
-            Unit::Month => "個月",
-            Unit::Year => "年",
+        let key = match self.unit {
+            Unit::Second => "interval-seconds",
+            Unit::Minute => "interval-minutes",
+            Unit::Hour => "interval-hours",
+            Unit::Day => "interval-days",
+            Unit::Week => "interval-weeks",
+            Unit::Month => "interval-months",
+            Unit::Year => "interval-years",
         };
-        Bilingual {
-            zh_tw: format!("{} {unit}", self.count),
-            en: self.to_string(),
-        }
+        Message::new(key).number("count", self.count as usize).render()
     }
 
     /// When the interval that began at `start` is over, by the calendar of `zone`.
@@ -152,23 +149,6 @@ impl Interval {
         };
         span.and_then(|span| start.to_zoned(zone.clone()).checked_add(span))
             .map_or(Timestamp::MAX, |zoned| zoned.timestamp())
-    }
-}
-
-impl Interval {
-    /// The length for people: `3 個月`, `3 months`.
-    #[must_use]
-    pub fn message(self) -> Message {
-        let key = match self.unit {
-            Unit::Second => "interval-seconds",
-            Unit::Minute => "interval-minutes",
-            Unit::Hour => "interval-hours",
-            Unit::Day => "interval-days",
-            Unit::Week => "interval-weeks",
-            Unit::Month => "interval-months",
-            Unit::Year => "interval-years",
-        };
-        Message::new(key).number("count", self.count as usize)
     }
 }
 
@@ -251,7 +231,7 @@ mod tests {
 
     #[test]
     fn reads_for_people_in_both_languages() {
-        let text = Interval::months(3).message().render();
+        let text = Interval::months(3).words();
         assert_eq!((text.zh_tw.as_str(), text.en.as_str()), ("3 個月", "3 months"));
         for unit in Unit::ALL {
             assert!(

@@ -52,7 +52,7 @@ const fn interval(number: u8, audit: &Audit) -> Option<Interval> {
 
 fn every(interval: Interval) -> Answer {
     let text = Message::new("checklist-every")
-        .bilingual("interval", interval.message().render())
+        .bilingual("interval", interval.words())
         .render();
     Answer { checked: None, text }
 }
