@@ -5,12 +5,24 @@ use crate::facts::Facts;
 use crate::host::Host;
 use crate::known::{Denial, Known};
 use crate::os::OsProbe;
+use crate::packages::PackagesProbe;
+use crate::sockets::SocketsProbe;
+use crate::tls::TlsProbe;
+use crate::volumes::VolumesProbe;
 
 /// Names a fact that a check may need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ProbeId {
     /// The operating system and the host's name.
     Os,
+    /// Listening sockets and the processes behind them.
+    Sockets,
+    /// What the listening TCP sockets speak.
+    Tls,
+    /// Packages and pending updates.
+    Packages,
+    /// Mounted file systems, swap areas and the devices beneath them.
+    Volumes,
 }
 
 /// Reads one fact of a host.
@@ -55,7 +67,13 @@ impl ProbeEntry {
 }
 
 /// Every probe, in the order they run.
-pub const PROBES: &[ProbeEntry] = &[ProbeEntry::of::<OsProbe>(&[])];
+pub const PROBES: &[ProbeEntry] = &[
+    ProbeEntry::of::<OsProbe>(&[]),
+    ProbeEntry::of::<SocketsProbe>(&[]),
+    ProbeEntry::of::<TlsProbe>(&[ProbeId::Os, ProbeId::Sockets]),
+    ProbeEntry::of::<PackagesProbe>(&[]),
+    ProbeEntry::of::<VolumesProbe>(&[]),
+];
 
 /// Reads the facts that `ask` names, and those they start from.
 #[must_use]
