@@ -14,24 +14,51 @@ use super::*;
 use crate::access::Access;
 use crate::freshness::Cutoff;
 
-/// Every behaviour, by name.
-const BEHAVIOURS: &[(&str, fn(&dyn Store))] = &[
+/// A name and what it names.
+type Behaviour = (&'static str, fn(&dyn Store));
+
+/// Every behaviour.
+const BEHAVIOURS: &[Behaviour] = &[
     ("tokens_are_spent_and_end", tokens_are_spent_and_end),
-    ("a_lost_answer_gives_the_same_identity", a_lost_answer_gives_the_same_identity),
+    (
+        "a_lost_answer_gives_the_same_identity",
+        a_lost_answer_gives_the_same_identity,
+    ),
     ("a_reinstalled_host_keeps_its_id", a_reinstalled_host_keeps_its_id),
-    ("two_machines_alike_part_ways_once_seen", two_machines_alike_part_ways_once_seen),
-    ("a_new_role_clears_what_the_old_one_said", a_new_role_clears_what_the_old_one_said),
+    (
+        "two_machines_alike_part_ways_once_seen",
+        two_machines_alike_part_ways_once_seen,
+    ),
+    (
+        "a_new_role_clears_what_the_old_one_said",
+        a_new_role_clears_what_the_old_one_said,
+    ),
     ("a_revoked_host_is_not_believed", a_revoked_host_is_not_believed),
     ("reports_form_a_chain", reports_form_a_chain),
-    ("a_named_gap_is_taken_and_recorded", a_named_gap_is_taken_and_recorded),
+    (
+        "a_named_gap_is_taken_and_recorded",
+        a_named_gap_is_taken_and_recorded,
+    ),
     ("a_batch_sees_its_own_reports", a_batch_sees_its_own_reports),
-    ("checks_that_ran_replace_their_findings_alone", checks_that_ran_replace_their_findings_alone),
-    ("of_two_findings_on_one_subject_the_worse_stands", of_two_findings_on_one_subject_the_worse_stands),
+    (
+        "checks_that_ran_replace_their_findings_alone",
+        checks_that_ran_replace_their_findings_alone,
+    ),
+    (
+        "of_two_findings_on_one_subject_the_worse_stands",
+        of_two_findings_on_one_subject_the_worse_stands,
+    ),
     ("pages_hold_everything_once", pages_hold_everything_once),
     ("filters_agree_with_freshness", filters_agree_with_freshness),
-    ("tallies_count_the_latest_findings", tallies_count_the_latest_findings),
+    (
+        "tallies_count_the_latest_findings",
+        tallies_count_the_latest_findings,
+    ),
     ("the_newest_plan_is_current", the_newest_plan_is_current),
-    ("api_tokens_are_found_and_revoked", api_tokens_are_found_and_revoked),
+    (
+        "api_tokens_are_found_and_revoked",
+        api_tokens_are_found_and_revoked,
+    ),
 ];
 
 /// Runs every behaviour on a store of its own.
@@ -134,7 +161,13 @@ fn assessment(host: &HostId, checks: &[&str], findings: Vec<Finding>) -> Assessm
 }
 
 /// A report that follows `previous`, with a body made from what it says.
-fn report(host: &HostId, sequence: u64, previous: &str, minutes: i64, assessment: Option<Assessment>) -> Incoming {
+fn report(
+    host: &HostId,
+    sequence: u64,
+    previous: &str,
+    minutes: i64,
+    assessment: Option<Assessment>,
+) -> Incoming {
     let report = Report {
         incarnation: 1,
         sequence,
@@ -165,16 +198,27 @@ fn is_kept(keep: &Keep) -> bool {
 
 fn tokens_are_spent_and_end(store: &dyn Store) {
     add_token(store, "good", Role::Office, 2);
-    let refusal = |token: &str, number, minutes| store.enrol(&enrolment(token, "", number, minutes)).unwrap().err();
+    let refusal =
+        |token: &str, number, minutes| store.enrol(&enrolment(token, "", number, minutes)).unwrap().err();
     assert_eq!(refusal("other", 1, 0), Some(TokenRefusal::Unknown));
     assert_eq!(refusal("good", 1, 60 * 24 * 365), Some(TokenRefusal::Expired));
-    assert!(store.hosts(&HostQuery::all()).unwrap().is_empty(), "a refused enrolment leaves nothing");
+    assert!(
+        store.hosts(&HostQuery::all()).unwrap().is_empty(),
+        "a refused enrolment leaves nothing"
+    );
     assert_eq!(refusal("good", 1, 1), None);
     assert_eq!(refusal("good", 2, 1), None);
     assert_eq!(refusal("good", 3, 1), Some(TokenRefusal::UsedUp));
     let hosts = store.hosts(&HostQuery::all()).unwrap();
-    assert_eq!(hosts.len(), 2, "hosts without a machine id are never one and the same");
-    assert_eq!((hosts[0].role, hosts[0].labels["site"].as_str()), (Role::Office, "taipei"));
+    assert_eq!(
+        hosts.len(),
+        2,
+        "hosts without a machine id are never one and the same"
+    );
+    assert_eq!(
+        (hosts[0].role, hosts[0].labels["site"].as_str()),
+        (Role::Office, "taipei")
+    );
     assert_eq!(store.enrolment_tokens().unwrap()[0].used, 2);
     assert_eq!(store.acts(10).unwrap()[0].what, "host.enrol");
 }
@@ -204,21 +248,32 @@ fn a_reinstalled_host_keeps_its_id(store: &dyn Store) {
     let old = store.certificate("serial-1").unwrap().unwrap();
     assert!(old.revoked_at.is_some());
     assert_eq!((old.incarnation, old.current_incarnation), (1, 2));
-    assert_eq!(keep(store, &report(&host, 2, &first.body.sha256, 6, None)), Keep::Superseded);
+    assert_eq!(
+        keep(store, &report(&host, 2, &first.body.sha256, 6, None)),
+        Keep::Superseded
+    );
     let mut anew = report(&host, 1, FIRST_PREVIOUS, 7, None);
     (anew.incarnation, anew.report.incarnation) = (2, 2);
     assert!(is_kept(&keep(store, &anew)), "its chain begins anew");
     assert_eq!(store.public_keys(&host, 2, 9).unwrap(), [vec![4, 2]]);
     let mut renamed = enrolment("good", "machine-1", 3, 8);
     renamed.name = "db".to_owned();
-    assert_ne!(store.enrol(&renamed).unwrap().unwrap().host, host, "another name is another host");
+    assert_ne!(
+        store.enrol(&renamed).unwrap().unwrap().host,
+        host,
+        "another name is another host"
+    );
 }
 
 fn two_machines_alike_part_ways_once_seen(store: &dyn Store) {
     let host = with_host(store);
     assert_eq!(enrol(store, "machine-1", 2, 100).host, host);
     store.note_conflict(&host, at(105)).unwrap();
-    assert_eq!(store.host(&host).unwrap().unwrap().conflict_at, None, "the old agent on its way out");
+    assert_eq!(
+        store.host(&host).unwrap().unwrap().conflict_at,
+        None,
+        "the old agent on its way out"
+    );
     store.note_conflict(&host, at(120)).unwrap();
     assert_eq!(store.host(&host).unwrap().unwrap().conflict_at, Some(at(120)));
     let other = enrol(store, "machine-1", 3, 130);
@@ -233,9 +288,16 @@ fn a_new_role_clears_what_the_old_one_said(store: &dyn Store) {
     let said = assessment(&host, &["a.a"], vec![finding("a.a", "s", Status::Pass)]);
     keep(store, &report(&host, 1, FIRST_PREVIOUS, 1, Some(said)));
     enrol(store, "machine-1", 2, 2);
-    assert_eq!(store.latest_findings(&host).unwrap().len(), 1, "the same role: still true until told otherwise");
+    assert_eq!(
+        store.latest_findings(&host).unwrap().len(),
+        1,
+        "the same role: still true until told otherwise"
+    );
     add_token(store, "office", Role::Office, 1);
-    let moved = store.enrol(&enrolment("office", "machine-1", 3, 3)).unwrap().unwrap();
+    let moved = store
+        .enrol(&enrolment("office", "machine-1", 3, 3))
+        .unwrap()
+        .unwrap();
     assert_eq!((&moved.host, moved.role), (&host, Role::Office));
     assert!(store.latest_findings(&host).unwrap().is_empty());
 }
@@ -244,12 +306,23 @@ fn a_revoked_host_is_not_believed(store: &dyn Store) {
     let host = with_host(store);
     assert!(store.revoke_host(&host, &act("host.revoke", 1)).unwrap());
     assert!(!store.revoke_host(&host, &act("host.revoke", 2)).unwrap());
-    assert!(!store.revoke_host(&"h-none".parse().unwrap(), &act("host.revoke", 2)).unwrap());
+    assert!(
+        !store
+            .revoke_host(&"h-none".parse().unwrap(), &act("host.revoke", 2))
+            .unwrap()
+    );
     let record = store.certificate("serial-1").unwrap().unwrap();
     assert!(record.revoked_at.is_some() && record.host_revoked_at.is_some());
-    assert_eq!(keep(store, &report(&host, 1, FIRST_PREVIOUS, 3, None)), Keep::Superseded);
+    assert_eq!(
+        keep(store, &report(&host, 1, FIRST_PREVIOUS, 3, None)),
+        Keep::Superseded
+    );
     assert_eq!(store.host(&host).unwrap().unwrap().reports, 0);
-    assert_ne!(enrol(store, "machine-1", 2, 4).host, host, "it comes back as another");
+    assert_ne!(
+        enrol(store, "machine-1", 2, 4).host,
+        host,
+        "it comes back as another"
+    );
     let acts = store.acts(10).unwrap();
     assert_eq!(acts.iter().filter(|act| act.what == "host.revoke").count(), 1);
 }
@@ -266,10 +339,19 @@ fn reports_form_a_chain(store: &dyn Store) {
     let other_body = report(&host, 2, &first.body.sha256, 3, None);
     let fork = |fork| Keep::Fork { fork, last: 2 };
     assert_eq!(keep(store, &other_body), fork(Fork::Body));
-    assert_eq!(keep(store, &report(&host, 3, &first.body.sha256, 3, None)), fork(Fork::Previous));
-    assert_eq!(keep(store, &report(&host, 5, &second.body.sha256, 3, None)), Keep::Gap { last: 2 });
+    assert_eq!(
+        keep(store, &report(&host, 3, &first.body.sha256, 3, None)),
+        fork(Fork::Previous)
+    );
+    assert_eq!(
+        keep(store, &report(&host, 5, &second.body.sha256, 3, None)),
+        Keep::Gap { last: 2 }
+    );
     let host = store.host(&host).unwrap().unwrap();
-    assert_eq!((host.last_sequence, host.reports, host.forks, host.missing_reports), (2, 2, 2, 0));
+    assert_eq!(
+        (host.last_sequence, host.reports, host.forks, host.missing_reports),
+        (2, 2, 2, 0)
+    );
     assert_eq!((host.heard_at, host.agent_version.as_str()), (at(2), "2"));
     assert_eq!(host.clock_skew_ms, Some(30_000));
 }
@@ -278,15 +360,25 @@ fn a_named_gap_is_taken_and_recorded(store: &dyn Store) {
     let host = with_host(store);
     let mut later = report(&host, 4, "unknown", 1, None);
     later.report.dropped_reports = 2;
-    assert_eq!(keep(store, &later), Keep::Gap { last: 0 }, "three are missing, two are named");
+    assert_eq!(
+        keep(store, &later),
+        Keep::Gap { last: 0 },
+        "three are missing, two are named"
+    );
     later.report.dropped_reports = 3;
     assert!(is_kept(&keep(store, &later)));
     let mut next = report(&host, 5, "another history", 2, None);
     assert!(!is_kept(&keep(store, &next)));
     next.report.dropped_reports = 1;
-    assert!(is_kept(&keep(store, &next)), "it says itself that its chain begins anew");
+    assert!(
+        is_kept(&keep(store, &next)),
+        "it says itself that its chain begins anew"
+    );
     let host = store.host(&host).unwrap().unwrap();
-    assert_eq!((host.last_sequence, host.reports, host.missing_reports), (5, 2, 4));
+    assert_eq!(
+        (host.last_sequence, host.reports, host.missing_reports),
+        (5, 2, 4)
+    );
 }
 
 fn a_batch_sees_its_own_reports(store: &dyn Store) {
@@ -313,26 +405,62 @@ fn checks_that_ran_replace_their_findings_alone(store: &dyn Store) {
         ],
     );
     let first = report(&host, 1, FIRST_PREVIOUS, 1, Some(said));
-    let Keep::Kept { transitions, .. } = keep(store, &first) else { panic!() };
-    assert!(transitions.iter().all(|t| t.change == Change::Opened && t.before.is_none()));
+    let Keep::Kept { transitions, .. } = keep(store, &first) else {
+        panic!()
+    };
+    assert!(
+        transitions
+            .iter()
+            .all(|t| t.change == Change::Opened && t.before.is_none())
+    );
     let said = assessment(&host, &["a.a"], vec![finding("a.a", "x", Status::Fail)]);
     let second = report(&host, 2, &first.body.sha256, 2, Some(said));
-    let Keep::Kept { transitions, .. } = keep(store, &second) else { panic!() };
-    let changes: Vec<_> = transitions.iter().map(|t| (t.subject.as_str(), t.change, t.before, t.after)).collect();
+    let Keep::Kept { transitions, .. } = keep(store, &second) else {
+        panic!()
+    };
+    let changes: Vec<_> = transitions
+        .iter()
+        .map(|t| (t.subject.as_str(), t.change, t.before, t.after))
+        .collect();
     let (pass, fail) = (Some(Status::Pass), Some(Status::Fail));
-    assert_eq!(changes, [("x", Change::Changed, pass, fail), ("y", Change::Closed, pass, None)]);
+    assert_eq!(
+        changes,
+        [
+            ("x", Change::Changed, pass, fail),
+            ("y", Change::Closed, pass, None)
+        ]
+    );
     let said = assessment(&host, &["a.a"], vec![finding("a.a", "x", Status::Fail)]);
     let third = report(&host, 3, &second.body.sha256, 3, Some(said));
-    let Keep::Kept { transitions, .. } = keep(store, &third) else { panic!() };
+    let Keep::Kept { transitions, .. } = keep(store, &third) else {
+        panic!()
+    };
     assert!(transitions.is_empty(), "nothing changed");
     let latest = store.latest_findings(&host).unwrap();
     let seen: Vec<_> = latest
         .iter()
-        .map(|f| (f.finding.subject.as_str(), f.finding.status, f.received_at, f.since))
+        .map(|f| {
+            (
+                f.finding.subject.as_str(),
+                f.finding.status,
+                f.received_at,
+                f.since,
+            )
+        })
         .collect();
-    assert_eq!(seen, [("x", Status::Fail, at(3), at(2)), ("z", Status::Fail, at(1), at(1))]);
+    assert_eq!(
+        seen,
+        [
+            ("x", Status::Fail, at(3), at(2)),
+            ("z", Status::Fail, at(1), at(1))
+        ]
+    );
     assert_eq!(store.history(&host, 100).unwrap().len(), 5);
-    assert_eq!(store.history(&host, 1).unwrap()[0].change, Change::Closed, "newest first");
+    assert_eq!(
+        store.history(&host, 1).unwrap()[0].change,
+        Change::Closed,
+        "newest first"
+    );
 }
 
 fn of_two_findings_on_one_subject_the_worse_stands(store: &dyn Store) {
@@ -342,17 +470,40 @@ fn of_two_findings_on_one_subject_the_worse_stands(store: &dyn Store) {
         finding("a.a", "x", Status::Fail),
         finding("a.a", "x", Status::Error),
     ];
-    keep(store, &report(&host, 1, FIRST_PREVIOUS, 1, Some(assessment(&host, &["a.a"], twice))));
+    keep(
+        store,
+        &report(
+            &host,
+            1,
+            FIRST_PREVIOUS,
+            1,
+            Some(assessment(&host, &["a.a"], twice)),
+        ),
+    );
     let latest = store.latest_findings(&host).unwrap();
-    assert_eq!(latest.iter().map(|f| f.finding.status).collect::<Vec<_>>(), [Status::Fail]);
+    assert_eq!(
+        latest.iter().map(|f| f.finding.status).collect::<Vec<_>>(),
+        [Status::Fail]
+    );
 }
 
 fn pages_hold_everything_once(store: &dyn Store) {
     add_token(store, "good", Role::Service, 100);
     for number in 1..=3_u8 {
         let host = enrol(store, "", number, 0).host;
-        let findings = (0..5).map(|n| finding("a.a", &format!("s{n}"), Status::Pass)).collect();
-        keep(store, &report(&host, 1, FIRST_PREVIOUS, 1, Some(assessment(&host, &["a.a"], findings))));
+        let findings = (0..5)
+            .map(|n| finding("a.a", &format!("s{n}"), Status::Pass))
+            .collect();
+        keep(
+            store,
+            &report(
+                &host,
+                1,
+                FIRST_PREVIOUS,
+                1,
+                Some(assessment(&host, &["a.a"], findings)),
+            ),
+        );
     }
     let mut query = FindingQuery::all(Cutoff::new(at(2), Interval::minutes(60)), 4);
     let mut seen = Vec::new();
@@ -365,10 +516,16 @@ fn pages_hold_everything_once(store: &dyn Store) {
     }
     assert_eq!(seen.len(), 15);
     assert!(seen.is_sorted());
-    let hosts = HostQuery { limit: 2, ..HostQuery::all() };
+    let hosts = HostQuery {
+        limit: 2,
+        ..HostQuery::all()
+    };
     let first = store.hosts(&hosts).unwrap();
     let rest = store
-        .hosts(&HostQuery { after: Some(first[1].id.clone()), ..HostQuery::all() })
+        .hosts(&HostQuery {
+            after: Some(first[1].id.clone()),
+            ..HostQuery::all()
+        })
         .unwrap();
     assert_eq!((first.len(), rest.len()), (2, 1));
 }
@@ -383,23 +540,51 @@ fn filters_agree_with_freshness(store: &dyn Store) {
             finding("b.b", "x", Status::NotApplicable),
         ];
         let said = assessment(&host, &["a.a", "b.b"], findings);
-        keep(store, &report(&host, 1, FIRST_PREVIOUS, i64::from(number) * 60, Some(said)));
+        keep(
+            store,
+            &report(&host, 1, FIRST_PREVIOUS, i64::from(number) * 60, Some(said)),
+        );
     }
-    store.revoke_host(&"h-003".parse().unwrap(), &act("host.revoke", 200)).unwrap();
+    store
+        .revoke_host(&"h-003".parse().unwrap(), &act("host.revoke", 200))
+        .unwrap();
     let cutoff = Cutoff::new(at(240), Interval::minutes(180));
     let all = store.findings(&FindingQuery::all(cutoff, 100)).unwrap().findings;
     let count = |query: FindingQuery| store.findings(&query).unwrap().findings.len();
     for status in Status::ALL {
-        let shown = |f: &&LatestFinding| cutoff.shown(f.finding.status, f.received_at, f.host_revoked) == status;
-        let query = FindingQuery { status: Some(status), ..FindingQuery::all(cutoff, 100) };
+        let shown =
+            |f: &&LatestFinding| cutoff.shown(f.finding.status, f.received_at, f.host_revoked) == status;
+        let query = FindingQuery {
+            status: Some(status),
+            ..FindingQuery::all(cutoff, 100)
+        };
         assert_eq!(count(query), all.iter().filter(shown).count(), "{status}");
     }
-    let stale = FindingQuery { status: Some(Status::Stale), ..FindingQuery::all(cutoff, 100) };
+    let stale = FindingQuery {
+        status: Some(Status::Stale),
+        ..FindingQuery::all(cutoff, 100)
+    };
     assert_eq!(count(stale), 6, "the old host's and the revoked one's");
-    let one = FindingQuery { host: "h-002".parse().ok(), check: Some("a.a".to_owned()), ..FindingQuery::all(cutoff, 100) };
+    let one = FindingQuery {
+        host: "h-002".parse().ok(),
+        check: Some("a.a".to_owned()),
+        ..FindingQuery::all(cutoff, 100)
+    };
     assert_eq!(count(one), 2);
-    assert_eq!(count(FindingQuery { role: Some(Role::Office), ..FindingQuery::all(cutoff, 100) }), 0);
-    assert_eq!(count(FindingQuery { severity: Some(Severity::High), ..FindingQuery::all(cutoff, 100) }), 9);
+    assert_eq!(
+        count(FindingQuery {
+            role: Some(Role::Office),
+            ..FindingQuery::all(cutoff, 100)
+        }),
+        0
+    );
+    assert_eq!(
+        count(FindingQuery {
+            severity: Some(Severity::High),
+            ..FindingQuery::all(cutoff, 100)
+        }),
+        9
+    );
 }
 
 fn tallies_count_the_latest_findings(store: &dyn Store) {
@@ -410,28 +595,49 @@ fn tallies_count_the_latest_findings(store: &dyn Store) {
         finding("a.a", "z", Status::Fail),
     ];
     let said = assessment(&host, &["a.a", "b.b"], findings);
-    let Keep::Kept { mut tallies, .. } = keep(store, &report(&host, 1, FIRST_PREVIOUS, 1, Some(said))) else { panic!() };
+    let Keep::Kept { mut tallies, .. } = keep(store, &report(&host, 1, FIRST_PREVIOUS, 1, Some(said))) else {
+        panic!()
+    };
     let sort = |tally: &mut CheckTally| tally.counts.sort();
     tallies.iter_mut().for_each(sort);
-    let expected = vec![(Status::Pass, Severity::High, 2), (Status::Fail, Severity::High, 1)];
+    let expected = vec![
+        (Status::Pass, Severity::High, 2),
+        (Status::Fail, Severity::High, 1),
+    ];
     assert_eq!(tallies[0].counts, expected);
-    assert_eq!((tallies[1].check.as_str(), tallies[1].counts.len()), ("b.b", 0), "it ran and said nothing");
+    assert_eq!(
+        (tallies[1].check.as_str(), tallies[1].counts.len()),
+        ("b.b", 0),
+        "it ran and said nothing"
+    );
     let mut stored = store.tallies().unwrap();
     stored.iter_mut().for_each(|(_, tally)| sort(tally));
     assert_eq!(stored, [(host, tallies.swap_remove(0))]);
 }
 
 fn the_newest_plan_is_current(store: &dyn Store) {
-    assert_eq!((store.plan_summary().unwrap(), store.plan().unwrap().map(|p| p.toml)), (None, None));
+    assert_eq!(
+        (
+            store.plan_summary().unwrap(),
+            store.plan().unwrap().map(|p| p.toml)
+        ),
+        (None, None)
+    );
     let plan = |name: &str| PublishedPlan {
-        reference: PlanRef { version: name.to_owned(), sha256: format!("{name}-sha") },
+        reference: PlanRef {
+            version: name.to_owned(),
+            sha256: format!("{name}-sha"),
+        },
         toml: name.to_owned(),
         signature: "00".to_owned(),
     };
     assert!(store.publish_plan(&plan("one"), &act("plan.publish", 1)).unwrap());
     assert!(!store.publish_plan(&plan("one"), &act("plan.publish", 2)).unwrap());
     assert!(store.publish_plan(&plan("two"), &act("plan.publish", 3)).unwrap());
-    assert!(store.publish_plan(&plan("one"), &act("plan.publish", 4)).unwrap(), "back to an older one");
+    assert!(
+        store.publish_plan(&plan("one"), &act("plan.publish", 4)).unwrap(),
+        "back to an older one"
+    );
     assert_eq!(store.plan().unwrap().unwrap().toml, "one");
     let summary = store.plan_summary().unwrap().unwrap();
     assert_eq!((summary.version.as_str(), summary.published_at), ("one", at(4)));
@@ -452,8 +658,16 @@ fn api_tokens_are_found_and_revoked(store: &dyn Store) {
     store.add_api_token(&token, &act("api-token.create", 0)).unwrap();
     assert_eq!(store.api_token("hash").unwrap(), Some(token));
     assert_eq!(store.api_token("other").unwrap(), None);
-    assert!(store.revoke_api_token("t-1", &act("api-token.revoke", 1)).unwrap());
-    assert!(!store.revoke_api_token("t-1", &act("api-token.revoke", 2)).unwrap());
+    assert!(
+        store
+            .revoke_api_token("t-1", &act("api-token.revoke", 1))
+            .unwrap()
+    );
+    assert!(
+        !store
+            .revoke_api_token("t-1", &act("api-token.revoke", 2))
+            .unwrap()
+    );
     assert_eq!(store.api_tokens().unwrap()[0].revoked_at, Some(at(1)));
     store.ping().unwrap();
 }

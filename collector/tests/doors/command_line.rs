@@ -14,7 +14,10 @@ async fn reading_commands_answer_beside_the_server() {
     let lab = Lab::start().await;
     assert_eq!(lab.run(&["findings"]).status.code(), Some(0), "nothing fails yet");
     let host = Host::enrol(&lab).await;
-    assert_eq!(host.post(&lab, host.first(Status::Fail)).await.status(), StatusCode::OK);
+    assert_eq!(
+        host.post(&lab, host.first(Status::Fail)).await.status(),
+        StatusCode::OK
+    );
     assert_eq!(lab.json(&["hosts"])["hosts"][0]["id"], host.id().as_str());
     let output = lab.run(&["findings", "--status", "fail"]);
     assert_eq!(output.status.code(), Some(1), "something fails");
@@ -49,7 +52,9 @@ async fn nothing_in_the_data_directory_is_for_others() {
         let mode = std::fs::metadata(path).unwrap().permissions().mode();
         assert_eq!(mode & 0o077, 0, "{}: {mode:o}", path.display());
         if path.is_dir() {
-            std::fs::read_dir(path).unwrap().for_each(|entry| walk(&entry.unwrap().path()));
+            std::fs::read_dir(path)
+                .unwrap()
+                .for_each(|entry| walk(&entry.unwrap().path()));
         }
     }
     let lab = Lab::start().await;

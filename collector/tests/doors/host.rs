@@ -1,5 +1,6 @@
 //! A host that enrols and reports as an agent does.
 
+use plumbline_config::Timestamp;
 use plumbline_config::finding::{Finding, Severity, Status};
 use plumbline_config::ident::{HostId, Role};
 use plumbline_config::lang::Bilingual;
@@ -7,7 +8,6 @@ use plumbline_config::seal::{Sealer, sha256_hex};
 use plumbline_config::wire::{
     Assessment, EnrollReply, EnrollRequest, FIRST_PREVIOUS, HostInfo, Os, PlanRef, Report, SIGNATURE_HEADER,
 };
-use plumbline_config::Timestamp;
 use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256};
 use reqwest::{Client, Response, StatusCode};
 use serde_json::json;
@@ -51,7 +51,10 @@ impl Host {
             status,
             severity: Severity::High,
             subject: "tcp/[::]:443".to_owned(),
-            summary: Bilingual { zh_tw: "摘要".to_owned(), en: "summary".to_owned() },
+            summary: Bilingual {
+                zh_tw: "摘要".to_owned(),
+                en: "summary".to_owned(),
+            },
             expected: json!("TLS 1.2"),
             actual: json!("TLS 1.0"),
             remediation: Bilingual::default(),
@@ -71,7 +74,10 @@ impl Host {
                     role: Role::Service,
                     os: Os::default(),
                 },
-                plan: PlanRef { version: "1".to_owned(), sha256: "00".to_owned() },
+                plan: PlanRef {
+                    version: "1".to_owned(),
+                    sha256: "00".to_owned(),
+                },
                 started_at: now,
                 finished_at: now,
                 checks: vec![finding.check.clone()],
@@ -87,7 +93,10 @@ impl Host {
     }
 
     pub(crate) fn seal(&self, body: &[u8]) -> String {
-        Sealer::from_pkcs8(self.key.serialized_der()).unwrap().seal(body).unwrap()
+        Sealer::from_pkcs8(self.key.serialized_der())
+            .unwrap()
+            .seal(body)
+            .unwrap()
     }
 
     /// Posts a body, sealed with the host's key.
@@ -102,7 +111,11 @@ pub(crate) fn new_key() -> KeyPair {
 }
 
 pub(crate) fn csr(key: &KeyPair) -> String {
-    CertificateParams::default().serialize_request(key).unwrap().pem().unwrap()
+    CertificateParams::default()
+        .serialize_request(key)
+        .unwrap()
+        .pem()
+        .unwrap()
 }
 
 pub(crate) fn enrol_request(token: &str, machine: &str, key: &KeyPair) -> EnrollRequest {

@@ -93,13 +93,19 @@ impl Lab {
             .with_root_certificates(roots);
         let tls = match identity {
             Some((pem, key)) => {
-                let chain = CertificateDer::pem_slice_iter(pem.as_bytes()).map(Result::unwrap).collect();
+                let chain = CertificateDer::pem_slice_iter(pem.as_bytes())
+                    .map(Result::unwrap)
+                    .collect();
                 let key = PrivatePkcs8KeyDer::from(key.serialized_der().to_vec());
                 builder.with_client_auth_cert(chain, key.into()).unwrap()
             }
             None => builder.with_no_client_auth(),
         };
-        Client::builder().tls_backend_preconfigured(tls).no_proxy().build().unwrap()
+        Client::builder()
+            .tls_backend_preconfigured(tls)
+            .no_proxy()
+            .build()
+            .unwrap()
     }
 
     pub(crate) fn agent_url(&self, path: &str) -> String {
@@ -112,7 +118,9 @@ impl Lab {
 
     /// A request at the people's door as the administrator.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.client(None).request(method, self.web_url(path)).bearer_auth(&self.admin)
+        self.client(None)
+            .request(method, self.web_url(path))
+            .bearer_auth(&self.admin)
     }
 
     /// GET at the people's door as the administrator.
@@ -131,18 +139,25 @@ impl Lab {
     /// The value of the metric with exactly this name and these labels; 0 when there is none.
     pub(crate) async fn metric(&self, series: &str) -> u64 {
         let metrics = self.metrics().await;
-        let value = metrics.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        let value = metrics
+            .lines()
+            .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
         value.map_or(0, |value| value.parse().unwrap())
     }
 
     /// How many reports came to this result.
     pub(crate) async fn reports(&self, result: &str) -> u64 {
-        self.metric(&format!("plumbline_reports_received_total{{result=\"{result}\"}}")).await
+        self.metric(&format!(
+            "plumbline_reports_received_total{{result=\"{result}\"}}"
+        ))
+        .await
     }
 
     /// An enrolment token made over the API.
     pub(crate) async fn token(&self, order: Value) -> String {
-        let request = self.request(Method::POST, "/api/v1/enrolment-tokens").json(&order);
+        let request = self
+            .request(Method::POST, "/api/v1/enrolment-tokens")
+            .json(&order);
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), StatusCode::CREATED);
         let body: Value = response.json().await.unwrap();
@@ -164,7 +179,9 @@ pub(crate) async fn assert_problem(response: Response, status: u16, kind: &str) 
     let problem: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(problem["type"], format!("about:blank#{kind}"), "{problem}");
     assert_eq!(problem["status"], status);
-    assert!(!problem["title"].as_str().unwrap().is_empty() && !problem["detail"].as_str().unwrap().is_empty());
+    assert!(
+        !problem["title"].as_str().unwrap().is_empty() && !problem["detail"].as_str().unwrap().is_empty()
+    );
     problem
 }
 

@@ -18,7 +18,10 @@ const DAY: u64 = 86_400;
 /// A client whose certificate has this name and begins and ends these days from now, by this issuer.
 fn client_of(lab: &Lab, name: &str, days: (i64, i64), issuer: &Issuer<'_, KeyPair>) -> (Client, KeyPair) {
     let key = new_key();
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
     let at = |days: i64| {
         let seconds = now.saturating_add_signed(days * i64::try_from(DAY).unwrap());
         rcgen::date_time_ymd(1970, 1, 1) + Duration::from_secs(seconds)
@@ -36,7 +39,14 @@ fn our_ca(lab: &Lab) -> Issuer<'static, KeyPair> {
 }
 
 /// Posts through `client` and asserts that it is refused, counted, and leaves nothing.
-async fn assert_refused(lab: &Lab, host: &Host, client: &Client, body: Vec<u8>, status: u16, kind: &str) -> Value {
+async fn assert_refused(
+    lab: &Lab,
+    host: &Host,
+    client: &Client,
+    body: Vec<u8>,
+    status: u16,
+    kind: &str,
+) -> Value {
     let seal = host.seal(&body);
     assert_refused_sealed(lab, host, client, body, &seal, status, kind).await
 }
@@ -59,7 +69,10 @@ async fn assert_refused_sealed(
     for part in ["reports", "last_sequence", "heard_at"] {
         assert_eq!(after["host"][part], before["host"][part], "{kind} leaves nothing");
     }
-    assert_eq!(after["findings"].as_array().unwrap().len(), before["findings"].as_array().unwrap().len());
+    assert_eq!(
+        after["findings"].as_array().unwrap().len(),
+        before["findings"].as_array().unwrap().len()
+    );
     problem
 }
 
@@ -69,7 +82,15 @@ async fn a_certificate_that_opens_nothing_is_named_for_what_it_is() {
     let host = Host::enrol(&lab).await;
     let first = || host.first(Status::Pass);
     let name = host.id().as_str();
-    assert_refused(&lab, &host, &lab.client(None), first(), 401, "missing-certificate").await;
+    assert_refused(
+        &lab,
+        &host,
+        &lab.client(None),
+        first(),
+        401,
+        "missing-certificate",
+    )
+    .await;
 
     let other_key = new_key();
     let mut other_ca = CertificateParams::default();
@@ -86,7 +107,11 @@ async fn a_certificate_that_opens_nothing_is_named_for_what_it_is() {
     assert_refused(&lab, &host, &client, first(), 401, "not-on-record").await;
     let (client, _) = client_of(&lab, "No Host Id", (-1, 1), &ours);
     assert_refused(&lab, &host, &client, first(), 401, "malformed-certificate").await;
-    assert_eq!(host.post(&lab, first()).await.status(), StatusCode::OK, "the host itself is let in");
+    assert_eq!(
+        host.post(&lab, first()).await.status(),
+        StatusCode::OK,
+        "the host itself is let in"
+    );
     lab.stop().await;
 }
 
@@ -99,9 +124,25 @@ async fn a_revoked_host_is_refused_on_the_connection_it_has() {
     assert_eq!(lab.json(&["revoke", host.id().as_str()])["revoked"], true);
     let second = body(&host.report(2, &sha256_hex(&first), Status::Pass));
     assert_refused(&lab, &host, &host.client, second, 403, "revoked").await;
-    assert_eq!(lab.metric("plumbline_hosts{role=\"service\",state=\"revoked\"}").await, 1);
-    assert_eq!(lab.get("/api/v1/findings?status=pass").await["findings"].as_array().unwrap().len(), 0);
-    assert_eq!(lab.get("/api/v1/findings?status=stale").await["findings"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        lab.metric("plumbline_hosts{role=\"service\",state=\"revoked\"}")
+            .await,
+        1
+    );
+    assert_eq!(
+        lab.get("/api/v1/findings?status=pass").await["findings"]
+            .as_array()
+            .unwrap()
+            .len(),
+        0
+    );
+    assert_eq!(
+        lab.get("/api/v1/findings?status=stale").await["findings"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
     lab.stop().await;
 }
 
@@ -111,14 +152,28 @@ async fn a_reinstalled_host_goes_on_and_its_old_identity_does_not() {
     let token = lab.token(serde_json::json!({"role": "service", "uses": 2})).await;
     let machine = sha256_hex(b"machine");
     let old = Host::enrol_as(&lab, &token, &machine).await;
-    assert_eq!(old.post(&lab, old.first(Status::Pass)).await.status(), StatusCode::OK);
+    assert_eq!(
+        old.post(&lab, old.first(Status::Pass)).await.status(),
+        StatusCode::OK
+    );
     let new = Host::enrol_as(&lab, &token, &machine).await;
     assert_eq!((new.id(), new.reply.incarnation), (old.id(), 2));
-    assert_refused(&lab, &old, &old.client, old.first(Status::Pass), 403, "superseded").await;
+    assert_refused(
+        &lab,
+        &old,
+        &old.client,
+        old.first(Status::Pass),
+        403,
+        "superseded",
+    )
+    .await;
     let mut stale = new.report(1, FIRST_PREVIOUS, Status::Pass);
     stale.incarnation = 1;
     assert_refused(&lab, &new, &new.client, body(&stale), 422, "wrong-incarnation").await;
-    assert_eq!(new.post(&lab, new.first(Status::Pass)).await.status(), StatusCode::OK);
+    assert_eq!(
+        new.post(&lab, new.first(Status::Pass)).await.status(),
+        StatusCode::OK
+    );
     lab.stop().await;
 }
 
@@ -141,8 +196,24 @@ async fn a_body_that_is_not_the_hosts_own_is_refused() {
     let mut report = host.report(1, FIRST_PREVIOUS, Status::Pass);
     report.assessment.as_mut().unwrap().host.role = plumbline_config::ident::Role::Office;
     assert_refused(&lab, &host, &host.client, body(&report), 422, "wrong-role").await;
-    assert_refused(&lab, &host, &host.client, host.first(Status::Waived), 422, "unsound-report").await;
-    assert_refused(&lab, &host, &host.client, b"{\"incarnation\": 1,".to_vec(), 400, "bad-json").await;
+    assert_refused(
+        &lab,
+        &host,
+        &host.client,
+        host.first(Status::Waived),
+        422,
+        "unsound-report",
+    )
+    .await;
+    assert_refused(
+        &lab,
+        &host,
+        &host.client,
+        b"{\"incarnation\": 1,".to_vec(),
+        400,
+        "bad-json",
+    )
+    .await;
     assert_refused(&lab, &host, &host.client, b"[".repeat(100_000), 400, "bad-json").await;
     lab.stop().await;
 }
@@ -154,8 +225,16 @@ async fn a_body_that_is_too_large_or_of_another_kind_is_refused() {
     let large = vec![b' '; LARGEST_REPORT + 1];
     assert_refused(&lab, &host, &host.client, large, 413, "too-large").await;
     let first = host.first(Status::Pass);
-    let request = host.client.post(lab.agent_url("/agent/v1/reports")).header(SIGNATURE_HEADER, host.seal(&first));
-    let response = request.header("content-type", "text/plain").body(first).send().await.unwrap();
+    let request = host
+        .client
+        .post(lab.agent_url("/agent/v1/reports"))
+        .header(SIGNATURE_HEADER, host.seal(&first));
+    let response = request
+        .header("content-type", "text/plain")
+        .body(first)
+        .send()
+        .await
+        .unwrap();
     assert_problem(response, 415, "unsupported-media-type").await;
     assert_eq!(lab.reports("unsupported-media-type").await, 1);
     lab.stop().await;
@@ -175,7 +254,11 @@ async fn a_report_out_of_its_place_is_refused() {
     assert_eq!(problem["last_sequence"], 1);
     assert_eq!(lab.get("/api/v1/hosts").await["hosts"][0]["forks"], 1);
     later.dropped_reports = 2;
-    assert_eq!(host.post(&lab, body(&later)).await.status(), StatusCode::OK, "a gap that is named is taken");
+    assert_eq!(
+        host.post(&lab, body(&later)).await.status(),
+        StatusCode::OK,
+        "a gap that is named is taken"
+    );
     assert_eq!(lab.get("/api/v1/hosts").await["hosts"][0]["missing_reports"], 2);
     lab.stop().await;
 }

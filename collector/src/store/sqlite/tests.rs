@@ -27,7 +27,11 @@ fn a_reader_works_beside_the_writer_and_can_not_write() {
     assert!(!writer.revoke_api_token("none", &act).unwrap());
     assert!(reader.revoke_api_token("none", &act).is_err());
     drop(writer);
-    assert_eq!(SqliteStore::open_read_only(&path).unwrap().host_epoch().unwrap(), 0, "also without a writer");
+    assert_eq!(
+        SqliteStore::open_read_only(&path).unwrap().host_epoch().unwrap(),
+        0,
+        "also without a writer"
+    );
 }
 
 #[test]
@@ -37,7 +41,9 @@ fn commits_are_synced_to_the_log() {
     let writer = store.writer.lock().unwrap();
     let pragma = |name: &str| writer.pragma_query_value(None, name, |row| row.get::<_, String>(0));
     assert_eq!(pragma("journal_mode").unwrap(), "wal");
-    let full: i64 = writer.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
+    let full: i64 = writer
+        .pragma_query_value(None, "synchronous", |row| row.get(0))
+        .unwrap();
     assert_eq!(full, 2, "FULL: a commit in WAL mode is an fsync of the log");
 }
 
