@@ -1,5 +1,8 @@
 //! `serve`: the server, until SIGTERM or SIGINT.
 
+use std::io::IsTerminal;
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use sd_notify::NotifyState;
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -20,8 +23,10 @@ pub(crate) fn run(place: &Place) -> Result<Outcome, Failure> {
     let filter = EnvFilter::try_from_env("PLUMBLINE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();
+    allow_open_files();
     let runtime = runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS)
@@ -48,5 +53,14 @@ pub(crate) fn run(place: &Place) -> Result<Outcome, Failure> {
 fn notify(state: &NotifyState<'_>) {
     if let Err(error) = sd_notify::notify(std::slice::from_ref(state)) {
         warn!(%error, "cannot tell the service manager");
+    }
+}
+
+/// Raises the number of open files to what the system allows: each connection is one, and the usual limit is 1024.
+fn allow_open_files() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, most)| setrlimit(Resource::RLIMIT_NOFILE, most, most));
+    if let Err(error) = raised {
+        warn!(%error, "cannot raise the number of open files");
     }
 }

@@ -1,39 +1,22 @@
 //! What Prometheus reads. Bounded whatever the number of hosts: no host, user, address or message is ever a label.
 
+mod anomalies;
 mod process;
 mod tally;
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use plumbline_config::finding::{Finding, Status};
 use plumbline_config::ident::Role;
 use prometheus::{
     Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
 use crate::freshness::{Cutoff, HostState};
-use crate::store::{Change, Incoming, Keep, Store, StoreError};
+use crate::store::{Incoming, Keep, Store, StoreError};
+use anomalies::Anomalies;
 use process::Process;
 use tally::Tally;
-
-/// The check whose findings are abnormal logins.
-const ABNORMAL_LOGINS: &str = "logins.abnormal";
-
-/// The kinds of abnormal login that may be a label; anything else is `other`.
-const ANOMALIES: [&str; 11] = [
-    "brute-force",
-    "password-spraying",
-    "success-after-failures",
-    "first-seen-source",
-    "first-seen-user",
-    "off-hours",
-    "root-login",
-    "dormant-account",
-    "impossible-pace",
-    "new-privileged-account",
-    "privilege-escalation",
-];
 
 /// Upper bounds of the request histogram, in seconds.
 const DURATIONS: [f64; 9] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0];
@@ -47,6 +30,7 @@ pub(crate) struct Metrics {
     reports: IntCounterVec,
     requests: HistogramVec,
     tally: Mutex<Tally>,
+    begun: Mutex<Anomalies>,
 }
 
 impl Metrics {
@@ -65,7 +49,7 @@ impl Metrics {
             )?,
             anomalies: counter(
                 "plumbline_login_anomalies_total",
-                "Abnormal logins reported since the collector started.",
+                "Abnormal logins that began since the collector started.",
                 &["kind", "role"],
             )?,
             reports: counter(
@@ -82,6 +66,7 @@ impl Metrics {
                 &["listener", "method", "route", "status"],
             )?,
             tally: Mutex::new(Tally::load(store)?),
+            begun: Mutex::default(),
         };
         let registry = &metrics.registry;
         registry.register(Box::new(metrics.hosts.clone()))?;
@@ -111,39 +96,20 @@ impl Metrics {
 
     /// Takes note of a report that was committed.
     pub(crate) fn committed(&self, incoming: &Incoming, keep: &Keep) {
-        let Keep::Kept {
-            role,
-            transitions,
-            tallies,
-            ..
-        } = keep
-        else {
+        let Keep::Kept { role, tallies, .. } = keep else {
             return;
         };
-        self.tally()
-            .report(&incoming.host, *role, incoming.received_at, tallies);
-        let began = transitions.iter().filter(|transition| {
-            transition.check == ABNORMAL_LOGINS
-                && transition.change != Change::Closed
-                && transition.after == Some(Status::Fail)
-        });
-        let findings = incoming
-            .report
-            .assessment
-            .iter()
-            .flat_map(|assessment| &assessment.findings);
-        for transition in began {
-            let finding = findings
-                .clone()
-                .find(|finding| finding.check == ABNORMAL_LOGINS && finding.subject == transition.subject);
-            let kind = finding.map_or("other", anomaly);
-            self.anomalies.with_label_values(&[kind, role.name()]).inc();
+        lock(&self.tally).report(&incoming.host, *role, incoming.received_at, tallies);
+        if let Some(assessment) = &incoming.report.assessment {
+            for kind in lock(&self.begun).begun(&incoming.host, assessment) {
+                self.anomalies.with_label_values(&[kind, role.name()]).inc();
+            }
         }
     }
 
     /// The text that Prometheus reads.
     pub(crate) fn render(&self, store: &dyn Store, cutoff: Cutoff) -> Result<String, MetricsError> {
-        let mut tally = self.tally();
+        let mut tally = lock(&self.tally);
         tally.follow_hosts(store)?;
         tally.age(cutoff);
         self.hosts.reset();
@@ -170,20 +136,11 @@ impl Metrics {
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
-
-    fn tally(&self) -> std::sync::MutexGuard<'_, Tally> {
-        // Counts a thread left half-way are off by one report at most; better than no metrics.
-        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-/// The kind of abnormal login that a finding tells of.
-fn anomaly(finding: &Finding) -> &'static str {
-    let kind = finding.evidence.get("kind").and_then(|kind| kind.as_str());
-    ANOMALIES
-        .into_iter()
-        .find(|known| kind == Some(*known))
-        .unwrap_or("other")
+/// What a thread left half-way is off by one report at most; better than no metrics.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Why there are no metrics.

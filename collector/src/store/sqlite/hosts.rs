@@ -250,11 +250,20 @@ fn revoke_certificates(tx: &Transaction<'_>, host: &HostId, at: Timestamp) -> Re
     Ok(())
 }
 
+/// A conflict that stands on record is not written again within this time, however often the other machine speaks.
+const CONFLICT_PAUSE: SignedDuration = SignedDuration::from_hours(1);
+
 pub(super) fn note_conflict(tx: &Transaction<'_>, host: &HostId, at: Timestamp) -> Result<(), StoreError> {
-    let since = at.saturating_sub(CONFLICT_GRACE).unwrap_or(at);
+    let before = |span| micros(at.saturating_sub(span).unwrap_or(at));
     tx.execute(
-        "UPDATE hosts SET conflict_at = ?2 WHERE id = ?1 AND enrolled_at < ?3",
-        (host.as_str(), micros(at), micros(since)),
+        "UPDATE hosts SET conflict_at = ?2
+         WHERE id = ?1 AND enrolled_at < ?3 AND (conflict_at IS NULL OR conflict_at < ?4)",
+        (
+            host.as_str(),
+            micros(at),
+            before(CONFLICT_GRACE),
+            before(CONFLICT_PAUSE),
+        ),
     )?;
     Ok(())
 }

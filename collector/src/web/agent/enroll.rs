@@ -43,7 +43,7 @@ pub(super) async fn enroll(
     let answer = answer(&app, request, agent_url).await;
     match (&answer, source) {
         (Ok(reply), _) => {
-            info!(host = %reply.0.host_id, incarnation = reply.0.incarnation, "enrolled a host")
+            info!(host = %reply.0.host_id, incarnation = reply.0.incarnation, "enrolled a host");
         }
         (Err(refusal), Some(source)) => count_failure(&app, refusal, source),
         _ => {}

@@ -33,13 +33,16 @@ pub(crate) struct Operation {
     pub(crate) summary: &'static str,
     /// What varies in path and query.
     pub(crate) parameters: &'static [Parameter],
-    /// Media type and schema of the body that it takes.
-    pub(crate) body: Option<(&'static str, fn() -> Value)>,
-    /// Media type and schema of its answer.
-    pub(crate) answer: (&'static str, fn() -> Value),
+    /// The body that it takes.
+    pub(crate) body: Option<Content>,
+    /// Its answer.
+    pub(crate) answer: Content,
     /// The handler, under its method.
     pub(crate) route: fn() -> MethodRouter<Shared>,
 }
+
+/// A media type, and the JSON schema of what is sent as it.
+pub(crate) type Content = (&'static str, fn() -> Value);
 
 /// One parameter of an operation.
 pub(crate) struct Parameter {

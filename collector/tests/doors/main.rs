@@ -1,0 +1,11 @@
+//! The collector's two doors over real TLS on loopback: what is let in, and how what is not is told so.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod api;
+mod command_line;
+mod enrolment;
+mod host;
+mod lab;
+mod refused;
+mod reports;
