@@ -2,7 +2,12 @@
 
 mod cli;
 mod commands;
+pub mod data_dir;
+pub mod identity;
 mod inspect;
 mod output;
+#[cfg(test)]
+mod testing;
+pub mod transport;
 
 pub use cli::main;
