@@ -6,6 +6,7 @@ pub mod data_dir;
 pub mod identity;
 mod inspect;
 mod output;
+pub mod spool;
 #[cfg(test)]
 mod testing;
 pub mod transport;
