@@ -71,9 +71,9 @@ pub struct Sealed {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Depth {
     /// Reports that the collector has not confirmed.
-    pub reports: u64,
+    pub spool_reports: u64,
     /// Their bytes.
-    pub bytes: u64,
+    pub spool_bytes: u64,
     /// Reports thinned, or refused for good, that no confirmed report has told of yet.
     pub dropped_reports: u64,
     /// Reports ever refused for good by the collector; the last few are kept aside.
@@ -110,7 +110,21 @@ impl Spool {
             path,
             started_over,
         };
-        spool.change(|tables| {
+        spool.enrol(enrolment)?;
+        if started_over {
+            // How many reports were in it can't be told any more; that some may be missing can.
+            spool.change(|tables| {
+                let mut state = tables.state()?;
+                state.dropped_reports = state.dropped_reports.max(1);
+                tables.set_state(&state)
+            })?;
+        }
+        Ok(spool)
+    }
+
+    /// From now on reports are numbered within this enrolment.
+    pub fn enrol(&self, enrolment: &Enrolment) -> Result<(), SpoolError> {
+        self.change(|tables| {
             let mut state = tables.state()?;
             if state.enrolment.as_ref() != Some(enrolment) {
                 if let Some(sealed) = tables.take_sealed()? {
@@ -125,8 +139,7 @@ impl Spool {
                 state.enrol(enrolment);
             }
             tables.set_state(&state)
-        })?;
-        Ok(spool)
+        })
     }
 
     /// The file could not be read and was moved aside: what it held was not delivered, and numbering begins again.
@@ -254,8 +267,8 @@ impl Spool {
                 dropped_reports += state::dropped_in(&sealed)?;
             }
             Ok(Depth {
-                reports,
-                bytes,
+                spool_reports: reports,
+                spool_bytes: bytes,
                 dropped_reports,
                 refused_reports: state.refused_reports,
                 confirmed_sequence: state.sequence,

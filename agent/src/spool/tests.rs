@@ -75,10 +75,10 @@ fn what_is_kept_survives_reopening_in_order_and_chained() {
     drop(spool);
     let spool = Spool::open(dir.path(), &enrolment(1)).unwrap();
     assert_eq!(spool.next(SEAL).unwrap().unwrap(), sealed, "sealed bytes are durable before they are sent");
-    assert_eq!(spool.depth().unwrap().reports, 3);
+    assert_eq!(spool.depth().unwrap().spool_reports, 3);
     let mut last = first();
     assert_eq!(drain(&spool, &mut last), [0, 1, 2]);
-    assert_eq!(spool.depth().unwrap().reports, 0);
+    assert_eq!(spool.depth().unwrap().spool_reports, 0);
     keep(&spool, 3, Status::Pass, AMPLE);
     drop(spool);
     let spool = Spool::open(dir.path(), &enrolment(1)).unwrap();
@@ -115,7 +115,7 @@ fn a_transaction_that_fails_leaves_nothing() {
         Err::<(), _>(SpoolError::NotEnrolled)
     });
     assert!(result.is_err());
-    assert_eq!(spool.depth().unwrap().reports, 0);
+    assert_eq!(spool.depth().unwrap().spool_reports, 0);
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn thinning_takes_old_passes_first_then_old_failures_and_never_the_newest() {
     let (_dir, spool) = spool();
     let status = |number| if number % 2 == 0 { Status::Pass } else { Status::Fail };
     keep(&spool, 0, Status::Pass, AMPLE);
-    let one = spool.depth().unwrap().bytes;
+    let one = spool.depth().unwrap().spool_bytes;
     for number in 1..10 {
         keep(&spool, number, status(number), AMPLE);
     }
@@ -211,7 +211,7 @@ fn a_new_enrolment_numbers_what_waits_from_one() {
     };
     let spool = Spool::open(dir.path(), &other_role).unwrap();
     let depth = spool.depth().unwrap();
-    assert_eq!((depth.reports, depth.dropped_reports), (0, 1));
+    assert_eq!((depth.spool_reports, depth.dropped_reports), (0, 1));
 }
 
 #[test]
