@@ -47,6 +47,7 @@ pub fn look(look: &Look<'_>, begin: &dyn Fn(ProbeId)) -> Seen {
     let ask = Ask {
         probes: needs.chain([ProbeId::Os]).collect(),
         now: started_at,
+        declared_paths: look.plan.plan.measures(look.role).encryption.paths.clone(),
         memory: look.memory.clone(),
     };
     let reading = Stopwatch::default();
@@ -74,7 +75,7 @@ pub fn look(look: &Look<'_>, begin: &dyn Fn(ProbeId)) -> Seen {
     let assessment = Assessment {
         host: HostInfo {
             id: look.host_id.cloned(),
-            name: os.map(|os| os.host_name.clone()).unwrap_or_default(),
+            name: name(os.map_or("", |os| &os.host_name), look.host_id),
             role: look.role,
             os: os.map(|os| os.os.clone()).unwrap_or_default(),
         },
@@ -88,6 +89,16 @@ pub fn look(look: &Look<'_>, begin: &dyn Fn(ProbeId)) -> Seen {
         assessment,
         memory: facts.memory,
         durations,
+    }
+}
+
+/// The host's name as others may read it: never empty, no control characters.
+fn name(of_host: &str, id: Option<&HostId>) -> String {
+    let name: String = of_host.chars().filter(|c| !c.is_control()).collect();
+    if name.is_empty() {
+        id.map_or("localhost", HostId::as_str).to_owned()
+    } else {
+        name
     }
 }
 

@@ -11,8 +11,10 @@ pub mod host;
 mod known;
 mod memory;
 pub mod os;
+pub mod packages;
 mod probe;
 pub mod sockets;
+pub mod volumes;
 
 pub use ask::Ask;
 pub use facts::Facts;

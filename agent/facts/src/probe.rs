@@ -7,12 +7,18 @@ use crate::facts::Facts;
 use crate::host::Host;
 use crate::known::{Denial, Known};
 use crate::os::OsProbe;
+use crate::packages::PackagesProbe;
+use crate::volumes::VolumesProbe;
 
 /// Names a fact that a check may need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ProbeId {
     /// The operating system and the host's name.
     Os,
+    /// Packages and pending updates.
+    Packages,
+    /// Mounted file systems, swap areas and the devices beneath them.
+    Volumes,
 }
 
 /// Reads one fact of a host.
@@ -69,7 +75,11 @@ impl ProbeEntry {
 }
 
 /// Every probe, in the order they run.
-pub const PROBES: &[ProbeEntry] = &[ProbeEntry::of::<OsProbe>(&[])];
+pub const PROBES: &[ProbeEntry] = &[
+    ProbeEntry::of::<OsProbe>(&[]),
+    ProbeEntry::of::<PackagesProbe>(&[]),
+    ProbeEntry::of::<VolumesProbe>(&[]),
+];
 
 /// Reads the facts that `ask` names, and those they start from.
 #[must_use]

@@ -16,8 +16,8 @@ use crate::transport::{Backoff, Client, ClientError, Random, Refusal};
 /// A collector that does not take this host's identity is asked again after this, and up to as long again: a person
 /// has to mend it, and the host has to notice that it was mended.
 const IDENTITY_RETRY: Duration = Duration::from_secs(15 * 60);
-/// How often a report is numbered anew, further on each time, before it counts as refused.
-const MOST_RENUMBERINGS: u32 = 12;
+/// How often a report is numbered anew in a row before it counts as refused.
+const MOST_RENUMBERINGS: u32 = 3;
 /// HTTP status of a report that does not follow on what the collector holds.
 const CONFLICT: u16 = 409;
 
@@ -113,6 +113,7 @@ impl Courier {
         }
         if self.fetches_plan() && self.plan.due() {
             self.fetch_plan().await;
+            self.shared.plan_asked.notify_one();
         }
         if !self.send.due() {
             return false;
@@ -210,22 +211,19 @@ impl Courier {
         Ok(())
     }
 
-    /// The body is refused for good. One that does not follow on what the collector holds is numbered anew, a gap that
-    /// it names; where the collector does not say what it holds, further on at each try.
+    /// The body is refused for good. One that does not follow on what the collector holds is numbered anew, where the
+    /// collector says what that is.
     async fn refused(&mut self, sequence: u64, refusal: Refusal) -> Result<(), SpoolError> {
-        let renumber = refusal.status == CONFLICT && self.renumberings < MOST_RENUMBERINGS;
-        let last = refusal
-            .last_sequence
-            .unwrap_or_else(|| sequence.saturating_add((1 << self.renumberings) - 1));
-        self.renumberings = if renumber { self.renumberings + 1 } else { 0 };
+        let conflict = refusal.status == CONFLICT && self.renumberings < MOST_RENUMBERINGS;
+        let renumber = refusal.last_sequence.filter(|_| conflict);
+        self.renumberings = if renumber.is_some() { self.renumberings + 1 } else { 0 };
         let now = Timestamp::now();
         let depth = self
             .shared
             .spool(move |spool| {
-                if renumber {
-                    spool.renumber(last)?;
-                } else {
-                    spool.refuse(sequence, refusal.status, &refusal.detail, now)?;
+                match renumber {
+                    Some(last) => spool.renumber(last)?,
+                    None => spool.refuse(sequence, refusal.status, &refusal.detail, now)?,
                 }
                 spool.depth()
             })

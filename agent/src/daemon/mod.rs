@@ -94,6 +94,8 @@ struct Shared {
     plan: watch::Sender<Arc<(LoadedPlan, Source)>>,
     /// Something was kept in the spool.
     kept: Notify,
+    /// The collector was asked for its plan.
+    plan_asked: Notify,
 }
 
 impl Shared {
@@ -204,6 +206,7 @@ fn prepare(options: &Options) -> Result<Shared, DaemonError> {
         identity: watch::Sender::new(Arc::new(identity)),
         plan: watch::Sender::new(Arc::new((plan, source))),
         kept: Notify::new(),
+        plan_asked: Notify::new(),
     })
 }
 

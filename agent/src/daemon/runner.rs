@@ -17,6 +17,7 @@ use super::board::{CheckStatus, Trouble};
 use super::pulse::{self, Pulse};
 use super::{Shared, duration};
 use crate::look::{Look, Seen, look};
+use crate::plan::Source;
 use crate::schedule::{Due, Schedule};
 use crate::spool::SpoolError;
 use crate::transport::Random;
@@ -25,6 +26,8 @@ use crate::watch::{Changes, Watch, watched};
 /// A run that takes longer than this is told as a trouble. It can't be broken off (it waits in the kernel); meanwhile
 /// no other begins, heartbeats go on, and the collector sees the findings grow old.
 const LONGEST_RUN: Duration = Duration::from_secs(10 * 60);
+/// How long a host that holds no plan yet waits for the collector's before it judges by the form's usual values.
+const FIRST_PLAN: Duration = Duration::from_secs(10);
 /// What could not be kept is measured again after this.
 const KEEP_AGAIN: Duration = Duration::from_secs(30);
 
@@ -77,6 +80,10 @@ impl Runner {
     pub(super) async fn run(mut self) {
         let shared = Arc::clone(&self.shared);
         let mut settings = shared.settings.subscribe();
+        if shared.plan().1 == Source::BuiltIn {
+            // Where it does not come in time the built-in one serves.
+            let _late = tokio::time::timeout(FIRST_PLAN, shared.plan_asked.notified()).await;
+        }
         let mut plan = shared.plan.subscribe();
         let mut identity = shared.identity.subscribe();
         let mut ticks = interval_at(Instant::now(), pulse::PERIOD);

@@ -128,8 +128,11 @@ impl Spool {
             let mut state = tables.state()?;
             if state.enrolment.as_ref() != Some(enrolment) {
                 if let Some(sealed) = tables.take_sealed()? {
-                    state.take_back(&sealed)?;
-                    tables.put_back(&sealed)?;
+                    let report = state::report_of(&sealed)?;
+                    state.dropped_reports = state.dropped_reports.saturating_add(report.dropped_reports);
+                    if let Some(assessment) = report.assessment {
+                        tables.put_back(&assessment)?;
+                    }
                 }
                 let role_before = state.enrolment.as_ref().map(|before| before.role);
                 if role_before.is_some_and(|role| role != enrolment.role) {
@@ -215,16 +218,23 @@ impl Spool {
         self.compact_when_worth_it()
     }
 
-    /// The collector refused the sealed report `sequence` for good: it is put aside and counted, and its number goes
-    /// to the next.
+    /// The collector refused the sealed report `sequence` for good. One that says what several checks found is put
+    /// back as two halves, so that in the end only the check at fault is lost; one that can't be halved is put aside
+    /// and counted. Its number goes to the next.
     pub fn refuse(&self, sequence: u64, status: u16, detail: &str, now: Timestamp) -> Result<(), SpoolError> {
         self.change(|tables| {
             let Some(sealed) = tables.sealed()?.filter(|sealed| sealed.sequence == sequence) else {
                 return Ok(());
             };
             tables.take_sealed()?;
+            let report = state::report_of(&sealed)?;
             let mut state = tables.state()?;
-            state.take_back(&sealed)?;
+            state.dropped_reports = state.dropped_reports.saturating_add(report.dropped_reports);
+            if let Some((first, second)) = report.assessment.and_then(split::halve) {
+                tables.put_back(&second)?;
+                tables.put_back(&first)?;
+                return tables.set_state(&state);
+            }
             state.dropped_reports = state.dropped_reports.saturating_add(1);
             state.refused_reports = state.refused_reports.saturating_add(1);
             tables.set_state(&state)?;
@@ -238,20 +248,26 @@ impl Spool {
         })
     }
 
-    /// The collector's chain has left ours (a restored backup or a copied disk, here or there): the sealed report is
-    /// numbered anew after `last`, the highest the collector holds, as a named gap.
+    /// The collector's chain has left ours (a restored backup or a copied disk, here or there), and `last` is the
+    /// highest number it holds: the sealed report is sealed anew beyond both chains, and names the gap.
     pub fn renumber(&self, last: u64) -> Result<(), SpoolError> {
         self.change(|tables| {
             let Some(sealed) = tables.take_sealed()? else {
                 return Ok(());
             };
+            let report = state::report_of(&sealed)?;
             let mut state = tables.state()?;
-            state.take_back(&sealed)?;
-            state.sequence = last;
-            // At least one: without it the collector takes no gap.
-            state.dropped_reports = state.dropped_reports.max(1);
+            // What the collector had and has no more is missing there; without a gap named it takes no new beginning.
+            let missing = state.sequence.saturating_sub(last).max(1);
+            let dropped = state.dropped_reports.saturating_add(report.dropped_reports);
+            state.dropped_reports = dropped.max(missing);
+            state.sequence = state.sequence.max(last);
             tables.set_state(&state)?;
-            tables.put_back(&sealed)
+            match report.assessment {
+                Some(assessment) => tables.put_back(&assessment),
+                // A heartbeat is worth nothing unsent; another follows.
+                None => Ok(()),
+            }
         })
     }
 
@@ -264,7 +280,7 @@ impl Spool {
             if let Some(sealed) = tables.sealed()? {
                 reports += 1;
                 bytes += sealed.body.len() as u64;
-                dropped_reports += state::dropped_in(&sealed)?;
+                dropped_reports += state::report_of(&sealed)?.dropped_reports;
             }
             Ok(Depth {
                 spool_reports: reports,

@@ -53,6 +53,20 @@ pub(super) fn split(assessment: Assessment, limit: usize) -> Vec<Assessment> {
     parts
 }
 
+/// The two halves of what more than one check says.
+pub(super) fn halve(mut assessment: Assessment) -> Option<(Assessment, Assessment)> {
+    if assessment.checks.len() < 2 {
+        return None;
+    }
+    let mut second = assessment.clone();
+    second.checks = assessment.checks.split_off(assessment.checks.len() / 2);
+    for half in [&mut assessment, &mut second] {
+        let checks = half.checks.clone();
+        half.findings.retain(|finding| checks.contains(&finding.check));
+    }
+    Some((assessment, second))
+}
+
 /// As many findings as fit `room` bytes, worst first where not all do, and their size.
 fn cut(mut findings: Vec<Finding>, room: usize) -> (Vec<Finding>, usize) {
     let whole: usize = findings.iter().map(size).sum();

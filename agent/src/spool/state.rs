@@ -65,17 +65,6 @@ impl State {
             ..Self::default()
         };
     }
-
-    /// What a sealed report that will not get through was to tell is left to the next.
-    pub(super) fn take_back(&mut self, sealed: &Sealed) -> Result<(), SpoolError> {
-        self.dropped_reports = self.dropped_reports.saturating_add(dropped_in(sealed)?);
-        Ok(())
-    }
-}
-
-/// How many dropped reports a sealed report tells of.
-pub(super) fn dropped_in(sealed: &Sealed) -> Result<u64, SpoolError> {
-    Ok(report_of(sealed)?.dropped_reports)
 }
 
 /// The report that the sealed bytes say.

@@ -1,12 +1,13 @@
 //! The rows of the spool.
 
 use jiff::Timestamp;
+use plumbline_config::wire::Assessment;
 use plumbline_facts::Memory;
 use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::spool::state::{State, report_of};
+use crate::spool::state::State;
 use crate::spool::{Sealed, SpoolError};
 
 /// Assessments that wait, as JSON, by order of arrival.
@@ -94,15 +95,12 @@ impl<'t> Tables<'t> {
         self.insert(arrival, bytes, troubled)
     }
 
-    /// Puts a sealed report's assessment back at the head, unnumbered. A heartbeat is worth nothing unsent.
-    pub(super) fn put_back(&mut self, sealed: &Sealed) -> Result<(), SpoolError> {
-        let Some(assessment) = report_of(sealed)?.assessment else {
-            return Ok(());
-        };
+    /// Puts an assessment that had been sealed back at the head, unnumbered.
+    pub(super) fn put_back(&mut self, assessment: &Assessment) -> Result<(), SpoolError> {
         let first = self.index.first()?.map(|(key, _)| key.value());
         let arrival = first.map_or(FIRST_ARRIVAL, |first| first.saturating_sub(1));
         // Taken as troubled: it was about to be sent, and is the last to thin.
-        self.insert(arrival, &serde_json::to_vec(&assessment)?, true)
+        self.insert(arrival, &serde_json::to_vec(assessment)?, true)
     }
 
     fn insert(&mut self, arrival: u64, bytes: &[u8], troubled: bool) -> Result<(), SpoolError> {

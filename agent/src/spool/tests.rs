@@ -170,7 +170,36 @@ fn a_refused_report_gives_its_number_to_the_next_and_is_put_aside() {
 }
 
 #[test]
-fn renumbering_keeps_the_assessment_and_names_the_gap() {
+fn a_refused_report_of_many_checks_costs_only_the_check_at_fault() {
+    let (_dir, spool) = spool();
+    let checks = ["a", "b", "c", "bad", "e"];
+    let findings = checks.iter().map(|check| finding(check, Status::Pass)).collect();
+    spool
+        .keep(Some(assessment(&checks, findings)), &Memory::default(), AMPLE)
+        .unwrap();
+    let (mut taken, mut tries) = (Vec::new(), 0);
+    while let Some(sealed) = spool.next(SEAL).unwrap() {
+        tries += 1;
+        let report = read(&sealed);
+        let assessment = report.assessment.unwrap();
+        assert_eq!(assessment.findings.len(), assessment.checks.len());
+        if assessment.checks.contains(&"bad".to_owned()) {
+            spool
+                .refuse(sealed.sequence, 422, "bad", Timestamp::UNIX_EPOCH)
+                .unwrap();
+        } else {
+            assert_eq!(report.sequence, taken.len() as u64 + 1);
+            taken.push(assessment.checks);
+            spool.confirm(sealed.sequence).unwrap();
+        }
+    }
+    assert_eq!(taken.concat(), ["a", "b", "c", "e"]);
+    assert!(tries < 10, "{tries}");
+    assert_eq!(spool.depth().unwrap().refused_reports, 1);
+}
+
+#[test]
+fn after_a_fork_numbers_go_on_beyond_the_collectors_and_name_the_gap() {
     let (_dir, spool) = spool();
     keep(&spool, 0, Status::Pass, AMPLE);
     keep(&spool, 1, Status::Pass, AMPLE);
@@ -182,6 +211,22 @@ fn renumbering_keeps_the_assessment_and_names_the_gap() {
     spool.confirm(42).unwrap();
     let report = read(&spool.next(SEAL).unwrap().unwrap());
     assert_eq!((report.sequence, report.dropped_reports), (43, 0));
+}
+
+#[test]
+fn a_collector_that_lost_reports_is_told_how_many_and_no_number_is_used_again() {
+    let (_dir, spool) = spool();
+    for number in 0..10 {
+        keep(&spool, number, Status::Pass, AMPLE);
+        let sealed = spool.next(SEAL).unwrap().unwrap();
+        spool.confirm(sealed.sequence).unwrap();
+    }
+    spool.next(HEARTBEAT).unwrap().unwrap();
+    spool.renumber(4).unwrap();
+    assert!(spool.next(SEAL).unwrap().is_none(), "the heartbeat is let go");
+    keep(&spool, 10, Status::Pass, AMPLE);
+    let report = read(&spool.next(SEAL).unwrap().unwrap());
+    assert_eq!((report.sequence, report.dropped_reports), (11, 6));
 }
 
 #[test]
