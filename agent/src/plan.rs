@@ -47,7 +47,9 @@ pub enum PlanError {
     #[error("the plan that the collector sent is not the text its SHA-256 names")]
     Hash,
     /// The signature is not by the key given at enrolment.
-    #[error("the plan that the collector sent is not signed by the key given at enrolment; was the collector replaced?")]
+    #[error(
+        "the plan that the collector sent is not signed by the key given at enrolment; was the collector replaced?"
+    )]
     Signature,
     /// It is not a sound plan.
     #[error(transparent)]

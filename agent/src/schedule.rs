@@ -273,7 +273,11 @@ mod tests {
         assert!(runs.len() < 30, "{}", runs.len());
         let later = start + 2_000 * SECOND;
         schedule.changed("a", later);
-        assert_eq!(schedule.next().unwrap(), later + QUIET, "after a quiet while soon again");
+        assert_eq!(
+            schedule.next().unwrap(),
+            later + QUIET,
+            "after a quiet while soon again"
+        );
     }
 
     #[test]
@@ -283,7 +287,13 @@ mod tests {
         schedule.take_due(start);
         schedule.changed("a", start + HOUR - SECOND / 2);
         assert_eq!(schedule.take_due(start + HOUR).regular, ["a", "b"]);
-        assert!(schedule.take_due(start + HOUR + 10 * SECOND).all().next().is_none());
+        assert!(
+            schedule
+                .take_due(start + HOUR + 10 * SECOND)
+                .all()
+                .next()
+                .is_none()
+        );
     }
 
     #[test]

@@ -4,9 +4,7 @@ use jiff::Timestamp;
 use plumbline_config::finding::{Finding, Severity, Status};
 use plumbline_config::ident::Role;
 use plumbline_config::wire::{Assessment, EnrollReply, HostInfo, Os, PlanRef};
-use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
-};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
 
 use crate::identity::Identity;
 

@@ -43,8 +43,14 @@ impl Lab {
             dir.path().join("collector").display()
         );
         std::fs::write(dir.path().join("collector.toml"), settings).unwrap();
-        let mut lab =
-            Self { dir, agent_port, web_port, ca_sha256: String::new(), admin_token: String::new(), collector: None };
+        let mut lab = Self {
+            dir,
+            agent_port,
+            web_port,
+            ca_sha256: String::new(),
+            admin_token: String::new(),
+            collector: None,
+        };
         let made = lab.collector_json(&["init"]);
         lab.ca_sha256 = made["ca_sha256"].as_str().unwrap().to_owned();
         lab.admin_token = made["admin_token"].as_str().unwrap().to_owned();
@@ -59,7 +65,9 @@ impl Lab {
     pub fn start_collector(&mut self) {
         let child = self.spawn("plumbline-collector", &["serve"], "collector.log");
         self.collector = Some(child);
-        wait_for("the collector to answer", || (self.api("/healthz").status == 200).then_some(()));
+        wait_for("the collector to answer", || {
+            (self.api("/healthz").status == 200).then_some(())
+        });
     }
 
     /// SIGKILL, as a power cut would have it.
@@ -76,13 +84,28 @@ impl Lab {
             home.join("agent.sock").display()
         );
         std::fs::write(home.join("agent.toml"), settings).unwrap();
-        let token = self.collector_json(&["token", "create", "--role", role])["token"].as_str().unwrap().to_owned();
+        let token = self.collector_json(&["token", "create", "--role", role])["token"]
+            .as_str()
+            .unwrap()
+            .to_owned();
         let url = format!("https://127.0.0.1:{}", self.agent_port);
         let output = self.run(
             "plumbline-agent",
-            &["enroll", "--collector", &url, "--token", &token, "--ca-sha256", &self.ca_sha256],
+            &[
+                "enroll",
+                "--collector",
+                &url,
+                "--token",
+                &token,
+                "--ca-sha256",
+                &self.ca_sha256,
+            ],
         );
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
 
     pub fn start_agent(&self) -> AgentProcess {
@@ -116,7 +139,10 @@ impl Lab {
         let output = curl.output().expect("curl can be run");
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let (body, status) = text.rsplit_once('\n').unwrap_or_default();
-        Answer { status: status.parse().unwrap_or(0), body: body.to_owned() }
+        Answer {
+            status: status.parse().unwrap_or(0),
+            body: body.to_owned(),
+        }
     }
 
     pub fn ca_certificate(&self) -> PathBuf {
@@ -130,17 +156,29 @@ impl Lab {
 
     fn json(&self, name: &str, arguments: &[&str]) -> Value {
         let output = self.run(name, &[arguments, &["--format", "json"]].concat());
-        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert!(matches!(output.status.code(), Some(0 | 1)), "{name} {arguments:?}: {err}");
+        let (out, err) = (
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr),
+        );
+        assert!(
+            matches!(output.status.code(), Some(0 | 1)),
+            "{name} {arguments:?}: {err}"
+        );
         serde_json::from_str(&out).unwrap_or_else(|error| panic!("{name} {arguments:?}: {error}: {out}{err}"))
     }
 
     pub fn run(&self, name: &str, arguments: &[&str]) -> Output {
-        self.command(name, arguments).output().expect("the program can be run")
+        self.command(name, arguments)
+            .output()
+            .expect("the program can be run")
     }
 
     fn spawn(&self, name: &str, arguments: &[&str], log: &str) -> Child {
-        let log = File::options().create(true).append(true).open(self.dir.path().join(log)).unwrap();
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.dir.path().join(log))
+            .unwrap();
         self.command(name, arguments)
             .stdout(log.try_clone().unwrap())
             .stderr(log)
@@ -150,9 +188,17 @@ impl Lab {
     }
 
     fn command(&self, name: &str, arguments: &[&str]) -> Command {
-        let settings = if name == "plumbline-agent" { "agent.toml" } else { "collector.toml" };
+        let settings = if name == "plumbline-agent" {
+            "agent.toml"
+        } else {
+            "collector.toml"
+        };
         let mut command = Command::new(program(name));
-        command.args(arguments).arg("--config").arg(self.dir.path().join(settings)).env("LANG", "en_US.UTF-8");
+        command
+            .args(arguments)
+            .arg("--config")
+            .arg(self.dir.path().join(settings))
+            .env("LANG", "en_US.UTF-8");
         command
     }
 }
@@ -164,7 +210,10 @@ impl Drop for Lab {
             for name in ["collector.log", "agent.log"] {
                 let log = self.log(name);
                 let tail: Vec<&str> = log.lines().rev().take(40).collect();
-                eprintln!("--- {name}\n{}", tail.into_iter().rev().collect::<Vec<_>>().join("\n"));
+                eprintln!(
+                    "--- {name}\n{}",
+                    tail.into_iter().rev().collect::<Vec<_>>().join("\n")
+                );
             }
         }
     }
@@ -196,5 +245,9 @@ fn kill(child: Option<Child>) {
 
 /// A port of loopback that is free now.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }

@@ -1,6 +1,12 @@
 //! What the end-to-end tests share: the real programs, started as a user starts them, in a directory of their own.
 
-#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr
+)]
 #![allow(missing_docs, reason = "linked by tests alone")]
 
 pub mod lab;

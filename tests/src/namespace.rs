@@ -21,9 +21,12 @@ pub fn entered(name: &str) -> bool {
         command
     };
     let maps: &[&[&str]] = &[&[], &["--user", "--map-root-user"]];
-    let Some(arguments) =
-        maps.iter().find(|a| unshare(a).args(["ip", "link", "set", "lo", "up"]).status().is_ok_and(|s| s.success()))
-    else {
+    let Some(arguments) = maps.iter().find(|a| {
+        unshare(a)
+            .args(["ip", "link", "set", "lo", "up"])
+            .status()
+            .is_ok_and(|s| s.success())
+    }) else {
         eprintln!("SKIPPED {name}: no network namespace can be made here");
         return false;
     };

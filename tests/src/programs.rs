@@ -12,10 +12,24 @@ pub fn program(name: &str) -> PathBuf {
 
 fn build() -> PathBuf {
     // Test programs lie in target/<profile>/deps.
-    let directory = std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().to_owned();
+    let directory = std::env::current_exe()
+        .unwrap()
+        .parent()
+        .unwrap()
+        .parent()
+        .unwrap()
+        .to_owned();
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo)
-        .args(["build", "--quiet", "--locked", "-p", "plumbline-agent", "-p", "plumbline-collector"])
+        .args([
+            "build",
+            "--quiet",
+            "--locked",
+            "-p",
+            "plumbline-agent",
+            "-p",
+            "plumbline-collector",
+        ])
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .status()
         .expect("cargo can be run");

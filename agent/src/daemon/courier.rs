@@ -216,7 +216,11 @@ impl Courier {
     async fn refused(&mut self, sequence: u64, refusal: Refusal) -> Result<(), SpoolError> {
         let conflict = refusal.status == CONFLICT && self.renumberings < MOST_RENUMBERINGS;
         let renumber = refusal.last_sequence.filter(|_| conflict);
-        self.renumberings = if renumber.is_some() { self.renumberings + 1 } else { 0 };
+        self.renumberings = if renumber.is_some() {
+            self.renumberings + 1
+        } else {
+            0
+        };
         let now = Timestamp::now();
         let depth = self
             .shared
@@ -262,7 +266,9 @@ impl Courier {
                 self.plan.failed(&error);
                 tracing::warn!("the plan could not be fetched: {error}");
                 let trouble = Trouble::now(error.to_string());
-                self.shared.board.update(|status| status.plan.error = Some(trouble));
+                self.shared
+                    .board
+                    .update(|status| status.plan.error = Some(trouble));
                 return;
             }
         };
@@ -282,7 +288,9 @@ impl Courier {
                 tracing::error!("the collector's plan is not taken, the one before stays: {error}");
                 self.plan_refused = Some(sha256);
                 let trouble = Trouble::now(error.to_string());
-                self.shared.board.update(|status| status.plan.error = Some(trouble));
+                self.shared
+                    .board
+                    .update(|status| status.plan.error = Some(trouble));
             }
             Err(error) => tracing::error!("the collector's plan is not taken: {error}"),
         }

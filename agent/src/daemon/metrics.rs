@@ -55,7 +55,9 @@ async fn serve_on(address: Option<SocketAddr>, shared: &Arc<Shared>) {
         }
     };
     if !address.ip().is_loopback() {
-        tracing::warn!("metrics are served on {address} to whoever can reach it; let the firewall name the scraper");
+        tracing::warn!(
+            "metrics are served on {address} to whoever can reach it; let the firewall name the scraper"
+        );
     }
     let connections = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     loop {
@@ -130,15 +132,31 @@ fn page(status: &Status) -> prometheus::Result<String> {
         registry.register(Box::new(gauge))
     };
     let spool = &status.spool;
-    count("plumbline_spool_reports", "Reports that the collector has not confirmed.", spool.spool_reports)?;
-    count("plumbline_spool_bytes", "Bytes of reports that the collector has not confirmed.", spool.spool_bytes)?;
+    count(
+        "plumbline_spool_reports",
+        "Reports that the collector has not confirmed.",
+        spool.spool_reports,
+    )?;
+    count(
+        "plumbline_spool_bytes",
+        "Bytes of reports that the collector has not confirmed.",
+        spool.spool_bytes,
+    )?;
     count(
         "plumbline_spool_dropped_reports",
         "Reports thinned or refused that the collector has not been told of yet.",
         spool.dropped_reports,
     )?;
-    count("plumbline_refused_reports", "Reports that the collector ever refused for good.", spool.refused_reports)?;
-    count("plumbline_watch_restarts", "How often watching files was started again.", status.watch.restarts)?;
+    count(
+        "plumbline_refused_reports",
+        "Reports that the collector ever refused for good.",
+        spool.refused_reports,
+    )?;
+    count(
+        "plumbline_watch_restarts",
+        "How often watching files was started again.",
+        status.watch.restarts,
+    )?;
     gauge(
         "plumbline_sync_last_success_timestamp_seconds",
         "When the collector last confirmed a report; 0: not since the start.",
@@ -159,7 +177,11 @@ fn checks(registry: &Registry, status: &Status) -> prometheus::Result<()> {
         registry.register(Box::new(vector.clone()))?;
         Ok(vector)
     };
-    let worst = vector("plumbline_check_status", "The worst that a check says now.", &["check", "status"])?;
+    let worst = vector(
+        "plumbline_check_status",
+        "The worst that a check says now.",
+        &["check", "status"],
+    )?;
     let success = vector(
         "plumbline_check_last_success_timestamp_seconds",
         "When a check last could look at all it needs.",
@@ -186,7 +208,11 @@ fn checks(registry: &Registry, status: &Status) -> prometheus::Result<()> {
 
 fn worst_of<'n>(names: impl Iterator<Item = &'n String>) -> Option<FindingStatus> {
     names
-        .filter_map(|name| FindingStatus::ALL.into_iter().find(|status| status.name() == name))
+        .filter_map(|name| {
+            FindingStatus::ALL
+                .into_iter()
+                .find(|status| status.name() == name)
+        })
         // Of two that concern nobody, `pass` says more than `not-applicable`.
         .max_by_key(|status| (status.concern(), *status == FindingStatus::Pass))
 }

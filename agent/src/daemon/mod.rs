@@ -27,7 +27,9 @@ use crate::plan::{self, PlanError, Source};
 use crate::spool::{Depth, Enrolment, Spool, SpoolError};
 use crate::transport::ClientError;
 
-pub use board::{Board, CertificateStatus, CheckStatus, PlanStatus, Status, SyncStatus, Trouble, WatchStatus};
+pub use board::{
+    Board, CertificateStatus, CheckStatus, PlanStatus, Status, SyncStatus, Trouble, WatchStatus,
+};
 pub use socket::{SocketError, ask};
 
 /// Threads that may read the host or the disk at once: a run, the spool, name resolution, and one to spare.

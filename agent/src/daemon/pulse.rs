@@ -99,6 +99,9 @@ mod tests {
         assert!(!pulse.slept(later(10), running + PERIOD));
         assert!(pulse.slept(later(3_600), running + 2 * PERIOD));
         assert!(!pulse.slept(later(3_610), running + 3 * PERIOD));
-        assert!(!pulse.slept(later(10), running + 4 * PERIOD), "a clock set back is no sleep");
+        assert!(
+            !pulse.slept(later(10), running + 4 * PERIOD),
+            "a clock set back is no sleep"
+        );
     }
 }

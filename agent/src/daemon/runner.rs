@@ -129,7 +129,11 @@ impl Runner {
             .copied()
             .filter(|check| ids.contains(check.id))
             .collect();
-        tracing::debug!(regular = due.regular.len(), changed = due.changed.len(), "looking");
+        tracing::debug!(
+            regular = due.regular.len(),
+            changed = due.changed.len(),
+            "looking"
+        );
         let host = Arc::clone(&self.shared.host);
         let plan = self.shared.plan();
         let identity = self.shared.identity();
@@ -186,7 +190,8 @@ impl Runner {
         match result {
             Ok(depth) => {
                 self.memory = memory;
-                self.said.extend(says.into_iter().filter(|(check, _)| news.contains(check)));
+                self.said
+                    .extend(says.into_iter().filter(|(check, _)| news.contains(check)));
                 self.shared.board.update(|status| status.spool = depth);
                 self.shared.kept.notify_one();
             }
@@ -286,7 +291,11 @@ impl Runner {
                 let before = status.checks.remove(*check).unwrap_or_default();
                 let shown = CheckStatus {
                     last_run_at: Some(finished_at),
-                    last_success_at: if looked { Some(finished_at) } else { before.last_success_at },
+                    last_success_at: if looked {
+                        Some(finished_at)
+                    } else {
+                        before.last_success_at
+                    },
                     duration_seconds: duration.as_secs_f64(),
                     findings,
                     ..before

@@ -63,7 +63,9 @@ fn tell(states: &[NotifyState<'_>]) {
 /// All parts share one thread: while this is reached in time, none of them holds it.
 async fn feed_watchdog() {
     let wanted = sd_notify::watchdog_enabled();
-    let period = wanted.map_or(NO_WATCHDOG, |limit| limit / 2).max(Duration::from_millis(1));
+    let period = wanted
+        .map_or(NO_WATCHDOG, |limit| limit / 2)
+        .max(Duration::from_millis(1));
     let mut ticks = interval_at(Instant::now() + period, period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

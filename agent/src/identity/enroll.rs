@@ -30,7 +30,9 @@ pub enum EnrollError {
     #[error("could not make a key: {0}")]
     Key(#[from] rcgen::Error),
     /// The answer makes no identity.
-    #[error("{url} gave an identity that does not fit together: {what}; is it a Plumbline collector of this version?")]
+    #[error(
+        "{url} gave an identity that does not fit together: {what}; is it a Plumbline collector of this version?"
+    )]
     Reply {
         /// The collector.
         url: String,

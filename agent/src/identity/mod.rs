@@ -45,7 +45,9 @@ pub enum IdentityError {
     )]
     NotEnrolled,
     /// Something of it is not what it should be.
-    #[error("the identity in {directory} is damaged ({what}); enrol again with `plumbline-agent enroll --force`")]
+    #[error(
+        "the identity in {directory} is damaged ({what}); enrol again with `plumbline-agent enroll --force`"
+    )]
     Damaged {
         /// Where it is kept.
         directory: String,
@@ -133,9 +135,7 @@ impl Identity {
             directory: path.display().to_string(),
             what,
         };
-        let bytes = directory
-            .read(FILE, LARGEST)?
-            .ok_or(IdentityError::NotEnrolled)?;
+        let bytes = directory.read(FILE, LARGEST)?.ok_or(IdentityError::NotEnrolled)?;
         let facts: Stored =
             serde_json::from_slice(&bytes).map_err(|error| damaged(format!("{FILE}: {error}")))?;
         let key = directory
@@ -178,12 +178,13 @@ impl Identity {
         let key = KeyPair::from_pem(&key_pem).map_err(|error| format!("private key: {error}"))?;
         let certificate = certificate(&facts.certificate_pem)?;
         certificate_of("the CA", &facts.ca_pem)?;
-        let (_, parsed) =
-            x509_parser::parse_x509_certificate(&certificate).map_err(|error| format!("certificate: {error}"))?;
+        let (_, parsed) = x509_parser::parse_x509_certificate(&certificate)
+            .map_err(|error| format!("certificate: {error}"))?;
         if parsed.public_key().subject_public_key.data != key.public_key_raw() {
             return Err("the certificate is not for this host's key".to_owned());
         }
-        let second = |time: i64| Timestamp::from_second(time).map_err(|error| format!("certificate: {error}"));
+        let second =
+            |time: i64| Timestamp::from_second(time).map_err(|error| format!("certificate: {error}"));
         let validity = Validity {
             not_before: second(parsed.validity().not_before.timestamp())?,
             not_after: second(parsed.validity().not_after.timestamp())?,

@@ -27,7 +27,9 @@ impl SpoolError {
     pub(super) fn is_corruption(&self) -> bool {
         match self {
             Self::Database(error) => match error.as_ref() {
-                redb::Error::Corrupted(_) | redb::Error::UpgradeRequired(_) | redb::Error::RepairAborted => true,
+                redb::Error::Corrupted(_) | redb::Error::UpgradeRequired(_) | redb::Error::RepairAborted => {
+                    true
+                }
                 // A file that does not begin as a database does.
                 redb::Error::Io(error) => error.kind() == std::io::ErrorKind::InvalidData,
                 _ => false,

@@ -158,9 +158,14 @@ impl Spool {
 
     /// Keeps an assessment, or nothing new, together with what the probes want remembered; thins to `limit` bytes.
     /// Once this returns both survive a crash.
-    pub fn keep(&self, assessment: Option<Assessment>, memory: &Memory, limit: u64) -> Result<(), SpoolError> {
+    pub fn keep(
+        &self,
+        assessment: Option<Assessment>,
+        memory: &Memory,
+        limit: u64,
+    ) -> Result<(), SpoolError> {
         let parts: Vec<(Vec<u8>, bool)> = assessment
-            .map(|assessment| split::split(assessment, LARGEST_PART))
+            .map(parts)
             .unwrap_or_default()
             .into_iter()
             .map(|part| {
@@ -298,13 +303,17 @@ impl Spool {
     }
 
     /// One transaction: all of it is durable when this returns, or none is.
-    fn change<T>(&self, work: impl FnOnce(&mut Tables<'_>) -> Result<T, SpoolError>) -> Result<T, SpoolError> {
+    fn change<T>(
+        &self,
+        work: impl FnOnce(&mut Tables<'_>) -> Result<T, SpoolError>,
+    ) -> Result<T, SpoolError> {
         let mut database = self.lock();
         match transact(&database, work) {
             // After a failed write the database refuses all else until it is opened again.
             Err(error) if error.wants_reopening() => {
                 // The lock on the file goes with the old handle.
-                let placeholder = Database::builder().create_with_backend(redb::backends::InMemoryBackend::new())?;
+                let placeholder =
+                    Database::builder().create_with_backend(redb::backends::InMemoryBackend::new())?;
                 drop(std::mem::replace(&mut *database, placeholder));
                 *database = open_database(&self.path)?;
                 Err(error)
@@ -334,6 +343,12 @@ impl Spool {
     fn lock(&self) -> MutexGuard<'_, Database> {
         self.database.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The assessment in parts that each fit a report.
+#[must_use]
+pub fn parts(assessment: Assessment) -> Vec<Assessment> {
+    split::split(assessment, LARGEST_PART)
 }
 
 fn open_database(path: &Path) -> Result<Database, SpoolError> {

@@ -125,7 +125,10 @@ mod tests {
 
     #[test]
     fn small_assessments_stay_whole() {
-        let whole = assessment(&["a", "b"], vec![finding("a", Status::Pass), finding("b", Status::Fail)]);
+        let whole = assessment(
+            &["a", "b"],
+            vec![finding("a", Status::Pass), finding("b", Status::Fail)],
+        );
         assert_eq!(split(whole.clone(), 100_000), [whole]);
         let empty = assessment(&["a"], Vec::new());
         assert_eq!(split(empty.clone(), 100_000), [empty]);
@@ -135,13 +138,20 @@ mod tests {
     fn parts_fit_hold_whole_checks_and_lose_nothing() {
         let checks: Vec<String> = (0..50).map(|n| format!("check-{n}")).collect();
         let names: Vec<&str> = checks.iter().map(String::as_str).collect();
-        let findings: Vec<Finding> = names.iter().flat_map(|name| [finding(name, Status::Pass), finding(name, Status::Fail)]).collect();
+        let findings: Vec<Finding> = names
+            .iter()
+            .flat_map(|name| [finding(name, Status::Pass), finding(name, Status::Fail)])
+            .collect();
         let limit = 8_000;
         let parts = split(assessment(&names, findings.clone()), limit);
         assert!(parts.len() > 1);
         for part in &parts {
             assert!(serde_json::to_vec(part).unwrap().len() <= limit);
-            assert!(part.findings.iter().all(|finding| part.checks.contains(&finding.check)));
+            assert!(
+                part.findings
+                    .iter()
+                    .all(|finding| part.checks.contains(&finding.check))
+            );
         }
         let again: Vec<Finding> = parts.iter().flat_map(|part| part.findings.clone()).collect();
         assert_eq!(again, findings);

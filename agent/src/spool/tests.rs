@@ -50,7 +50,11 @@ fn read(sealed: &Sealed) -> Report {
 fn drain(spool: &Spool, last: &mut (u64, String)) -> Vec<usize> {
     let mut numbers = Vec::new();
     while let Some(sealed) = spool.next(SEAL).unwrap() {
-        assert_eq!(spool.next(SEAL).unwrap().unwrap(), sealed, "a re-post is the same bytes");
+        assert_eq!(
+            spool.next(SEAL).unwrap().unwrap(),
+            sealed,
+            "a re-post is the same bytes"
+        );
         let report = read(&sealed);
         assert_eq!(report.sequence, last.0 + 1);
         assert_eq!(report.previous, last.1);
@@ -74,7 +78,11 @@ fn what_is_kept_survives_reopening_in_order_and_chained() {
     let sealed = spool.next(SEAL).unwrap().unwrap();
     drop(spool);
     let spool = Spool::open(dir.path(), &enrolment(1)).unwrap();
-    assert_eq!(spool.next(SEAL).unwrap().unwrap(), sealed, "sealed bytes are durable before they are sent");
+    assert_eq!(
+        spool.next(SEAL).unwrap().unwrap(),
+        sealed,
+        "sealed bytes are durable before they are sent"
+    );
     assert_eq!(spool.depth().unwrap().spool_reports, 3);
     let mut last = first();
     assert_eq!(drain(&spool, &mut last), [0, 1, 2]);
@@ -121,7 +129,13 @@ fn a_transaction_that_fails_leaves_nothing() {
 #[test]
 fn thinning_takes_old_passes_first_then_old_failures_and_never_the_newest() {
     let (_dir, spool) = spool();
-    let status = |number| if number % 2 == 0 { Status::Pass } else { Status::Fail };
+    let status = |number| {
+        if number % 2 == 0 {
+            Status::Pass
+        } else {
+            Status::Fail
+        }
+    };
     keep(&spool, 0, Status::Pass, AMPLE);
     let one = spool.depth().unwrap().spool_bytes;
     for number in 1..10 {
@@ -134,7 +148,11 @@ fn thinning_takes_old_passes_first_then_old_failures_and_never_the_newest() {
     // 0, 2, 4, 6, 8 passed and went; the newest passed too and stays.
     let head = read(&spool.next(SEAL).unwrap().unwrap());
     assert_eq!(head.dropped_reports, 5);
-    assert_eq!(spool.depth().unwrap().dropped_reports, 5, "not told until confirmed");
+    assert_eq!(
+        spool.depth().unwrap().dropped_reports,
+        5,
+        "not told until confirmed"
+    );
     assert_eq!(drain(&spool, &mut last), [1, 3, 5, 7, 9, 10]);
     assert_eq!(spool.depth().unwrap().dropped_reports, 0);
 
@@ -142,7 +160,11 @@ fn thinning_takes_old_passes_first_then_old_failures_and_never_the_newest() {
         keep(&spool, number, Status::Fail, AMPLE);
     }
     keep(&spool, 4, Status::Pass, 1);
-    assert_eq!(drain(&spool, &mut last), [4], "the newest stays even alone over the limit");
+    assert_eq!(
+        drain(&spool, &mut last),
+        [4],
+        "the newest stays even alone over the limit"
+    );
 }
 
 #[test]
@@ -152,7 +174,9 @@ fn a_refused_report_gives_its_number_to_the_next_and_is_put_aside() {
     keep(&spool, 1, Status::Pass, AMPLE);
     let sealed = spool.next(SEAL).unwrap().unwrap();
     spool.refuse(1, 422, "no", Timestamp::UNIX_EPOCH).unwrap();
-    spool.refuse(1, 422, "told twice counts once", Timestamp::UNIX_EPOCH).unwrap();
+    spool
+        .refuse(1, 422, "told twice counts once", Timestamp::UNIX_EPOCH)
+        .unwrap();
     let refused = spool.refused().unwrap();
     assert_eq!(refused.len(), 1);
     assert_eq!((refused[0].sequence, &refused[0].body), (1, &sealed.body));
@@ -163,7 +187,9 @@ fn a_refused_report_gives_its_number_to_the_next_and_is_put_aside() {
     for number in 0..50 {
         keep(&spool, number, Status::Pass, AMPLE);
         let sealed = spool.next(SEAL).unwrap().unwrap();
-        spool.refuse(sealed.sequence, 422, "no", Timestamp::UNIX_EPOCH).unwrap();
+        spool
+            .refuse(sealed.sequence, 422, "no", Timestamp::UNIX_EPOCH)
+            .unwrap();
     }
     assert_eq!(spool.refused().unwrap().len(), 8, "what is put aside is bounded");
     assert_eq!(spool.depth().unwrap().refused_reports, 51);
@@ -207,7 +233,11 @@ fn after_a_fork_numbers_go_on_beyond_the_collectors_and_name_the_gap() {
     spool.renumber(41).unwrap();
     let report = read(&spool.next(SEAL).unwrap().unwrap());
     assert_eq!((report.sequence, report.dropped_reports), (42, 1));
-    assert_eq!(report.assessment.unwrap().host.name, "0", "still the first in the queue");
+    assert_eq!(
+        report.assessment.unwrap().host.name,
+        "0",
+        "still the first in the queue"
+    );
     spool.confirm(42).unwrap();
     let report = read(&spool.next(SEAL).unwrap().unwrap());
     assert_eq!((report.sequence, report.dropped_reports), (43, 0));
@@ -264,7 +294,10 @@ fn an_assessment_too_large_for_one_report_becomes_several() {
     let (_dir, spool) = spool();
     let checks: Vec<String> = (0..40).map(|n| format!("c{n}")).collect();
     let names: Vec<&str> = checks.iter().map(String::as_str).collect();
-    let findings = names.iter().flat_map(|name| vec![finding(name, Status::Pass); 150]).collect();
+    let findings = names
+        .iter()
+        .flat_map(|name| vec![finding(name, Status::Pass); 150])
+        .collect();
     spool
         .keep(Some(assessment(&names, findings)), &Memory::default(), AMPLE)
         .unwrap();
@@ -298,7 +331,11 @@ fn a_torn_or_damaged_file_is_moved_aside_or_read_and_never_half_believed() {
         std::fs::write(dir.path().join(FILE), damage(n)).unwrap();
         let spool = Spool::open(dir.path(), &enrolment(1)).unwrap_or_else(|error| panic!("{n}: {error}"));
         let numbers = drain(&spool, &mut first());
-        let expected: Vec<usize> = if numbers.is_empty() { Vec::new() } else { (0..20).collect() };
+        let expected: Vec<usize> = if numbers.is_empty() {
+            Vec::new()
+        } else {
+            (0..20).collect()
+        };
         assert_eq!(numbers, expected, "damage {n}");
         keep(&spool, 1, Status::Pass, AMPLE);
     }
@@ -310,7 +347,9 @@ fn the_file_shrinks_after_a_long_silence_was_delivered() {
     let mut large = assessment(&["a"], Vec::new());
     large.plan.version = "x".repeat(500_000);
     for _ in 0..30 {
-        spool.keep(Some(large.clone()), &Memory::default(), AMPLE).unwrap();
+        spool
+            .keep(Some(large.clone()), &Memory::default(), AMPLE)
+            .unwrap();
     }
     let length = || std::fs::metadata(dir.path().join(FILE)).unwrap().len();
     assert!(length() > 15_000_000);

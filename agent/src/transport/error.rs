@@ -34,7 +34,9 @@ pub enum ClientError {
     },
     /// The collector does not take this host's identity (401, 403, or a TLS alert on the certificate): nothing this
     /// host sends will be taken until a person mends it.
-    #[error("{url} does not take this host's certificate: {detail}; enrol again with `plumbline-agent enroll --force`")]
+    #[error(
+        "{url} does not take this host's certificate: {detail}; enrol again with `plumbline-agent enroll --force`"
+    )]
     Identity {
         /// What was asked.
         url: String,
@@ -91,10 +93,12 @@ impl ClientError {
     pub(super) fn no_answer(url: &str, error: &reqwest::Error) -> Self {
         let url = url.to_owned();
         match tls_error(error) {
-            Some(rustls::Error::AlertReceived(alert)) if CERTIFICATE_ALERTS.contains(alert) => Self::Identity {
-                url,
-                detail: format!("TLS alert {alert:?}"),
-            },
+            Some(rustls::Error::AlertReceived(alert)) if CERTIFICATE_ALERTS.contains(alert) => {
+                Self::Identity {
+                    url,
+                    detail: format!("TLS alert {alert:?}"),
+                }
+            }
             _ => Self::Unreachable {
                 url,
                 why: innermost(error),

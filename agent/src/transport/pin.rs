@@ -18,7 +18,9 @@ pub struct Pin([u8; 32]);
 
 /// A text that is not the SHA-256 of a certificate.
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is not a SHA-256 in hexadecimal (64 digits, with or without colons), as the collector's `init` prints it")]
+#[error(
+    "`{0}` is not a SHA-256 in hexadecimal (64 digits, with or without colons), as the collector's `init` prints it"
+)]
 pub struct InvalidPin(String);
 
 impl FromStr for Pin {
@@ -27,8 +29,7 @@ impl FromStr for Pin {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let digits: String = text.trim().chars().filter(|c| *c != ':').collect();
         let mut pin = [0; 32];
-        hex::decode_to_slice(&digits, &mut pin)
-            .map_err(|_| InvalidPin(text.chars().take(120).collect()))?;
+        hex::decode_to_slice(&digits, &mut pin).map_err(|_| InvalidPin(text.chars().take(120).collect()))?;
         Ok(Self(pin))
     }
 }
@@ -87,7 +88,10 @@ impl ServerCertVerifier for PinVerifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let pinned = intermediates.iter().chain([end_entity]).find(|c| self.pin.is_of(c));
+        let pinned = intermediates
+            .iter()
+            .chain([end_entity])
+            .find(|c| self.pin.is_of(c));
         let Some(pinned) = pinned else {
             *self.missed.lock().unwrap_or_else(PoisonError::into_inner) = true;
             let other = OtherError(Arc::new(PinMissing));

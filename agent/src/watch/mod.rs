@@ -126,7 +126,9 @@ impl Watch {
         };
         let moves = matches!(
             event.kind,
-            EventKind::Create(_) | EventKind::Remove(_) | EventKind::Modify(notify::event::ModifyKind::Name(_))
+            EventKind::Create(_)
+                | EventKind::Remove(_)
+                | EventKind::Modify(notify::event::ModifyKind::Name(_))
         );
         for path in &event.paths {
             changes.checks.extend(self.targets.touched(path, moves));

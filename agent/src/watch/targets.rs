@@ -115,6 +115,8 @@ impl Targets {
 
 impl Target {
     fn paths(&self) -> impl Iterator<Item = &Path> {
-        [Some(self.path.as_path()), self.real.as_deref()].into_iter().flatten()
+        [Some(self.path.as_path()), self.real.as_deref()]
+            .into_iter()
+            .flatten()
     }
 }

@@ -19,7 +19,10 @@ async fn touched(watch: &mut Watch, check: &str) -> bool {
 
 /// Lets events of what was done so far come in, and drops them.
 async fn settle(watch: &mut Watch) {
-    while tokio::time::timeout(Duration::from_millis(200), watch.next()).await.is_ok() {}
+    while tokio::time::timeout(Duration::from_millis(200), watch.next())
+        .await
+        .is_ok()
+    {}
 }
 
 fn on(path: &'static str, check: &'static str) -> Watched {
@@ -81,7 +84,10 @@ async fn a_directory_that_comes_later_and_one_that_is_replaced_are_watched_anew(
     let clamav = dir.path().join("var/lib/clamav");
     let mut watch = watch(dir.path(), &[on("/var/lib/clamav/daily.cld", "antivirus")]);
     fs::create_dir_all(&clamav).unwrap();
-    assert!(touched(&mut watch, "antivirus").await, "its directories were made");
+    assert!(
+        touched(&mut watch, "antivirus").await,
+        "its directories were made"
+    );
     settle(&mut watch).await;
     fs::write(clamav.join("daily.cld"), "x").unwrap();
     assert!(touched(&mut watch, "antivirus").await, "the file was made");
