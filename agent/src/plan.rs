@@ -111,6 +111,7 @@ fn verify(signed: SignedPlan, key: &[u8]) -> Result<LoadedPlan, PlanError> {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests look at the files themselves")]
 mod tests {
     use ring::signature::{Ed25519KeyPair, KeyPair};
 

@@ -152,6 +152,7 @@ fn findings_are_delivered_under_the_collectors_plan_and_told_by_status_and_metri
         (&json!("collector"), &json!(plan.sha256))
     );
     assert_eq!(status["sync"]["error"], Value::Null);
+    assert_eq!(status["sync"]["delivered_assessments"], 1);
     for check in &assessment.checks {
         assert!(status["checks"][check]["last_run_at"].is_string(), "{check}");
         assert!(status["checks"][check]["next_run_at"].is_string(), "{check}");
@@ -303,13 +304,8 @@ fn enrolling_again_wants_force_and_a_running_agent_takes_it_after_a_reload() {
     assert!(agent.enroll(&collector, &["--force"]).status.success());
     agent.signal("-HUP");
     let first = wait_for("a report of the new enrolment", || {
-        let state = collector.state();
-        let found = state
-            .kept
-            .iter()
-            .find(|(report, _)| report.incarnation == 2)
-            .cloned();
-        found
+        let kept = collector.state().kept.clone();
+        kept.into_iter().find(|(report, _)| report.incarnation == 2)
     });
     assert_eq!(first.0.sequence, 1);
     let secrets = std::fs::read_to_string(agent.path().join("log")).unwrap();

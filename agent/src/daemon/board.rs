@@ -91,6 +91,8 @@ pub struct CertificateStatus {
 pub struct SyncStatus {
     /// Base URL.
     pub collector: String,
+    /// Assessments that the collector confirmed since the daemon started.
+    pub delivered_assessments: u64,
     /// When the collector last confirmed a report.
     pub last_success_at: Option<Timestamp>,
     /// Why the last attempt failed; `None` once one worked.

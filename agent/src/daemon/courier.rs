@@ -62,7 +62,7 @@ impl Attempt {
                 ..
             } => self.backoff.asked(*asked),
             ClientError::Identity { .. } => self.backoff.asked(IDENTITY_RETRY),
-            _ => self.backoff.next(),
+            _ => self.backoff.after_failure(),
         };
         self.at = Instant::now() + wait;
     }
@@ -187,18 +187,16 @@ impl Courier {
     }
 
     async fn confirmed(&mut self, sequence: u64, ack: Ack) -> Result<(), SpoolError> {
-        let depth = self
+        let (assessment, depth) = self
             .shared
-            .spool(move |spool| {
-                spool.confirm(sequence)?;
-                spool.depth()
-            })
+            .spool(move |spool| Ok((spool.confirm(sequence)?, spool.depth()?)))
             .await?;
         self.send.worked();
         self.renumberings = 0;
         self.confirmed_at = Instant::now();
         self.shared.board.update(|status| {
             status.spool = depth;
+            status.sync.delivered_assessments += u64::from(assessment);
             status.sync.last_success_at = Some(Timestamp::now());
             status.sync.error = None;
             status.sync.next_attempt_at = None;
@@ -251,7 +249,7 @@ impl Courier {
 
     fn spool_failed(&mut self, error: &SpoolError) {
         tracing::error!("{error}");
-        self.send.at = Instant::now() + self.send.backoff.next();
+        self.send.at = Instant::now() + self.send.backoff.after_failure();
         self.shared
             .board
             .update(|status| status.run_error = Some(Trouble::now(error.to_string())));
@@ -322,7 +320,7 @@ impl Courier {
             }
         };
         if self.renewal.due() {
-            self.renewal.at = Instant::now() + self.renewal.backoff.next();
+            self.renewal.at = Instant::now() + self.renewal.backoff.after_failure();
         }
         tracing::error!("the certificate was not renewed: {trouble}");
         self.shared

@@ -190,6 +190,7 @@ fn prepare(options: &Options) -> Result<Shared, DaemonError> {
         certificate: certificate_status(&identity),
         sync: SyncStatus {
             collector: identity.agent_url().to_owned(),
+            delivered_assessments: 0,
             last_success_at: None,
             error: None,
             next_attempt_at: None,

@@ -298,6 +298,7 @@ fn is_key_file(name: &str) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests look at the files themselves")]
 mod tests {
     use super::*;
     use crate::testing::Authority;

@@ -16,6 +16,7 @@ mod split;
 mod state;
 mod tables;
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests damage the file itself")]
 mod tests;
 
 use std::path::{Path, PathBuf};
@@ -208,19 +209,23 @@ impl Spool {
         })
     }
 
-    /// The collector has the sealed report `sequence` on durable storage: it is let go.
-    pub fn confirm(&self, sequence: u64) -> Result<(), SpoolError> {
-        self.change(|tables| {
+    /// The collector has the sealed report `sequence` on durable storage: it is let go. Says whether it bore an
+    /// assessment, as against a heartbeat.
+    pub fn confirm(&self, sequence: u64) -> Result<bool, SpoolError> {
+        let assessment = self.change(|tables| {
+            let mut assessment = false;
             if let Some(sealed) = tables.sealed()?.filter(|sealed| sealed.sequence == sequence) {
                 tables.take_sealed()?;
                 let mut state = tables.state()?;
                 state.sequence = sealed.sequence;
                 state.previous = sha256_hex(&sealed.body);
                 tables.set_state(&state)?;
+                assessment = state::bears_assessment(&sealed)?;
             }
-            Ok(())
+            Ok(assessment)
         })?;
-        self.compact_when_worth_it()
+        self.compact_when_worth_it()?;
+        Ok(assessment)
     }
 
     /// The collector refused the sealed report `sequence` for good. One that says what several checks found is put

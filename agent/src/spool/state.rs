@@ -2,6 +2,7 @@
 
 use plumbline_config::ident::{HostId, Role};
 use plumbline_config::wire::{FIRST_PREVIOUS, Report};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use crate::identity::Identity;
@@ -70,4 +71,14 @@ impl State {
 /// The report that the sealed bytes say.
 pub(super) fn report_of(sealed: &Sealed) -> Result<Report, SpoolError> {
     Ok(serde_json::from_slice(&sealed.body)?)
+}
+
+/// Whether the sealed bytes say more than that the host lives.
+pub(super) fn bears_assessment(sealed: &Sealed) -> Result<bool, SpoolError> {
+    #[derive(Deserialize)]
+    struct Kind {
+        assessment: Option<IgnoredAny>,
+    }
+    let kind: Kind = serde_json::from_slice(&sealed.body)?;
+    Ok(kind.assessment.is_some())
 }

@@ -36,7 +36,7 @@ impl Backoff {
     }
 
     /// The wait after one more failure.
-    pub fn next(&mut self) -> Duration {
+    pub fn after_failure(&mut self) -> Duration {
         let ceiling = FIRST
             .checked_mul(2_u32.saturating_pow(self.failures))
             .map_or(CAP, |ceiling| ceiling.min(CAP));
@@ -92,24 +92,24 @@ mod tests {
     #[test]
     fn the_ceiling_doubles_to_the_cap_and_starts_over() {
         let mut longest = Backoff::new(Random::fixed(|| u64::MAX));
-        let waits: Vec<u64> = (0..12).map(|_| longest.next().as_secs()).collect();
+        let waits: Vec<u64> = (0..12).map(|_| longest.after_failure().as_secs()).collect();
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]);
         for _ in 0..100 {
-            longest.next();
+            longest.after_failure();
         }
-        assert_eq!(longest.next(), CAP);
+        assert_eq!(longest.after_failure(), CAP);
         longest.reset();
-        assert_eq!(longest.next(), FIRST);
+        assert_eq!(longest.after_failure(), FIRST);
     }
 
     #[test]
     fn jitter_reaches_down_from_the_cap_to_almost_nothing() {
         let mut shortest = Backoff::new(Random::fixed(|| 0));
         for _ in 0..20 {
-            assert_eq!(shortest.next(), FLOOR);
+            assert_eq!(shortest.after_failure(), FLOOR);
         }
         let mut middle = Backoff::new(Random::fixed(|| u64::MAX / 2));
-        let last = (0..20).map(|_| middle.next()).last().unwrap();
+        let last = (0..20).map(|_| middle.after_failure()).last().unwrap();
         assert_eq!(last.as_secs(), CAP.as_secs() / 2 - 1 + CAP.as_secs() % 2);
     }
 

@@ -1,6 +1,6 @@
 //! A small collector on loopback that keeps the wire contract strictly, for tests of the agent alone.
 
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
