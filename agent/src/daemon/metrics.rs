@@ -5,8 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
+use hyper::body::Incoming;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -89,8 +88,8 @@ async fn converse(stream: TcpStream, shared: &Shared) -> hyper::Result<()> {
         .await
 }
 
-fn answer(request: &Request<Incoming>, shared: &Shared) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::default());
+fn answer(request: &Request<Incoming>, shared: &Shared) -> Response<String> {
+    let mut response = Response::new(String::new());
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
         response
@@ -107,7 +106,7 @@ fn answer(request: &Request<Incoming>, shared: &Shared) -> Response<Full<Bytes>>
             response
                 .headers_mut()
                 .insert(CONTENT_TYPE, HeaderValue::from_static(TEXT_FORMAT));
-            *response.body_mut() = Full::new(Bytes::from(page));
+            *response.body_mut() = page;
         }
         Err(error) => {
             tracing::error!("metrics: {error}");
