@@ -18,6 +18,8 @@ use crate::transport::{Backoff, Client, ClientError, Random, Refusal};
 const IDENTITY_RETRY: Duration = Duration::from_secs(15 * 60);
 /// How often a report is numbered anew in a row before it counts as refused.
 const MOST_RENUMBERINGS: u32 = 3;
+/// How long the news of another enrolment may take from the spool to here.
+const ENROLMENT_NEWS: Duration = Duration::from_secs(1);
 /// HTTP status of a report that does not follow on what the collector holds.
 const CONFLICT: u16 = 409;
 
@@ -25,6 +27,8 @@ const CONFLICT: u16 = 409;
 pub(super) struct Courier {
     shared: Arc<Shared>,
     client: Client,
+    /// The enrolment that the client speaks for.
+    incarnation: u32,
     send: Attempt,
     renewal: Attempt,
     plan: Attempt,
@@ -74,10 +78,12 @@ impl Attempt {
 
 impl Courier {
     pub(super) fn new(shared: Arc<Shared>) -> Result<Self, DaemonError> {
-        let client = Client::new(&shared.identity(), shared.settings().proxy.as_deref())?;
+        let identity = shared.identity();
+        let client = Client::new(&identity, shared.settings().proxy.as_deref())?;
         Ok(Self {
             shared,
             client,
+            incarnation: identity.incarnation(),
             send: Attempt::now(),
             renewal: Attempt::now(),
             plan: Attempt::now(),
@@ -124,6 +130,11 @@ impl Courier {
             heartbeat,
         };
         match self.shared.spool(move |spool| spool.next(seal)).await {
+            // The host was enrolled again a moment ago, and the news of it is on its way here.
+            Ok(Some(sealed)) if sealed.incarnation != self.incarnation => {
+                self.send.at = Instant::now() + ENROLMENT_NEWS;
+                false
+            }
             Ok(Some(sealed)) => {
                 self.send(sealed).await;
                 false
@@ -156,7 +167,7 @@ impl Courier {
     }
 
     async fn send(&mut self, sealed: Sealed) {
-        let Sealed { sequence, body } = sealed;
+        let Sealed { sequence, body, .. } = sealed;
         let result = match self.client.send(body).await {
             Ok(ack) if ack.sequence >= sequence => self.confirmed(sequence, ack).await,
             Ok(ack) => {
@@ -334,6 +345,7 @@ impl Courier {
         match Client::new(&identity, self.shared.settings().proxy.as_deref()) {
             Ok(client) => {
                 self.client = client;
+                self.incarnation = identity.incarnation();
                 self.send.worked();
                 self.plan.worked();
             }

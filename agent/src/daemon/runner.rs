@@ -29,7 +29,7 @@ const LONGEST_RUN: Duration = Duration::from_secs(10 * 60);
 /// How long a host that holds no plan yet waits for the collector's before it judges by the form's usual values.
 const FIRST_PLAN: Duration = Duration::from_secs(10);
 /// What could not be kept is measured again after this.
-const KEEP_AGAIN: Duration = Duration::from_secs(30);
+const KEEP_AGAIN: Duration = Duration::from_secs(2 * 60);
 
 /// Runs checks when they are due.
 pub(super) struct Runner {

@@ -62,6 +62,8 @@ pub struct Spool {
 /// A sealed report: the bytes that are sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sealed {
+    /// The enrolment that it is numbered within.
+    pub incarnation: u32,
     /// Its number.
     pub sequence: u64,
     /// The exact body.
@@ -403,6 +405,7 @@ fn seal_report(state: &mut State, assessment: Option<&[u8]>, now: Timestamp) -> 
         dropped_reports: std::mem::take(&mut state.dropped_reports),
     };
     Ok(Sealed {
+        incarnation: report.incarnation,
         sequence: report.sequence,
         body: serde_json::to_vec(&report)?,
     })

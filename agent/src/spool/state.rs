@@ -73,6 +73,16 @@ pub(super) fn report_of(sealed: &Sealed) -> Result<Report, SpoolError> {
     Ok(serde_json::from_slice(&sealed.body)?)
 }
 
+/// The enrolment that a sealed body is numbered within.
+pub(super) fn incarnation_of(body: &[u8]) -> Result<u32, SpoolError> {
+    #[derive(Deserialize)]
+    struct Within {
+        incarnation: u32,
+    }
+    let within: Within = serde_json::from_slice(body)?;
+    Ok(within.incarnation)
+}
+
 /// Whether the sealed bytes say more than that the host lives.
 pub(super) fn bears_assessment(sealed: &Sealed) -> Result<bool, SpoolError> {
     #[derive(Deserialize)]

@@ -7,7 +7,7 @@ use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::spool::state::State;
+use crate::spool::state::{State, incarnation_of};
 use crate::spool::{Sealed, SpoolError};
 
 /// Assessments that wait, as JSON, by order of arrival.
@@ -175,7 +175,11 @@ impl<'t> Tables<'t> {
     }
 
     pub(super) fn sealed(&self) -> Result<Option<Sealed>, SpoolError> {
-        Ok(self.sealed.first()?.map(|(sequence, body)| Sealed {
+        let Some((sequence, body)) = self.sealed.first()? else {
+            return Ok(None);
+        };
+        Ok(Some(Sealed {
+            incarnation: incarnation_of(body.value())?,
             sequence: sequence.value(),
             body: body.value().to_vec(),
         }))
