@@ -40,6 +40,14 @@ enum Command {
     List(commands::list::Args),
     /// Explain one check: what it reads, what it is judged against, how to mend a failure
     Explain(commands::explain::Args),
+    /// Run as a daemon: check on schedule and on change, and deliver to the collector
+    Run(commands::run::Args),
+    /// Make a key and get a certificate from a collector
+    Enroll(commands::enroll::Args),
+    /// Say how the running daemon fares: last delivery, spool, next runs, last error
+    Status(commands::status::Args),
+    /// Write one signed file of findings, for a collector that can't be reached
+    Bundle(commands::bundle::Args),
     /// Print one probe's facts, unjudged
     #[command(subcommand)]
     Inspect(inspect::Inspect),
@@ -72,6 +80,10 @@ pub fn main() -> ExitCode {
         Command::Check(args) => commands::check::run(&args, &output),
         Command::List(args) => commands::list::run(&args, &output),
         Command::Explain(args) => commands::explain::run(&args, &output),
+        Command::Run(args) => commands::run::run(&args),
+        Command::Enroll(args) => commands::enroll::run(&args, &output),
+        Command::Status(args) => commands::status::run(&args, &output),
+        Command::Bundle(args) => commands::bundle::run(&args, &output),
         Command::Inspect(what) => what.run(&output),
         Command::Plan(command) => commands::plan::run(&command, &output),
     };

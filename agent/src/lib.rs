@@ -2,7 +2,18 @@
 
 mod cli;
 mod commands;
+pub mod daemon;
+pub mod data_dir;
+pub mod identity;
 mod inspect;
+pub mod look;
 mod output;
+pub mod plan;
+pub mod schedule;
+pub mod spool;
+#[cfg(test)]
+mod testing;
+pub mod transport;
+pub mod watch;
 
 pub use cli::main;

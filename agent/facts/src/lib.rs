@@ -25,4 +25,4 @@ pub use facts::Facts;
 pub use host::Host;
 pub use known::{Denial, Known, Unknown};
 pub use memory::Memory;
-pub use probe::{PROBES, Probe, ProbeEntry, ProbeId, gather, gather_watched};
+pub use probe::{PROBES, Probe, ProbeEntry, ProbeId, gather, gather_watched, with_foundations};

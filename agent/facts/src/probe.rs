@@ -1,6 +1,8 @@
 //! The registry of probes.
 
 use crate::antivirus::AntivirusProbe;
+use std::collections::BTreeSet;
+
 use crate::ask::Ask;
 use crate::facts::Facts;
 use crate::host::Host;
@@ -37,6 +39,12 @@ pub trait Probe {
     type Fact;
     /// Its name.
     const ID: ProbeId;
+    /// Files and directories that it reads, as absolute paths: a change of one, or of an entry of one that is a
+    /// directory, is worth reading again for at once.
+    const WATCHES: &'static [&'static str] = &[];
+    /// A cheap fingerprint of what no file tells of, such as the listening sockets; a new value is worth reading
+    /// again for. `None` inside: could not look.
+    const PULSE: Option<fn(&Host) -> Option<u64>> = None;
 
     /// Reads it. `facts` holds what the probes before this one in [`PROBES`] read, and what they want remembered.
     fn gather(host: &Host, ask: &Ask, facts: &mut Facts) -> Known<Self::Fact>;
@@ -52,6 +60,10 @@ pub struct ProbeEntry {
     pub id: ProbeId,
     /// Probes whose facts it starts from; they stand before it in [`PROBES`].
     pub after: &'static [ProbeId],
+    /// Files and directories whose change is worth reading again for.
+    pub watches: &'static [&'static str],
+    /// A cheap fingerprint of what no file tells of.
+    pub pulse: Option<fn(&Host) -> Option<u64>>,
     gather: fn(&Host, &Ask, &mut Facts),
     withhold: fn(&mut Facts, Denial),
 }
@@ -61,6 +73,8 @@ impl ProbeEntry {
         Self {
             id: P::ID,
             after,
+            watches: P::WATCHES,
+            pulse: P::PULSE,
             gather: |host, ask, facts| *P::slot(facts) = P::gather(host, ask, facts),
             withhold: |facts, denial| *P::slot(facts) = Known::Denied(denial),
         }
@@ -92,12 +106,7 @@ pub fn gather(host: &Host, ask: &Ask) -> Facts {
 /// As [`gather`], telling `begin` of each probe as it starts.
 #[must_use]
 pub fn gather_watched(host: &Host, ask: &Ask, begin: &dyn Fn(ProbeId)) -> Facts {
-    let mut wanted = ask.probes.clone();
-    for probe in PROBES.iter().rev() {
-        if wanted.contains(&probe.id) {
-            wanted.extend(probe.after);
-        }
-    }
+    let wanted = with_foundations(&ask.probes);
     let mut facts = Facts {
         memory: ask.memory.clone(),
         ..Facts::default()
@@ -109,9 +118,29 @@ pub fn gather_watched(host: &Host, ask: &Ask, begin: &dyn Fn(ProbeId)) -> Facts 
     facts
 }
 
+/// These probes and all that they start from.
+#[must_use]
+pub fn with_foundations(probes: &BTreeSet<ProbeId>) -> BTreeSet<ProbeId> {
+    let mut wanted = probes.clone();
+    for probe in PROBES.iter().rev() {
+        if wanted.contains(&probe.id) {
+            wanted.extend(probe.after);
+        }
+    }
+    wanted
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_watched_is_an_absolute_path() {
+        for probe in PROBES {
+            let absolute = |path: &&str| path.starts_with('/') && !path.contains("/../");
+            assert!(probe.watches.iter().all(absolute), "{:?}", probe.id);
+        }
+    }
 
     #[test]
     fn every_probe_stands_once_and_after_those_it_starts_from() {

@@ -2,15 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
-use plumbline_checks::{CHECKS, Check, Context, assess};
+use plumbline_checks::{CHECKS, Check};
 use plumbline_config::finding::{Finding, Status};
 use plumbline_config::ident::Role;
 use plumbline_config::message::text;
 use plumbline_config::plan::LoadedPlan;
-use plumbline_config::wire::{Assessment, HostInfo};
-use plumbline_facts::{Ask, Host, ProbeId, gather_watched};
+use plumbline_config::wire::Assessment;
+use plumbline_facts::{Host, Memory};
 
+use crate::look::{Look, Seen, look};
 use crate::output::{Failure, Format, Outcome, Output, Progress};
 
 /// Where a plan is looked for when none is named.
@@ -47,7 +47,17 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Outcome, Failure> {
             args.root.display()
         ))
     })?;
-    let assessment = assess_once(&host, &plan, args.role, &checks);
+    let progress = Progress::start();
+    let once = Look {
+        host: &host,
+        host_id: None,
+        plan: &plan,
+        role: args.role,
+        checks: &checks,
+        memory: &Memory::default(),
+    };
+    let Seen { assessment, .. } = look(&once, &|probe| progress.say(&format!("{probe:?}")));
+    drop(progress);
     print(&assessment, output)?;
     let failing = assessment
         .findings
@@ -93,41 +103,6 @@ fn unknown_check(id: &str) -> Failure {
     Failure::new(format!(
         "there is no check `{id}`{nearest}; `plumbline-agent list` shows all"
     ))
-}
-
-/// Gathers what the checks need, once, and judges it.
-fn assess_once(host: &Host, plan: &LoadedPlan, role: Role, checks: &[&'static Check]) -> Assessment {
-    let started_at = Timestamp::now();
-    let needs = checks.iter().flat_map(|check| check.needs).copied();
-    let ask = Ask {
-        probes: needs.chain([ProbeId::Os]).collect(),
-        now: started_at,
-        declared_paths: plan.plan.measures(role).encryption.paths.clone(),
-        ..Ask::default()
-    };
-    let progress = Progress::start();
-    let facts = gather_watched(host, &ask, &|probe| progress.say(&format!("{probe:?}")));
-    drop(progress);
-    let context = Context {
-        plan: &plan.plan,
-        role,
-        now: started_at,
-    };
-    let findings = assess(checks.iter().copied(), &facts, &context);
-    let os = facts.os.value().ok();
-    Assessment {
-        host: HostInfo {
-            id: None,
-            name: os.map(|os| os.host_name.clone()).unwrap_or_default(),
-            role,
-            os: os.map(|os| os.os.clone()).unwrap_or_default(),
-        },
-        plan: plan.reference.clone(),
-        started_at,
-        finished_at: Timestamp::now(),
-        checks: checks.iter().map(|check| check.id.to_owned()).collect(),
-        findings,
-    }
 }
 
 fn print(assessment: &Assessment, output: &Output) -> Result<(), Failure> {

@@ -15,3 +15,28 @@ heading-needs = privileges needed
 needs-nothing = none
 check-not-measured = not yet measured
 plan-sound = { $file } is complete and sound: version { $version }.
+
+agent-enrolled = Enrolled as { $host } with { $collector }. Start the agent with `systemctl enable --now plumbline-agent`; one that runs already takes the new identity after `systemctl reload plumbline-agent`.
+agent-bundled = { $findings ->
+        [one] Wrote one finding to { $file }.
+       *[other] Wrote { $findings } findings to { $file }.
+    }
+agent-status-what = what
+agent-status-value = state
+agent-status-never = never
+agent-status-none = none
+agent-status-host = host
+agent-status-collector = collector
+agent-status-plan = plan
+agent-status-plan-error = trouble with the plan
+agent-status-sync = last delivery
+agent-status-sync-error = trouble with delivery
+agent-status-spool = spool
+agent-status-spool-is = { $reports } waiting ({ $bytes } bytes), { $dropped } dropped, { $refused } refused
+agent-status-certificate = certificate ends
+agent-status-certificate-error = trouble with renewal
+agent-status-watch-error = trouble with watching files
+agent-status-run-error = trouble with running checks
+agent-status-findings = findings
+agent-status-last-run = last run
+agent-status-next-run = next run

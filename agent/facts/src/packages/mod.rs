@@ -105,6 +105,15 @@ pub struct PackagesProbe;
 impl Probe for PackagesProbe {
     type Fact = PackageFacts;
     const ID: ProbeId = ProbeId::Packages;
+    const WATCHES: &'static [&'static str] = &[
+        "/var/lib/dpkg/status",
+        "/var/lib/apt/lists",
+        "/etc/apt/sources.list",
+        "/etc/apt/sources.list.d",
+        "/etc/apt/preferences",
+        "/etc/apt/preferences.d",
+        "/run/reboot-required",
+    ];
 
     fn gather(host: &Host, ask: &Ask, facts: &mut Facts) -> Known<PackageFacts> {
         read(host, ask.now, &mut facts.memory.packages)

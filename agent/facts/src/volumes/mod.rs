@@ -104,6 +104,7 @@ pub struct VolumesProbe;
 impl Probe for VolumesProbe {
     type Fact = VolumeFacts;
     const ID: ProbeId = ProbeId::Volumes;
+    const WATCHES: &'static [&'static str] = &["/etc/crypttab", "/etc/fstab"];
 
     fn gather(host: &Host, ask: &Ask, _facts: &mut Facts) -> Known<VolumeFacts> {
         match read(host, &ask.declared_paths) {

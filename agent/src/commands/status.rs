@@ -1,0 +1,109 @@
+//! `status`: what the running daemon says of itself.
+
+use jiff::Timestamp;
+use plumbline_config::finding::Status as FindingStatus;
+use plumbline_config::message::{Message, text};
+
+use super::settings::Config;
+use crate::daemon::{Status, Trouble, ask};
+use crate::output::{Failure, Format, Outcome, Output};
+
+/// Arguments of `status`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: plumbline-agent status --format json\n\
+                        Exits 1 where a check fails or the collector can't be reached, 2 where no agent runs.")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    config: Config,
+}
+
+/// Asks the daemon and prints what it says.
+pub(crate) fn run(args: &Args, output: &Output) -> Result<Outcome, Failure> {
+    let (settings, _) = args.config.load()?;
+    let status = ask(&settings.socket)?;
+    if output.format == Format::Json {
+        output.json(&status)?;
+    } else {
+        print(&status, output)?;
+    }
+    let failing = status
+        .checks
+        .values()
+        .any(|check| check.findings.contains_key(FindingStatus::Fail.name()));
+    let troubled = failing || status.sync.error.is_some();
+    Ok(if troubled {
+        Outcome::Failing
+    } else {
+        Outcome::Clean
+    })
+}
+
+fn print(status: &Status, output: &Output) -> Result<(), Failure> {
+    let word = |key| text(output.lang, key);
+    let moment = |at: Option<Timestamp>| at.map_or_else(|| word("agent-status-never"), |at| at.to_string());
+    let trouble = |trouble: &Option<Trouble>| {
+        let told = trouble.as_ref().map(|t| format!("{}: {}", t.at, t.message));
+        told.unwrap_or_else(|| word("agent-status-none"))
+    };
+    let spool = Message::new("agent-status-spool-is")
+        .number("reports", count(status.spool.spool_reports))
+        .number("bytes", count(status.spool.spool_bytes))
+        .number("dropped", count(status.spool.dropped_reports))
+        .number("refused", count(status.spool.refused_reports));
+    let plan = format!("{} ({})", status.plan.version, status.plan.source);
+    let rows = [
+        (
+            "agent-status-host",
+            format!("{} ({})", status.host_id, status.role),
+        ),
+        ("agent-status-collector", status.sync.collector.clone()),
+        ("agent-status-plan", plan),
+        ("agent-status-plan-error", trouble(&status.plan.error)),
+        ("agent-status-sync", moment(status.sync.last_success_at)),
+        ("agent-status-sync-error", trouble(&status.sync.error)),
+        ("agent-status-spool", spool.render_in(output.lang)),
+        (
+            "agent-status-certificate",
+            status.certificate.not_after.to_string(),
+        ),
+        (
+            "agent-status-certificate-error",
+            trouble(&status.certificate.error),
+        ),
+        ("agent-status-watch-error", trouble(&status.watch.error)),
+        ("agent-status-run-error", trouble(&status.run_error)),
+    ];
+    output.table(
+        [&word("agent-status-what"), &word("agent-status-value")],
+        rows.map(|(key, value)| [word(key), value]),
+    )?;
+    let checks = status.checks.iter().map(|(check, state)| {
+        let findings = state.findings.iter().map(|(name, count)| {
+            let status = FindingStatus::ALL
+                .into_iter()
+                .find(|status| status.name() == name);
+            format!(
+                "{count} {}",
+                status.map_or(name.clone(), |status| output.status(status))
+            )
+        });
+        [
+            check.clone(),
+            findings.collect::<Vec<_>>().join(", "),
+            moment(state.last_run_at),
+            moment(state.next_run_at),
+        ]
+    });
+    let headings = [
+        "heading-check",
+        "agent-status-findings",
+        "agent-status-last-run",
+        "agent-status-next-run",
+    ]
+    .map(word);
+    output.table(headings.each_ref().map(String::as_str), checks)
+}
+
+fn count(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}

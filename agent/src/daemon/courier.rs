@@ -1,0 +1,357 @@
+//! Delivers what the spool holds, says that the host lives, fetches the plan, and renews the certificate.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use plumbline_config::wire::Ack;
+use tokio::time::{Instant, sleep_until};
+
+use super::board::Trouble;
+use super::{DaemonError, Shared, certificate_status, duration};
+use crate::plan::{self, Source};
+use crate::spool::{Seal, Sealed, SpoolError};
+use crate::transport::{Backoff, Client, ClientError, Random, Refusal};
+
+/// A collector that does not take this host's identity is asked again after this, and up to as long again: a person
+/// has to mend it, and the host has to notice that it was mended.
+const IDENTITY_RETRY: Duration = Duration::from_secs(15 * 60);
+/// How often a report is numbered anew in a row before it counts as refused.
+const MOST_RENUMBERINGS: u32 = 3;
+/// How long the news of another enrolment may take from the spool to here.
+const ENROLMENT_NEWS: Duration = Duration::from_secs(1);
+/// HTTP status of a report that does not follow on what the collector holds.
+const CONFLICT: u16 = 409;
+
+/// Delivers what the spool holds.
+pub(super) struct Courier {
+    shared: Arc<Shared>,
+    client: Client,
+    /// The enrolment that the client speaks for.
+    incarnation: u32,
+    send: Attempt,
+    renewal: Attempt,
+    plan: Attempt,
+    /// The collector's plan may be another than ours.
+    plan_wanted: bool,
+    /// A plan of the collector that was refused; it is not fetched again.
+    plan_refused: Option<String>,
+    confirmed_at: Instant,
+    renumberings: u32,
+}
+
+/// Something to try, and when to try it next.
+struct Attempt {
+    backoff: Backoff,
+    at: Instant,
+}
+
+impl Attempt {
+    fn now() -> Self {
+        Self {
+            backoff: Backoff::new(Random::system()),
+            at: Instant::now(),
+        }
+    }
+
+    fn worked(&mut self) {
+        self.backoff.reset();
+        self.at = Instant::now();
+    }
+
+    fn failed(&mut self, error: &ClientError) {
+        let wait = match error {
+            ClientError::Busy {
+                retry_after: Some(asked),
+                ..
+            } => self.backoff.asked(*asked),
+            ClientError::Identity { .. } => self.backoff.asked(IDENTITY_RETRY),
+            _ => self.backoff.after_failure(),
+        };
+        self.at = Instant::now() + wait;
+    }
+
+    fn due(&self) -> bool {
+        self.at <= Instant::now()
+    }
+}
+
+impl Courier {
+    pub(super) fn new(shared: Arc<Shared>) -> Result<Self, DaemonError> {
+        let identity = shared.identity();
+        let client = Client::new(&identity, shared.settings().proxy.as_deref())?;
+        Ok(Self {
+            shared,
+            client,
+            incarnation: identity.incarnation(),
+            send: Attempt::now(),
+            renewal: Attempt::now(),
+            plan: Attempt::now(),
+            plan_wanted: true,
+            plan_refused: None,
+            confirmed_at: Instant::now(),
+            renumberings: 0,
+        })
+    }
+
+    /// Goes on without end.
+    pub(super) async fn run(mut self) {
+        let shared = Arc::clone(&self.shared);
+        let mut settings = shared.settings.subscribe();
+        let mut identity = shared.identity.subscribe();
+        loop {
+            let idle = self.step().await;
+            let wake = self.wake(idle);
+            tokio::select! {
+                () = sleep_until(wake) => {}
+                () = shared.kept.notified(), if idle => {}
+                _ = settings.changed() => self.connect(),
+                _ = identity.changed() => self.connect(),
+            }
+        }
+    }
+
+    /// Does what is due. `true`: nothing waits to be sent.
+    async fn step(&mut self) -> bool {
+        let renew_at = self.shared.identity().validity().renew_at();
+        if renew_at <= Timestamp::now() && self.renewal.due() {
+            self.renew().await;
+        }
+        if self.fetches_plan() && self.plan.due() {
+            self.fetch_plan().await;
+            self.shared.plan_asked.notify_one();
+        }
+        if !self.send.due() {
+            return false;
+        }
+        let heartbeat = self.heartbeat_at() <= Instant::now();
+        let seal = Seal {
+            now: Timestamp::now(),
+            heartbeat,
+        };
+        match self.shared.spool(move |spool| spool.next(seal)).await {
+            // The host was enrolled again a moment ago, and the news of it is on its way here.
+            Ok(Some(sealed)) if sealed.incarnation != self.incarnation => {
+                self.send.at = Instant::now() + ENROLMENT_NEWS;
+                false
+            }
+            Ok(Some(sealed)) => {
+                self.send(sealed).await;
+                false
+            }
+            Ok(None) => true,
+            Err(error) => {
+                self.spool_failed(&error);
+                false
+            }
+        }
+    }
+
+    /// When there is something to do next.
+    fn wake(&self, idle: bool) -> Instant {
+        let mut wake = if idle { self.heartbeat_at() } else { self.send.at };
+        if self.fetches_plan() {
+            wake = wake.min(self.plan.at);
+        }
+        let renew_at = self.shared.identity().validity().renew_at();
+        let until = Duration::try_from(Timestamp::now().duration_until(renew_at)).unwrap_or_default();
+        wake.min(self.renewal.at.max(Instant::now() + until))
+    }
+
+    fn heartbeat_at(&self) -> Instant {
+        self.confirmed_at + duration(self.shared.settings().heartbeat_interval)
+    }
+
+    fn fetches_plan(&self) -> bool {
+        self.plan_wanted && self.shared.settings().plan.is_none()
+    }
+
+    async fn send(&mut self, sealed: Sealed) {
+        let Sealed { sequence, body, .. } = sealed;
+        let result = match self.client.send(body).await {
+            Ok(ack) if ack.sequence >= sequence => self.confirmed(sequence, ack).await,
+            Ok(ack) => {
+                let detail = format!(
+                    "the collector confirms report {} when sent {sequence}",
+                    ack.sequence
+                );
+                self.send_failed(&ClientError::Unexpected {
+                    url: self.shared.identity().agent_url().to_owned(),
+                    status: 200,
+                    detail,
+                });
+                Ok(())
+            }
+            Err(ClientError::Refused { url, refusal }) => {
+                let kept = refusal.clone();
+                self.send_failed(&ClientError::Refused { url, refusal });
+                self.refused(sequence, kept).await
+            }
+            Err(error) => {
+                self.send_failed(&error);
+                Ok(())
+            }
+        };
+        if let Err(error) = result {
+            self.spool_failed(&error);
+        }
+    }
+
+    async fn confirmed(&mut self, sequence: u64, ack: Ack) -> Result<(), SpoolError> {
+        let (assessment, depth) = self
+            .shared
+            .spool(move |spool| Ok((spool.confirm(sequence)?, spool.depth()?)))
+            .await?;
+        self.send.worked();
+        self.renumberings = 0;
+        self.confirmed_at = Instant::now();
+        self.shared.board.update(|status| {
+            status.spool = depth;
+            status.sync.delivered_assessments += u64::from(assessment);
+            status.sync.last_success_at = Some(Timestamp::now());
+            status.sync.error = None;
+            status.sync.next_attempt_at = None;
+        });
+        let held = &self.shared.plan().0.reference.sha256;
+        let new = |sha256: &String| sha256 != held && Some(sha256) != self.plan_refused.as_ref();
+        if ack.plan_sha256.as_ref().is_some_and(new) {
+            self.plan_wanted = true;
+        }
+        Ok(())
+    }
+
+    /// The body is refused for good. One that does not follow on what the collector holds is numbered anew, where the
+    /// collector says what that is.
+    async fn refused(&mut self, sequence: u64, refusal: Refusal) -> Result<(), SpoolError> {
+        let conflict = refusal.status == CONFLICT && self.renumberings < MOST_RENUMBERINGS;
+        let renumber = refusal.last_sequence.filter(|_| conflict);
+        self.renumberings = if renumber.is_some() {
+            self.renumberings + 1
+        } else {
+            0
+        };
+        let now = Timestamp::now();
+        let depth = self
+            .shared
+            .spool(move |spool| {
+                match renumber {
+                    Some(last) => spool.renumber(last)?,
+                    None => spool.refuse(sequence, refusal.status, &refusal.detail, now)?,
+                }
+                spool.depth()
+            })
+            .await?;
+        self.shared.board.update(|status| status.spool = depth);
+        Ok(())
+    }
+
+    fn send_failed(&mut self, error: &ClientError) {
+        self.send.failed(error);
+        tracing::warn!("{error}");
+        let wait = self.send.at.saturating_duration_since(Instant::now());
+        let next = SignedDuration::try_from(wait)
+            .ok()
+            .and_then(|wait| Timestamp::now().checked_add(wait).ok());
+        self.shared.board.update(|status| {
+            status.sync.error = Some(Trouble::now(error.to_string()));
+            status.sync.next_attempt_at = next;
+        });
+    }
+
+    fn spool_failed(&mut self, error: &SpoolError) {
+        tracing::error!("{error}");
+        self.send.at = Instant::now() + self.send.backoff.after_failure();
+        self.shared
+            .board
+            .update(|status| status.run_error = Some(Trouble::now(error.to_string())));
+    }
+
+    async fn fetch_plan(&mut self) {
+        let current = self.shared.plan();
+        let held = (current.1 == Source::Collector).then_some(current.0.reference.sha256.as_str());
+        let signed = match self.client.plan(held).await {
+            Ok(signed) => signed,
+            Err(error) => {
+                self.plan.failed(&error);
+                tracing::warn!("the plan could not be fetched: {error}");
+                let trouble = Trouble::now(error.to_string());
+                self.shared
+                    .board
+                    .update(|status| status.plan.error = Some(trouble));
+                return;
+            }
+        };
+        self.plan.worked();
+        self.plan_wanted = false;
+        let Some(signed) = signed else {
+            self.shared.board.update(|status| status.plan.error = None);
+            return;
+        };
+        let sha256 = signed.sha256.clone();
+        let data_dir = self.shared.settings().data_dir.clone();
+        let key = self.shared.identity().plan_key();
+        let taken = tokio::task::spawn_blocking(move || plan::take(signed, &data_dir, &key)).await;
+        match taken {
+            Ok(Ok(plan)) => self.shared.set_plan(plan, Source::Collector),
+            Ok(Err(error)) => {
+                tracing::error!("the collector's plan is not taken, the one before stays: {error}");
+                self.plan_refused = Some(sha256);
+                let trouble = Trouble::now(error.to_string());
+                self.shared
+                    .board
+                    .update(|status| status.plan.error = Some(trouble));
+            }
+            Err(error) => tracing::error!("the collector's plan is not taken: {error}"),
+        }
+    }
+
+    async fn renew(&mut self) {
+        let identity = self.shared.identity();
+        let trouble = match self.client.renew(&identity).await {
+            Ok(renewed) => {
+                let data_dir = self.shared.settings().data_dir.clone();
+                let stored = renewed.clone();
+                match tokio::task::spawn_blocking(move || stored.store(&data_dir)).await {
+                    Ok(Ok(())) => {
+                        tracing::info!(until = %renewed.validity().not_after, "certificate renewed");
+                        self.shared
+                            .board
+                            .update(|status| status.certificate = certificate_status(&renewed));
+                        self.shared.identity.send_replace(Arc::new(renewed));
+                        self.renewal.worked();
+                        return;
+                    }
+                    Ok(Err(error)) => error.to_string(),
+                    Err(error) => error.to_string(),
+                }
+            }
+            Err(error) => {
+                self.renewal.failed(&error);
+                error.to_string()
+            }
+        };
+        if self.renewal.due() {
+            self.renewal.at = Instant::now() + self.renewal.backoff.after_failure();
+        }
+        tracing::error!("the certificate was not renewed: {trouble}");
+        self.shared
+            .board
+            .update(|status| status.certificate.error = Some(Trouble::now(trouble)));
+    }
+
+    /// A client for the identity and settings as they are now. Waits end: what failed before may work with these.
+    fn connect(&mut self) {
+        let identity = self.shared.identity();
+        match Client::new(&identity, self.shared.settings().proxy.as_deref()) {
+            Ok(client) => {
+                self.client = client;
+                self.incarnation = identity.incarnation();
+                self.send.worked();
+                self.plan.worked();
+            }
+            Err(error) => tracing::error!("{error}; the connection before stays"),
+        }
+        // Another collector, or one that got its plan meanwhile.
+        self.plan_wanted = true;
+    }
+}
