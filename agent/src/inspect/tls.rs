@@ -27,6 +27,8 @@ use crate::output::{Failure, Format, Outcome, Output, Progress};
 const LARGEST_FILE: u64 = 16 * 1024 * 1024;
 /// Most endpoints of one run.
 const MOST_ENDPOINTS: usize = 10_000;
+/// Time for one endpoint: more than a check takes, since suites are asked for one by one over any distance.
+const DEADLINE: Duration = Duration::from_secs(8);
 /// Longest time for one run over many endpoints.
 const BUDGET: Duration = Duration::from_secs(3600);
 /// Where distributions keep the authorities that the host trusts.
@@ -130,6 +132,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Outcome, Failure> {
     let targets = targets(args)?;
     let options = Options {
         depth: Depth::Full,
+        deadline: DEADLINE,
         budget: BUDGET,
         trust: trust(args, judge.as_ref())?,
         ..Options::default()

@@ -4,7 +4,6 @@
 //! another.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use super::hello::{Hello, TLS1_2};
 use super::line::{Blocked, Cut, Stream};
@@ -14,12 +13,13 @@ use super::trial::{Peer, Trial, Until};
 use super::versions::{Names, any_version, old_style};
 use super::{Protocol, StartTls, ssl2};
 
-/// Wait for an answer to the first hello. A server under load takes longer to answer TLS than to greet.
-const HELLO_PATIENCE: Duration = Duration::from_millis(1500);
+/// Wait for an answer to the first hello, in percent of the time for the endpoint. A server under load takes longer to
+/// answer TLS than to greet. Together with seven talks it leaves time to conclude that a peer is silent.
+const HELLO_PATIENCE: u32 = 30;
 /// Wait for an answer to what was said in another protocol.
-const TALK_PATIENCE: Duration = Duration::from_millis(450);
+const TALK_PATIENCE: u32 = 9;
 /// Wait for a greeting where one is expected: mail servers let strangers wait (postscreen(8)).
-const GREETING_PATIENCE: Duration = Duration::from_millis(3500);
+const GREETING_PATIENCE: u32 = 43;
 
 /// What was found out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub(super) struct Found {
     /// What could not be found out.
     pub(super) why: Option<String>,
     /// A hello that was accepted, and with which version.
-    pub(super) accepted: Option<(u16, Hello)>,
+    pub(super) accepted: Option<(u16, Box<Hello>)>,
     pub(super) reachable: bool,
 }
 
@@ -175,11 +175,14 @@ pub(super) fn classify(peer: &Peer<'_>, port: u16, process: &str, names: &Names)
     }
 }
 
-fn hello(peer: &Peer<'_>, hello: &Hello, patience: Duration) -> Result<Step, Blocked> {
-    let peer = Peer { patience, ..*peer };
+fn hello(peer: &Peer<'_>, hello: &Hello, patience: u32) -> Result<Step, Blocked> {
+    let peer = Peer {
+        patience: peer.line.share(patience),
+        ..*peer
+    };
     Ok(match peer.say(hello, Until::Hello) {
         Trial::Answered(answer, _) => Step::Found(Found {
-            accepted: Some((answer.version, hello.clone())),
+            accepted: Some((answer.version, Box::new(hello.clone()))),
             ..Found::new(Protocol::Tls)
         }),
         Trial::Alert(_) => Step::Found(Found::new(Protocol::Tls)),
@@ -193,7 +196,7 @@ fn hello(peer: &Peer<'_>, hello: &Hello, patience: Duration) -> Result<Step, Blo
 
 fn ssl2_hello(peer: &Peer<'_>) -> Result<Step, Blocked> {
     let peer = Peer {
-        patience: TALK_PATIENCE,
+        patience: peer.line.share(TALK_PATIENCE),
         ..*peer
     };
     Ok(match peer.say_ssl2() {
@@ -235,8 +238,8 @@ fn hear(stream: &mut Stream) -> Result<Spoken, Cut> {
     recognise(stream.heard(), true).ok_or(cut)
 }
 
-fn greeting(peer: &Peer<'_>, patience: Duration) -> Result<Step, Blocked> {
-    let mut stream = peer.line.connect(patience)?;
+fn greeting(peer: &Peer<'_>, patience: u32) -> Result<Step, Blocked> {
+    let mut stream = peer.line.connect(peer.line.share(patience))?;
     let spoken = match hear(&mut stream) {
         Ok(spoken) => spoken,
         Err(cut) => return Ok(step_of(cut)),
@@ -262,7 +265,7 @@ fn greeting(peer: &Peer<'_>, patience: Duration) -> Result<Step, Blocked> {
     match starttls::begin(kind, &mut stream, peer.name) {
         // A mail server knows EHLO; what greets like one and does not is an FTP server that keeps its name to itself.
         Err(Refusal::Other) if kind == StartTls::Smtp => {
-            let mut stream = peer.line.connect(patience)?;
+            let mut stream = peer.line.connect(peer.line.share(patience))?;
             Ok(after_greeting(
                 StartTls::Ftp,
                 starttls::begin(StartTls::Ftp, &mut stream, peer.name),
@@ -299,7 +302,7 @@ pub(super) fn after_named(kind: StartTls, outcome: Result<Result<(), Refusal>, B
 }
 
 fn http(peer: &Peer<'_>) -> Result<Step, Blocked> {
-    let mut stream = peer.line.connect(TALK_PATIENCE)?;
+    let mut stream = peer.line.connect(peer.line.share(TALK_PATIENCE))?;
     let outcome = stream
         .send(b"HEAD / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         .and_then(|()| hear(&mut stream));
@@ -311,7 +314,7 @@ fn http(peer: &Peer<'_>) -> Result<Step, Blocked> {
 
 /// Speaks first, in the protocol of `kind`, to a peer that waits for that.
 fn talk(peer: &Peer<'_>, kind: StartTls) -> Result<Step, Blocked> {
-    let mut stream = peer.line.connect(TALK_PATIENCE)?;
+    let mut stream = peer.line.connect(peer.line.share(TALK_PATIENCE))?;
     Ok(match starttls::begin(kind, &mut stream, peer.name) {
         Ok(()) => Step::Found(Found::new(Protocol::StartTls(kind))),
         Err(Refusal::Plain) => Step::Found(Found::plain(kind.name())),

@@ -62,13 +62,15 @@ impl Depth {
 
     /// One hello that only an RSA certificate serves, and one that only an elliptic one does: a server may have both.
     fn look_at_chains(&mut self, peer: &Peer<'_>, version: TlsVersion, names: &Names) {
-        let kinds: [(fn(u16) -> bool, &[u16]); 2] = [
-            (suites::signs_with_rsa, suites::RSA_SIGNATURES),
-            (suites::signs_with_ecdsa, suites::EC_SIGNATURES),
-        ];
-        for (serves, signatures) in kinds {
-            let mut hello = hello(version, names);
-            hello.suites.retain(|suite| serves(*suite));
+        let all = suites::all_before_1_3();
+        let serving = |serves: fn(u16) -> bool| all.iter().copied().filter(|suite| serves(*suite)).collect();
+        let rsa: Vec<u16> = serving(suites::signs_with_rsa);
+        let elliptic: Vec<u16> = serving(suites::signs_with_ecdsa);
+        for (suites, signatures) in [(rsa, suites::RSA_SIGNATURES), (elliptic, suites::EC_SIGNATURES)] {
+            let mut hello = Hello {
+                suites,
+                ..hello(version, names)
+            };
             if !hello.signatures.is_empty() {
                 hello.signatures = signatures.to_vec();
             }

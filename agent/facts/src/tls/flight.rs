@@ -119,11 +119,11 @@ impl Flight {
                 self.foreign = true;
                 return;
             }
-            let Some(content) = reader.bytes(length) else {
+            if reader.bytes(length).is_none() {
                 return;
-            };
-            self.take_message(kind, &content.to_vec());
-            self.message.drain(..4 + length);
+            }
+            let content: Vec<u8> = self.message.drain(..4 + length).skip(4).collect();
+            self.take_message(kind, &content);
             if self.over() {
                 return;
             }

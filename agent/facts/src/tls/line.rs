@@ -18,6 +18,8 @@ pub(super) struct Line {
     /// Place in `addresses` of the one that answers.
     good: AtomicUsize,
     deadline: Instant,
+    /// The time for the whole dialogue.
+    time: Duration,
     left: AtomicU32,
 }
 
@@ -36,13 +38,19 @@ pub(super) enum Blocked {
 
 impl Line {
     /// To the first of `addresses` that can be connected to.
-    pub(super) const fn new(addresses: Vec<SocketAddr>, deadline: Instant, most_connections: u32) -> Self {
+    pub(super) fn new(addresses: Vec<SocketAddr>, time: Duration, most_connections: u32) -> Self {
         Self {
             addresses,
             good: AtomicUsize::new(0),
-            deadline,
+            deadline: Instant::now() + time,
+            time,
             left: AtomicU32::new(most_connections),
         }
+    }
+
+    /// A share of the time for the endpoint.
+    pub(super) fn share(&self, percent: u32) -> Duration {
+        self.time * percent / 100
     }
 
     /// How much of the time for the endpoint is left.

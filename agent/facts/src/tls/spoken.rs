@@ -5,7 +5,7 @@
 pub(super) enum Spoken {
     /// `SSH-2.0-…`, RFC 4253 4.2.
     Ssh,
-    /// HTTP/1, or the SETTINGS frame with which HTTP/2 begins (RFC 9113 3.4).
+    /// HTTP/1, a bare page, or the SETTINGS frame with which HTTP/2 begins (RFC 9113 3.4).
     Http,
     /// A reply code, as SMTP and FTP greet.
     Reply,
@@ -42,6 +42,13 @@ pub(super) fn recognise(bytes: &[u8], all: bool) -> Option<Spoken> {
     let spoken = match bytes {
         _ if bytes.starts_with(b"SSH-") => Spoken::Ssh,
         _ if bytes.starts_with(b"HTTP/") => Spoken::Http,
+        // What old servers answer to a request that they can't read (HTTP/0.9): the page alone.
+        _ if [&b"<!DOCTYPE H"[..], b"<HTML"]
+            .iter()
+            .any(|start| upper(start.len()) == **start) =>
+        {
+            Spoken::Http
+        }
         [a, b, c, b' ' | b'-', ..] if [a, b, c].iter().all(|byte| byte.is_ascii_digit()) => Spoken::Reply,
         _ if ["* OK", "* PR", "* BY"]
             .iter()
@@ -88,6 +95,7 @@ mod tests {
         for (bytes, spoken) in [
             (&b"SSH-2.0-OpenSSH_9.2p1 Debian\r\n"[..], Spoken::Ssh),
             (b"HTTP/1.1 400 Bad Request\r\n", Spoken::Http),
+            (b"<!doctype html>\n<title>", Spoken::Http),
             (b"\0\0\x12\x04\0\0\0\0\0\0\x03", Spoken::Http),
             (b"220 mail ESMTP\r\n", Spoken::Reply),
             (b"220-Welcome\r\n", Spoken::Reply),

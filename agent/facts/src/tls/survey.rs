@@ -28,8 +28,8 @@ const AT_ONCE: usize = 8;
 const AT_ONCE_TO_ONE: usize = 4;
 /// A peer that took longer than this to show what it speaks is slow.
 const SLOW: Duration = Duration::from_millis(300);
-/// Wait for an answer to one hello, once it is known that the peer speaks TLS.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Wait for an answer to one hello, once it is known that the peer speaks TLS, in percent of the time for the endpoint.
+const PATIENCE: u32 = 40;
 /// What a peer without a name is called in protocols that ask for one.
 const DEFAULT_NAME: &str = "localhost";
 
@@ -127,12 +127,12 @@ fn ask(target: &Target, options: &Options, end: Instant) -> Endpoint {
     } else {
         options.deadline
     };
-    let deadline = end.min(Instant::now() + time);
+    let time = time.min(end.saturating_duration_since(Instant::now()));
     let most_connections = match options.depth {
         Depth::Versions => MOST_CONNECTIONS,
         Depth::Full => MOST_CONNECTIONS_FULL,
     };
-    let line = Line::new(target.addresses.clone(), deadline, most_connections);
+    let line = Line::new(target.addresses.clone(), time, most_connections);
     let names = names(target, options);
     let mut peer = Peer {
         line: &line,
@@ -142,7 +142,7 @@ fn ask(target: &Target, options: &Options, end: Instant) -> Endpoint {
             .as_deref()
             .or(names.second.as_deref())
             .unwrap_or(DEFAULT_NAME),
-        patience: PATIENCE,
+        patience: line.share(PATIENCE),
     };
     let began = Instant::now();
     let found = match target.starttls {
@@ -178,10 +178,7 @@ fn ask(target: &Target, options: &Options, end: Instant) -> Endpoint {
     let at_once = if began.elapsed() > SLOW { AT_ONCE_TO_ONE } else { 1 };
     versions.try_all(&peer, &names, at_once);
     endpoint.versions = versions.conclude();
-    let mut errors: Vec<_> = endpoint
-        .unknown()
-        .map(|(version, why)| format!("{version}: {why}"))
-        .collect();
+    let mut errors = reasons(&endpoint);
     if options.depth == Depth::Full {
         errors.extend(look_deep(&mut endpoint, &peer, &names, target, &options.trust));
     }
@@ -189,6 +186,21 @@ fn ask(target: &Target, options: &Options, end: Instant) -> Endpoint {
         endpoint.error = Some(errors.join("; "));
     }
     endpoint
+}
+
+/// Why versions are unknown, each reason once.
+fn reasons(endpoint: &Endpoint) -> Vec<String> {
+    let mut by_reason: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (version, why) in endpoint.unknown() {
+        match by_reason.iter_mut().find(|(known, _)| *known == why) {
+            Some((_, versions)) => versions.push(version.name()),
+            None => by_reason.push((why, vec![version.name()])),
+        }
+    }
+    by_reason
+        .into_iter()
+        .map(|(why, versions)| format!("{}: {why}", versions.join(", ")))
+        .collect()
 }
 
 /// Looks for suites, groups and certificates; gives what could not be finished.
@@ -234,7 +246,7 @@ fn look_deep(
 fn begin(peer: &Peer<'_>, kind: StartTls) -> Found {
     let outcome = peer
         .line
-        .connect(peer.patience.max(SLOW_DEADLINE))
+        .connect(peer.line.time_left())
         .map(|mut stream| starttls::begin(kind, &mut stream, peer.name));
     classify::after_named(kind, outcome)
 }

@@ -31,8 +31,9 @@ const ORDER: [TlsVersion; 6] = [
 const ROUNDS: usize = 3;
 /// Silences after which a version is not asked for again.
 const MOST_SILENCES: u8 = 2;
-/// Longest and shortest wait for an answer to one hello.
-const LONGEST_PATIENCE: Duration = Duration::from_secs(2);
+/// Longest wait for an answer to one hello, in percent of the time for the endpoint.
+const LONGEST_PATIENCE: u32 = 40;
+/// Shortest wait for an answer to one hello.
 const SHORTEST_PATIENCE: Duration = Duration::from_millis(200);
 
 /// What is known of the versions so far.
@@ -103,7 +104,8 @@ impl Versions {
                 let turns = u32::try_from(questions.len().div_ceil(at_once)).unwrap_or(u32::MAX);
                 let peer = Peer {
                     patience: (peer.line.time_left() / turns.max(1))
-                        .clamp(SHORTEST_PATIENCE, LONGEST_PATIENCE),
+                        .min(peer.line.share(LONGEST_PATIENCE))
+                        .max(SHORTEST_PATIENCE),
                     ..*peer
                 };
                 let rest = questions.split_off(at_once.min(questions.len()));

@@ -1,0 +1,18 @@
+//! What the TLS prober says of real OpenSSL servers, and of scripted peers of every kind of honesty.
+//!
+//! OpenSSL is the system's own `openssl s_server`; SSL 2.0 and 3.0, which it no longer speaks, are answered by
+//! constructed bytes.
+
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the tests run OpenSSL, which is a real peer that no library here can stand in for"
+)]
+
+#[cfg(test)]
+mod openssl;
+#[cfg(test)]
+mod peers;
+#[cfg(test)]
+mod starttls;
+#[cfg(test)]
+mod support;
