@@ -131,9 +131,10 @@ impl Metrics {
             ];
             self.findings.with_label_values(&labels).set(number);
         }
-        drop(tally);
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        // Held until here: another scrape would set the gauges to zero in between.
+        drop(tally);
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
 }

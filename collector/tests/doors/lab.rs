@@ -8,7 +8,7 @@ use std::sync::Arc;
 use plumbline_collector::Server;
 use plumbline_config::settings::CollectorSettings;
 use rcgen::KeyPair;
-use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+use reqwest::{Client, ClientBuilder, Method, RequestBuilder, Response, StatusCode};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use rustls::{ClientConfig, RootCertStore};
@@ -82,6 +82,18 @@ impl Lab {
 
     /// A client that trusts the collector's CA, and shows a certificate if it is given one.
     pub(crate) fn client(&self, identity: Option<(&str, &KeyPair)>) -> Client {
+        self.client_builder(identity).build().unwrap()
+    }
+
+    /// The same, with a connection of its own for each request.
+    pub(crate) fn client_without_pool(&self, identity: Option<(&str, &KeyPair)>) -> Client {
+        self.client_builder(identity)
+            .pool_max_idle_per_host(0)
+            .build()
+            .unwrap()
+    }
+
+    fn client_builder(&self, identity: Option<(&str, &KeyPair)>) -> ClientBuilder {
         let mut roots = RootCertStore::empty();
         roots
             .add(CertificateDer::from_pem_slice(self.ca_pem().as_bytes()).unwrap())
@@ -101,11 +113,7 @@ impl Lab {
             }
             None => builder.with_no_client_auth(),
         };
-        Client::builder()
-            .tls_backend_preconfigured(tls)
-            .no_proxy()
-            .build()
-            .unwrap()
+        Client::builder().tls_backend_preconfigured(tls).no_proxy()
     }
 
     pub(crate) fn agent_url(&self, path: &str) -> String {

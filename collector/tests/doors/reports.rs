@@ -193,3 +193,21 @@ async fn the_plan_is_handed_out_signed_and_only_when_it_changed() {
     );
     lab.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resumed_tls_session_is_the_same_host() {
+    let lab = Lab::start().await;
+    let host = Host::enrol(&lab).await;
+    let first = host.first(Status::Pass);
+    // No connection is kept, so each request makes its own and resumes the session of the one before.
+    let client = lab.client_without_pool(Some((&host.reply.certificate_pem, &host.key)));
+    for duplicate in [false, true, true] {
+        let response = post(&lab, &client, first.clone(), &host.seal(&first)).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.json::<Ack>().await.unwrap().duplicate, duplicate);
+    }
+    assert_eq!(lab.json(&["revoke", host.id().as_str()])["revoked"], true);
+    let response = post(&lab, &client, first.clone(), &host.seal(&first)).await;
+    assert_problem(response, 403, "revoked").await;
+    lab.stop().await;
+}
