@@ -113,6 +113,7 @@ pub struct AntivirusProbe;
 impl Probe for AntivirusProbe {
     type Fact = AntivirusFacts;
     const ID: ProbeId = ProbeId::Antivirus;
+    const WATCHES: &'static [&'static str] = &["/etc/clamav", "/var/lib/clamav"];
 
     fn gather(host: &Host, ask: &Ask, _facts: &mut Facts) -> Known<AntivirusFacts> {
         Known::Value(read(host, ask.now))
