@@ -113,8 +113,12 @@ impl Probe for LoginsProbe {
     const ID: ProbeId = ProbeId::Logins;
     // Not the journal's own files: every line of every service would be a change of them. btmp tells of failures where
     // there is no text log.
-    const WATCHES: &'static [&'static str] =
-        &["/var/log/auth.log", "/var/log/secure", "/var/log/btmp", "/var/log/wtmp"];
+    const WATCHES: &'static [&'static str] = &[
+        "/var/log/auth.log",
+        "/var/log/secure",
+        "/var/log/btmp",
+        "/var/log/wtmp",
+    ];
 
     fn gather(host: &Host, ask: &Ask, facts: &mut Facts) -> Known<LoginFacts> {
         let mut memory = ask.memory.logins.clone();
