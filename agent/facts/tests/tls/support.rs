@@ -163,6 +163,7 @@ pub(crate) fn ask(address: SocketAddr) -> Endpoint {
 pub(crate) fn ask_within(address: SocketAddr, deadline: Duration) -> Endpoint {
     let options = Options {
         deadline,
+        alternate_name: Some("host.example.test".to_owned()),
         ..Options::default()
     };
     survey(&[target(address)], &options, |_| {}).remove(0)
