@@ -156,7 +156,7 @@ pub(crate) fn target(address: SocketAddr) -> Target {
 
 /// Asks a peer that answers. The time is long, so that a busy machine proves nothing.
 pub(crate) fn ask(address: SocketAddr) -> Endpoint {
-    ask_within(address, Duration::from_secs(60))
+    ask_within(address, Duration::from_secs(20))
 }
 
 /// Asks a peer that may leave one waiting.
