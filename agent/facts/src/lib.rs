@@ -5,10 +5,13 @@
 
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
+pub mod antivirus;
 mod ask;
+pub mod command;
 mod facts;
 pub mod host;
 mod known;
+pub mod logins;
 mod memory;
 pub mod os;
 pub mod packages;

@@ -80,34 +80,47 @@ pub fn measures() -> &'static [Measure] {
     &FILE.measure
 }
 
-/// A clause as the form writes it: `7.1.4` → `7（1）4`, `6.1.6.2` → `6（1）6(2)`, `8.3` → `8.3`, `appendix` → 附錄.
+/// The clause name of what stands above Section 1: the company and the edition.
+pub const HEAD: &str = "head";
+
+/// The clause name of the appendix.
+pub const APPENDIX: &str = "appendix";
+
+/// A clause as the form writes it: `7.1.4` → `7（1）4`, `6.1.6.2` → `6（1）6(2)`, `8.3` → `8.3`, `appendix` → 附錄; in
+/// English with plain brackets.
 #[must_use]
 pub fn clause_in_form(clause: &str, lang: Lang) -> String {
-    if clause == "appendix" {
-        return match lang {
-            Lang::ZhTw => "附錄".to_owned(),
-            Lang::En => "Appendix".to_owned(),
-        };
+    let (name, open, close) = match (clause, lang) {
+        (HEAD, Lang::ZhTw) => ("計畫首頁", "", ""),
+        (HEAD, Lang::En) => ("head", "", ""),
+        (APPENDIX, Lang::ZhTw) => ("附錄", "", ""),
+        (APPENDIX, Lang::En) => ("appendix", "", ""),
+        (_, Lang::ZhTw) => ("", "（", "）"),
+        (_, Lang::En) => ("", "(", ")"),
+    };
+    if !name.is_empty() {
+        return name.to_owned();
     }
     let mut numbers = clause.split('.');
     let section = numbers.next().unwrap_or_default();
-    let rest: Vec<_> = numbers.collect();
+    let mut written = section.to_owned();
     let parted = sections()
         .iter()
         .any(|known| known.number.to_string() == section && !known.parts.is_empty());
-    if !parted {
-        return match rest.as_slice() {
-            [] => section.to_owned(),
-            [first] => format!("{section}.{first}"),
-            [first, more @ ..] => format!("{section}.{first}({})", more.join(".")),
+    if let Some(part) = numbers.next() {
+        written += &match parted {
+            true => format!("{open}{part}{close}"),
+            false => format!(".{part}"),
         };
     }
-    match rest.as_slice() {
-        [] => section.to_owned(),
-        [part] => format!("{section}（{part}）"),
-        [part, item] => format!("{section}（{part}）{item}"),
-        [part, item, more @ ..] => format!("{section}（{part}）{item}({})", more.join(".")),
+    if parted {
+        written.extend(numbers.next());
     }
+    let more: Vec<_> = numbers.collect();
+    if !more.is_empty() {
+        written += &format!("({})", more.join("."));
+    }
+    written
 }
 
 #[cfg(test)]
@@ -138,5 +151,6 @@ mod tests {
         ] {
             assert_eq!(clause_in_form(clause, Lang::ZhTw), written);
         }
+        assert_eq!(clause_in_form("6.1.6.2", Lang::En), "6(1)6(2)");
     }
 }

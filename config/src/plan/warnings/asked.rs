@@ -3,7 +3,7 @@
 /// The blanks of the form that every company fills in: clause, then key. A blank in a table that the plan switches off
 /// is not asked for.
 pub(super) const BLANKS: &[(&str, &str)] = &[
-    ("1", "company"),
+    ("head", "company"),
     ("1.1", "governance.members"),
     ("1.2", "governance.budget.year"),
     ("1.2", "governance.budget.amount_twd"),

@@ -283,10 +283,10 @@ mod tests {
         assert_eq!(
             said,
             [
-                "`company` (1) is not filled in.",
-                "`risk.interval` (4（1）) is 18 months; the form calls 12 months the longest usual.",
-                "`office.transfer.minimum_tls` (7（3）3) is TLSv1.1; the form calls TLSv1.2 the least usual.",
-                "`office.review` (7（3）11) is switched off, and the form has no exemption for it; an auditor will ask why.",
+                "`company` (head) is not filled in.",
+                "`risk.interval` (4(1)) is 18 months; the form calls 12 months the longest usual.",
+                "`office.transfer.minimum_tls` (7(3)3) is TLSv1.1; the form calls TLSv1.2 the least usual.",
+                "`office.review` (7(3)11) is switched off, and the form has no exemption for it; an auditor will ask why.",
             ]
         );
     }
