@@ -349,3 +349,87 @@ fn shown<'a>(endpoint: &'a Endpoint, judge: Option<&Judge<'_>>) -> Shown<'a> {
         error: endpoint.error.as_deref(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn args(words: &[&str]) -> Args {
+        Line::parse_from(["tls"].iter().chain(words)).args
+    }
+
+    fn targets_of(words: &[&str]) -> Result<Vec<Target>, Failure> {
+        targets(&args(words))
+    }
+
+    #[test]
+    fn endpoints_are_hosts_with_ports() {
+        let targets = targets_of(&["127.0.0.1:443", "[::1]:8443", "localhost:25"])
+            .ok()
+            .unwrap();
+        let ports: Vec<_> = targets.iter().map(|target| target.port).collect();
+        assert_eq!(ports, [443, 8443, 25]);
+        let names: Vec<_> = targets.iter().map(|target| target.name.as_deref()).collect();
+        assert_eq!(
+            names,
+            [None, None, Some("localhost")],
+            "an address is no server name"
+        );
+        for wrong in [
+            "localhost",
+            ":443",
+            "localhost:0",
+            "localhost:99999",
+            "localhost:https",
+        ] {
+            assert!(targets_of(&[wrong]).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_file_lists_endpoints_and_remarks() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("endpoints");
+        std::fs::write(&path, "# mail\n127.0.0.1:25\n\n 127.0.0.1:587 \n").unwrap();
+        let targets = targets_of(&["--input", path.to_str().unwrap(), "--starttls", "smtp"])
+            .ok()
+            .unwrap();
+        assert_eq!(targets.len(), 2);
+        assert!(
+            targets
+                .iter()
+                .all(|target| target.starttls == Some(StartTls::Smtp))
+        );
+    }
+
+    #[test]
+    fn what_is_printed_has_the_fields_that_scripts_read() {
+        let endpoints = survey(
+            &targets_of(&["127.0.0.1:1"]).ok().unwrap(),
+            &Options::default(),
+            |_| {},
+        );
+        let plan = Plan::default();
+        let judge = Judge {
+            plan: &plan,
+            role: Role::Service,
+            now: Timestamp::UNIX_EPOCH,
+            lang: Lang::En,
+        };
+        let value = serde_json::to_value(shown(&endpoints[0], Some(&judge))).unwrap();
+        assert_eq!(value["reachable"], false);
+        assert_eq!(value["versions"]["SSLv2"], false);
+        assert_eq!(value["versions_unknown"].as_array().unwrap().len(), 6);
+        assert_eq!(value["verdicts"][0]["rule"], "tls.protocol-versions");
+        assert_eq!(value["verdicts"][0]["status"], "error");
+        assert!(value["error"].is_string());
+    }
+}

@@ -21,6 +21,9 @@ const TALK_PATIENCE: u32 = 9;
 /// Wait for a greeting where one is expected: mail servers let strangers wait (postscreen(8)).
 const GREETING_PATIENCE: u32 = 43;
 
+/// What a peer is called that has no other name.
+pub(super) const DEFAULT_NAME: &str = "localhost";
+
 /// What was found out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Found {
@@ -32,6 +35,8 @@ pub(super) struct Found {
     /// A hello that was accepted, and with which version.
     pub(super) accepted: Option<(u16, Box<Hello>)>,
     pub(super) reachable: bool,
+    /// What the peer has to be called, where it does not answer to the name that it was given.
+    pub(super) name: Option<&'static str>,
 }
 
 impl Found {
@@ -42,6 +47,7 @@ impl Found {
             why: None,
             accepted: None,
             reachable: true,
+            name: None,
         }
     }
 
@@ -314,9 +320,22 @@ fn http(peer: &Peer<'_>) -> Result<Step, Blocked> {
 
 /// Speaks first, in the protocol of `kind`, to a peer that waits for that.
 fn talk(peer: &Peer<'_>, kind: StartTls) -> Result<Step, Blocked> {
-    let mut stream = peer.line.connect(peer.line.share(TALK_PATIENCE))?;
-    Ok(match starttls::begin(kind, &mut stream, peer.name) {
-        Ok(()) => Step::Found(Found::new(Protocol::StartTls(kind))),
+    let attempt = |name: &str| {
+        let mut stream = peer.line.connect(peer.line.share(TALK_PATIENCE))?;
+        Ok(starttls::begin(kind, &mut stream, name))
+    };
+    let mut name = None;
+    let mut outcome = attempt(peer.name)?;
+    // An XMPP server speaks only to those who know a name that it serves.
+    if matches!(outcome, Err(Refusal::Failed(_))) && peer.name != DEFAULT_NAME {
+        outcome = attempt(DEFAULT_NAME)?;
+        name = Some(DEFAULT_NAME);
+    }
+    Ok(match outcome {
+        Ok(()) => Step::Found(Found {
+            name,
+            ..Found::new(Protocol::StartTls(kind))
+        }),
         Err(Refusal::Plain) => Step::Found(Found::plain(kind.name())),
         Err(Refusal::Failed(why)) => {
             Step::Found(Found::unknown(format!("it speaks {}, but {why}", kind.name())))

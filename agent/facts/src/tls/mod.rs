@@ -1,7 +1,7 @@
 //! What the host's TCP listeners speak, and which versions of TLS they accept, by really speaking to them.
 //!
-//! Each endpoint has one deadline for the whole dialogue and a limit of connections, one at a time. Nothing is sent
-//! that a client would not send, no login is tried, and no key is made.
+//! Each endpoint has one deadline for the whole dialogue and a limit of connections, one at a time, or four where it is
+//! slow to answer. Nothing is sent that a client would not send, no login is tried, and no key is made.
 
 mod certificate;
 mod classify;

@@ -34,6 +34,10 @@ const ENOUGH: usize = 12;
 
 /// Recognises the bytes heard so far; `None` while more may change the answer. `all`: no more will come.
 pub(super) fn recognise(bytes: &[u8], all: bool) -> Option<Spoken> {
+    // Options are bargained over at once, and with no end of line.
+    if matches!(bytes, [0xff, 0xfb..=0xfe, _, ..]) {
+        return Some(Spoken::Telnet);
+    }
     let whole = all || bytes.len() >= ENOUGH || bytes.ends_with(b"\n");
     if bytes.is_empty() || !whole {
         return None;
@@ -64,7 +68,6 @@ pub(super) fn recognise(bytes: &[u8], all: bool) -> Option<Spoken> {
         // SEQUENCE, and the INTEGER that is the message's number.
         [0x30, ..0x80, 2, 1, ..] | [0x30, 0x84, _, _, _, _, 2, 1, ..] => Spoken::Ldap,
         [b'E', 0, 0, ..] => Spoken::Postgresql,
-        [0xff, 0xfb..=0xfe, ..] => Spoken::Telnet,
         _ if is_text(bytes) => Spoken::Text,
         _ => Spoken::Binary,
     };

@@ -1,5 +1,7 @@
 //! Cipher suites and groups: what to offer, in which order, and what is weak about what was accepted.
 
+use std::sync::LazyLock;
+
 use super::suite_table::SUITES;
 
 /// Suites of TLS 1.3 alone (RFC 8446 B.4, RFC 8998, RFC 9150, RFC 9367, the AEGIS draft).
@@ -120,13 +122,16 @@ pub(super) fn name(number: u16) -> Option<&'static str> {
 /// Every suite of SSL 3.0 to TLS 1.2, forward-secret elliptic ones first. The order matters: a server may take the
 /// first Diffie-Hellman suite it finds and then fail for want of parameters.
 pub(super) fn all_before_1_3() -> Vec<u16> {
-    let mut all: Vec<(u16, &str)> = SUITES
-        .iter()
-        .copied()
-        .filter(|(number, _)| !TLS1_3.contains(number))
-        .collect();
-    all.sort_by_key(|(_, name)| rank(name));
-    all.into_iter().map(|(number, _)| number).collect()
+    static ORDERED: LazyLock<Vec<u16>> = LazyLock::new(|| {
+        let mut all: Vec<(u16, &str)> = SUITES
+            .iter()
+            .copied()
+            .filter(|(number, _)| !TLS1_3.contains(number))
+            .collect();
+        all.sort_by_cached_key(|(_, name)| rank(name));
+        all.into_iter().map(|(number, _)| number).collect()
+    });
+    ORDERED.clone()
 }
 
 fn rank(name: &str) -> (bool, u8, bool) {

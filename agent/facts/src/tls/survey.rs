@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use super::classify::{self, Found};
+use super::classify::{self, DEFAULT_NAME, Found};
 use super::line::Line;
 use super::starttls;
 use super::trial::Peer;
@@ -30,8 +30,6 @@ const AT_ONCE_TO_ONE: usize = 4;
 const SLOW: Duration = Duration::from_millis(300);
 /// Wait for an answer to one hello, once it is known that the peer speaks TLS, in percent of the time for the endpoint.
 const PATIENCE: u32 = 40;
-/// What a peer without a name is called in protocols that ask for one.
-const DEFAULT_NAME: &str = "localhost";
 
 /// How much is asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -170,6 +168,7 @@ fn ask(target: &Target, options: &Options, end: Instant) -> Endpoint {
     }
     if let Protocol::StartTls(kind) = found.protocol {
         peer.starttls = Some(kind);
+        peer.name = found.name.unwrap_or(peer.name);
     }
     let mut versions = Versions::default();
     if let Some((number, hello)) = &found.accepted {

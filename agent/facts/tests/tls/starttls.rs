@@ -69,6 +69,10 @@ fn starttls_is_found_by_what_is_spoken_on_any_port() {
                 let _sent = stream.write_all(
                     b"<?xml version='1.0'?><stream:stream><stream:error><invalid-namespace/></stream:error>",
                 );
+            } else if !said.contains("to='localhost'") {
+                let _sent = stream.write_all(
+                    b"<?xml version='1.0'?><stream:stream><stream:error><host-unknown/></stream:error>",
+                );
             } else {
                 let _sent = stream.write_all(
                     b"<?xml version='1.0'?><stream:stream><stream:features><starttls/></stream:features>",
