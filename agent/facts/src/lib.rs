@@ -7,11 +7,13 @@
 
 mod ask;
 mod facts;
+pub mod firewall;
 pub mod host;
 mod known;
 mod memory;
 pub mod os;
 mod probe;
+pub mod reachability;
 pub mod sockets;
 
 pub use ask::Ask;

@@ -2,6 +2,7 @@
 
 use crate::ask::Ask;
 use crate::facts::Facts;
+use crate::firewall::FirewallProbe;
 use crate::host::Host;
 use crate::known::{Denial, Known};
 use crate::os::OsProbe;
@@ -11,6 +12,8 @@ use crate::os::OsProbe;
 pub enum ProbeId {
     /// The operating system and the host's name.
     Os,
+    /// The packet filter.
+    Firewall,
 }
 
 /// Reads one fact of a host.
@@ -55,7 +58,10 @@ impl ProbeEntry {
 }
 
 /// Every probe, in the order they run.
-pub const PROBES: &[ProbeEntry] = &[ProbeEntry::of::<OsProbe>(&[])];
+pub const PROBES: &[ProbeEntry] = &[
+    ProbeEntry::of::<OsProbe>(&[]),
+    ProbeEntry::of::<FirewallProbe>(&[]),
+];
 
 /// Reads the facts that `ask` names, and those they start from.
 #[must_use]
