@@ -7,6 +7,8 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::lang::Bilingual;
+
 /// A length of time in the unit a person declared it in. Months and years follow the calendar: three months from
 /// 30 November end on the last day of February.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -112,6 +114,24 @@ impl Interval {
         SignedDuration::from_secs(self.nominal_seconds())
     }
 
+    /// The interval as people read it: `3 months`, `3 個月`.
+    #[must_use]
+    pub fn words(self) -> Bilingual {
+        let unit = match self.unit {
+            Unit::Second => "秒",
+            Unit::Minute => "分鐘",
+            Unit::Hour => "小時",
+            Unit::Day => "日",
+            Unit::Week => "週",
+            Unit::Month => "個月",
+            Unit::Year => "年",
+        };
+        Bilingual {
+            zh_tw: format!("{} {unit}", self.count),
+            en: self.to_string(),
+        }
+    }
+
     /// When the interval that began at `start` is over, by the calendar of `zone`.
     #[must_use]
     pub fn after(self, start: Timestamp, zone: &TimeZone) -> Timestamp {
@@ -200,6 +220,7 @@ mod tests {
             assert_eq!(text.parse::<Interval>().unwrap().to_string(), text);
         }
         assert_eq!("6months".parse::<Interval>().unwrap(), Interval::months(6));
+        assert_eq!(Interval::months(6).words().zh_tw, "6 個月");
     }
 
     #[test]

@@ -1,1 +1,31 @@
-//! TMP
+//! What the end-to-end tests share: the real programs, started as a user starts them, in a directory of their own.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr
+)]
+#![allow(missing_docs, reason = "linked by tests alone")]
+
+pub mod lab;
+pub mod namespace;
+pub mod programs;
+
+use std::time::{Duration, Instant};
+
+/// How long anything that the programs do by themselves may take before a test gives up on it.
+pub const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Asks `probe` until it answers; panics with `what` when it does not within [`PATIENCE`].
+pub fn wait_for<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(answer) = probe() {
+            return answer;
+        }
+        assert!(begun.elapsed() < PATIENCE, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}

@@ -5,14 +5,26 @@
 
 mod assess;
 mod check;
+mod encryption_cipher;
+#[cfg(test)]
+mod encryption_examples;
+mod encryption_subjects;
+mod encryption_swap;
+mod encryption_volumes;
 #[cfg(test)]
 mod invariants;
+mod patch_security_updates;
 
 pub use assess::assess;
 pub use check::{Check, Context, Verdict};
 
 /// Every check that this version can run, in the order of the plan.
-pub const CHECKS: &[Check] = &[];
+pub const CHECKS: &[Check] = &[
+    encryption_volumes::CHECK,
+    encryption_cipher::CHECK,
+    encryption_swap::CHECK,
+    patch_security_updates::CHECK,
+];
 
 /// The check with this catalogue id.
 #[must_use]

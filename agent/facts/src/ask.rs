@@ -1,6 +1,7 @@
 //! What a run asks of the probes.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 
@@ -14,6 +15,8 @@ pub struct Ask {
     pub probes: BTreeSet<ProbeId>,
     /// The time, passed in so that a test can set it.
     pub now: Timestamp,
+    /// Directories that the plan declares to hold personal data.
+    pub declared_paths: Vec<PathBuf>,
     /// What earlier runs left for the probes that look at change.
     pub memory: Memory,
 }

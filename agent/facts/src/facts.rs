@@ -4,6 +4,8 @@ use crate::firewall::FirewallFacts;
 use crate::known::Known;
 use crate::memory::Memory;
 use crate::os::OsFacts;
+use crate::packages::PackageFacts;
+use crate::volumes::VolumeFacts;
 
 /// Everything a run read, one field a probe.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -12,6 +14,10 @@ pub struct Facts {
     pub os: Known<OsFacts>,
     /// The packet filter.
     pub firewall: Known<FirewallFacts>,
+    /// Packages and pending updates.
+    pub packages: Known<PackageFacts>,
+    /// Mounted file systems, swap areas and the devices beneath them.
+    pub volumes: Known<VolumeFacts>,
     /// What the probes want kept for the next run, once this run's findings are safe.
     pub memory: Memory,
 }

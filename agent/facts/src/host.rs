@@ -18,6 +18,10 @@ use nix::sys::stat::Mode;
 
 use crate::known::{Known, Unknown};
 
+mod device;
+
+pub use device::MOST_SPAN_BYTES;
+
 /// Most entries listed of one directory.
 pub const MOST_DIRECTORY_ENTRIES: usize = 100_000;
 

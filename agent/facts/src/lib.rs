@@ -12,9 +12,11 @@ pub mod host;
 mod known;
 mod memory;
 pub mod os;
+pub mod packages;
 mod probe;
 pub mod reachability;
 pub mod sockets;
+pub mod volumes;
 
 pub use ask::Ask;
 pub use facts::Facts;

@@ -2,7 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::packages::PackageMemory;
+
 /// Kept by the agent between runs, and handed back to the probes; empty on a first or a one-shot run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Memory {}
+pub struct Memory {
+    /// Since when security updates have been pending.
+    pub packages: PackageMemory,
+}

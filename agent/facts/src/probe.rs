@@ -6,6 +6,8 @@ use crate::firewall::FirewallProbe;
 use crate::host::Host;
 use crate::known::{Denial, Known};
 use crate::os::OsProbe;
+use crate::packages::PackagesProbe;
+use crate::volumes::VolumesProbe;
 
 /// Names a fact that a check may need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -14,6 +16,10 @@ pub enum ProbeId {
     Os,
     /// The packet filter.
     Firewall,
+    /// Packages and pending updates.
+    Packages,
+    /// Mounted file systems, swap areas and the devices beneath them.
+    Volumes,
 }
 
 /// Reads one fact of a host.
@@ -61,6 +67,8 @@ impl ProbeEntry {
 pub const PROBES: &[ProbeEntry] = &[
     ProbeEntry::of::<OsProbe>(&[]),
     ProbeEntry::of::<FirewallProbe>(&[]),
+    ProbeEntry::of::<PackagesProbe>(&[]),
+    ProbeEntry::of::<VolumesProbe>(&[]),
 ];
 
 /// Reads the facts that `ask` names, and those they start from.

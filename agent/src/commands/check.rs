@@ -102,6 +102,7 @@ fn assess_once(host: &Host, plan: &LoadedPlan, role: Role, checks: &[&'static Ch
     let ask = Ask {
         probes: needs.chain([ProbeId::Os]).collect(),
         now: started_at,
+        declared_paths: plan.plan.measures(role).encryption.paths.clone(),
         ..Ask::default()
     };
     let progress = Progress::start();

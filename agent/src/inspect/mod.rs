@@ -1,21 +1,39 @@
 //! `inspect`: one probe's facts, unjudged. One file a subject.
 
+mod encryption;
 mod os;
+mod packages;
+
+use plumbline_checks::Verdict;
+use plumbline_config::lang::Lang;
+use plumbline_facts::Known;
 
 use crate::output::{Failure, Outcome, Output};
 
 /// What to look at.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Inspect {
+    /// Encryption of this host's storage, or what a LUKS header says
+    Encryption(encryption::Args),
     /// The operating system and the host's name
     Os(os::Args),
+    /// Installed packages, and the updates that the package lists on the host have for them
+    Packages(packages::Args),
 }
 
 impl Inspect {
     /// Looks and prints.
     pub(crate) fn run(&self, output: &Output) -> Result<Outcome, Failure> {
         match self {
+            Self::Encryption(args) => encryption::run(args, output),
             Self::Os(args) => os::run(args, output),
+            Self::Packages(args) => packages::run(args, output),
         }
     }
+}
+
+/// The fact, or a sentence that says why there is none.
+fn known<T>(fact: &Known<T>, lang: Lang) -> Result<&T, Failure> {
+    fact.value()
+        .map_err(|unknown| Failure::new(Verdict::unknown(Verdict::HOST, &unknown).message.render_in(lang)))
 }

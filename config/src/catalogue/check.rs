@@ -58,11 +58,32 @@ struct CheckFile {
     check: Vec<CheckEntry>,
 }
 
-/// Catalogue files, in the order of the plan.
-const FILES: &[(&str, &str)] = &[(
-    "transfer.toml",
-    include_str!("../../catalogue/checks/transfer.toml"),
-)];
+macro_rules! files {
+    ($($name:literal)*) => {
+        &[$(($name, include_str!(concat!("../../catalogue/checks/", $name)))),*]
+    };
+}
+
+/// Catalogue files, in the order of the plan: the thirteen measures of Section 7, then the other sections.
+const FILES: &[(&str, &str)] = files! {
+    "encryption.toml"
+    "backup.toml"
+    "transfer.toml"
+    "intrusion.toml"
+    "monitoring.toml"
+    "vulnerability.toml"
+    "antivirus.toml"
+    "authentication.toml"
+    "test-data.toml"
+    "change.toml"
+    "review.toml"
+    "masking.toml"
+    "custom.toml"
+    "inventory.toml"
+    "personnel.toml"
+    "equipment.toml"
+    "records.toml"
+};
 
 static CHECKS: LazyLock<Vec<CheckEntry>> = LazyLock::new(|| {
     let read = |(_, text): &(&str, &str)| toml::from_str::<CheckFile>(text).map(|file| file.check);

@@ -1,0 +1,4 @@
+//! Tests of the parts of the probe together.
+
+mod headers;
+mod stacks;

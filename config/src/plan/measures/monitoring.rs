@@ -1,0 +1,94 @@
+//! Item 5: what is watched for, and the drill of what to do then.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::interval::Interval;
+
+/// 5. 異常行為之監控及因應演練.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Monitoring {
+    /// Why this item does not apply.
+    pub not_applicable: Option<String>,
+    /// What counts as an abnormal login (□伺服器內設置異常登入行為監控設備).
+    pub logins: LoginRules,
+    /// Whose reading is recorded (□系統內設置異常存取資料行為監控設備).
+    pub access: AccessRules,
+    /// 異常行為因應演練: how often it is drilled.
+    pub drill_interval: Interval,
+}
+
+impl Default for Monitoring {
+    fn default() -> Self {
+        Self {
+            not_applicable: None,
+            logins: LoginRules::default(),
+            access: AccessRules::default(),
+            drill_interval: Interval::months(6),
+        }
+    }
+}
+
+/// What counts as an abnormal login.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LoginRules {
+    /// Why this item does not apply (若未向客戶提供主機（代）管理服務者，本項目可不填寫).
+    pub not_applicable: Option<String>,
+    /// Failures from one source (an address, or an IPv6 /64) that make a brute force …
+    pub brute_force_failures: u32,
+    /// … within this time.
+    pub brute_force_within: Interval,
+    /// Users tried from one source that make a password spraying …
+    pub spraying_users: u32,
+    /// … within this time.
+    pub spraying_within: Interval,
+    /// Failures before a success from the same source that make the success suspicious …
+    pub success_after_failures: u32,
+    /// … within this time.
+    pub success_after_failures_within: Interval,
+    /// How root may log in. Both the logins seen and the settings of sshd are held to it.
+    pub root_login: RootLogin,
+    /// An anomaly is reported until this long after it was last seen.
+    pub report_for: Interval,
+}
+
+impl Default for LoginRules {
+    fn default() -> Self {
+        Self {
+            not_applicable: None,
+            brute_force_failures: 5,
+            brute_force_within: Interval::minutes(10),
+            spraying_users: 8,
+            spraying_within: Interval::minutes(60),
+            success_after_failures: 5,
+            success_after_failures_within: Interval::minutes(60),
+            root_login: RootLogin::KeyOnly,
+            report_for: Interval::days(1),
+        }
+    }
+}
+
+/// How root may log in over the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RootLogin {
+    /// Not at all.
+    Forbidden,
+    /// With a key or certificate, never with a password.
+    KeyOnly,
+    /// Any way.
+    Allowed,
+}
+
+/// □系統內設置異常存取資料行為監控設備.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AccessRules {
+    /// Why this item does not apply.
+    pub not_applicable: Option<String>,
+    /// Files and directories of personal data whose reading is recorded. Empty: those of item 1.
+    pub paths: Vec<PathBuf>,
+}

@@ -1,0 +1,253 @@
+//! A collector and an agent with all they own in one temporary directory.
+
+use std::fs::File;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::programs::program;
+use crate::wait_for;
+
+/// A collector on free ports, initialised, with the example plan published.
+pub struct Lab {
+    dir: TempDir,
+    agent_port: u16,
+    web_port: u16,
+    ca_sha256: String,
+    admin_token: String,
+    collector: Option<Child>,
+}
+
+/// An answer over HTTP.
+pub struct Answer {
+    pub status: u16,
+    pub body: String,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    }
+}
+
+impl Lab {
+    /// Makes and starts a collector.
+    pub fn start() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let (agent_port, web_port) = (free_port(), free_port());
+        let settings = format!(
+            "data_dir = \"{}\"\nagent_listen = \"127.0.0.1:{agent_port}\"\nweb_listen = \"127.0.0.1:{web_port}\"\n",
+            dir.path().join("collector").display()
+        );
+        std::fs::write(dir.path().join("collector.toml"), settings).unwrap();
+        let mut lab = Self {
+            dir,
+            agent_port,
+            web_port,
+            ca_sha256: String::new(),
+            admin_token: String::new(),
+            collector: None,
+        };
+        let made = lab.collector_json(&["init"]);
+        lab.ca_sha256 = made["ca_sha256"].as_str().unwrap().to_owned();
+        lab.admin_token = made["admin_token"].as_str().unwrap().to_owned();
+        lab.start_collector();
+        lab
+    }
+
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub fn start_collector(&mut self) {
+        let child = self.spawn("plumbline-collector", &["serve"], "collector.log");
+        self.collector = Some(child);
+        wait_for("the collector to answer", || {
+            (self.api("/healthz").status == 200).then_some(())
+        });
+    }
+
+    /// SIGKILL, as a power cut would have it.
+    pub fn kill_collector(&mut self) {
+        kill(self.collector.take());
+    }
+
+    /// Enrols this host; a lab has one agent.
+    pub fn enroll(&self, role: &str, more_settings: &str) {
+        let home = self.dir.path();
+        let settings = format!(
+            "data_dir = \"{}\"\nsocket = \"{}\"\n{more_settings}",
+            home.join("agent").display(),
+            home.join("agent.sock").display()
+        );
+        std::fs::write(home.join("agent.toml"), settings).unwrap();
+        let token = self.collector_json(&["token", "create", "--role", role])["token"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let url = format!("https://127.0.0.1:{}", self.agent_port);
+        let output = self.run(
+            "plumbline-agent",
+            &[
+                "enroll",
+                "--collector",
+                &url,
+                "--token",
+                &token,
+                "--ca-sha256",
+                &self.ca_sha256,
+            ],
+        );
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+
+    pub fn start_agent(&self) -> AgentProcess {
+        AgentProcess(Some(self.spawn("plumbline-agent", &["run"], "agent.log")))
+    }
+
+    /// A collector command that must succeed (exit 0 or 1) and print JSON.
+    pub fn collector_json(&self, arguments: &[&str]) -> Value {
+        self.json("plumbline-collector", arguments)
+    }
+
+    /// An agent command that must succeed (exit 0 or 1) and print JSON.
+    pub fn agent_json(&self, arguments: &[&str]) -> Value {
+        self.json("plumbline-agent", arguments)
+    }
+
+    /// GET on the people's listener as the administrator.
+    pub fn api(&self, path: &str) -> Answer {
+        self.api_as(path, Some(&self.admin_token))
+    }
+
+    /// GET on the people's listener with this token, or none.
+    pub fn api_as(&self, path: &str, token: Option<&str>) -> Answer {
+        let mut curl = Command::new("curl");
+        curl.args(["--silent", "--max-time", "20", "--write-out", "\n%{http_code}"]);
+        curl.arg("--cacert").arg(self.ca_certificate());
+        if let Some(token) = token {
+            curl.args(["--header", &format!("Authorization: Bearer {token}")]);
+        }
+        curl.arg(format!("https://127.0.0.1:{}{path}", self.web_port));
+        let output = curl.output().expect("curl can be run");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let (body, status) = text.rsplit_once('\n').unwrap_or_default();
+        Answer {
+            status: status.parse().unwrap_or(0),
+            body: body.to_owned(),
+        }
+    }
+
+    pub fn ca_certificate(&self) -> PathBuf {
+        self.dir.path().join("collector/ca/ca.pem")
+    }
+
+    /// What a log says, for a failing test to show.
+    pub fn log(&self, name: &str) -> String {
+        std::fs::read_to_string(self.dir.path().join(name)).unwrap_or_default()
+    }
+
+    fn json(&self, name: &str, arguments: &[&str]) -> Value {
+        let output = self.run(name, &[arguments, &["--format", "json"]].concat());
+        let (out, err) = (
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr),
+        );
+        assert!(
+            matches!(output.status.code(), Some(0 | 1)),
+            "{name} {arguments:?}: {err}"
+        );
+        serde_json::from_str(&out).unwrap_or_else(|error| panic!("{name} {arguments:?}: {error}: {out}{err}"))
+    }
+
+    pub fn run(&self, name: &str, arguments: &[&str]) -> Output {
+        self.command(name, arguments)
+            .output()
+            .expect("the program can be run")
+    }
+
+    fn spawn(&self, name: &str, arguments: &[&str], log: &str) -> Child {
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.dir.path().join(log))
+            .unwrap();
+        self.command(name, arguments)
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .stdin(Stdio::null())
+            .spawn()
+            .expect("the program can be started")
+    }
+
+    fn command(&self, name: &str, arguments: &[&str]) -> Command {
+        let settings = if name == "plumbline-agent" {
+            "agent.toml"
+        } else {
+            "collector.toml"
+        };
+        let mut command = Command::new(program(name));
+        command
+            .args(arguments)
+            .arg("--config")
+            .arg(self.dir.path().join(settings))
+            .env("LANG", "en_US.UTF-8");
+        command
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        self.kill_collector();
+        if std::thread::panicking() {
+            for name in ["collector.log", "agent.log"] {
+                let log = self.log(name);
+                let tail: Vec<&str> = log.lines().rev().take(40).collect();
+                eprintln!(
+                    "--- {name}\n{}",
+                    tail.into_iter().rev().collect::<Vec<_>>().join("\n")
+                );
+            }
+        }
+    }
+}
+
+/// A running agent; killed when dropped.
+pub struct AgentProcess(Option<Child>);
+
+impl AgentProcess {
+    /// SIGKILL, as a power cut would have it.
+    pub fn kill(mut self) {
+        kill(self.0.take());
+    }
+}
+
+impl Drop for AgentProcess {
+    fn drop(&mut self) {
+        kill(self.0.take());
+    }
+}
+
+fn kill(child: Option<Child>) {
+    if let Some(mut child) = child {
+        // It may have ended by itself; then there is nothing to kill and its status to collect.
+        let _gone = child.kill();
+        let _status = child.wait();
+    }
+}
+
+/// A port of loopback that is free now.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+}
