@@ -13,12 +13,14 @@ mod encryption_swap;
 mod encryption_volumes;
 #[cfg(test)]
 mod invariants;
+mod tls_protocol_versions;
 mod patch_security_updates;
 
 pub use assess::assess;
 pub use check::{Check, Context, Verdict};
 
 /// Every check that this version can run, in the order of the plan.
+pub const CHECKS: &[Check] = &[tls_protocol_versions::CHECK];
 pub const CHECKS: &[Check] = &[
     encryption_volumes::CHECK,
     encryption_cipher::CHECK,

@@ -4,6 +4,8 @@ use crate::firewall::FirewallFacts;
 use crate::known::Known;
 use crate::memory::Memory;
 use crate::os::OsFacts;
+use crate::sockets::Sockets;
+use crate::tls::TlsListeners;
 use crate::packages::PackageFacts;
 use crate::volumes::VolumeFacts;
 
@@ -14,6 +16,10 @@ pub struct Facts {
     pub os: Known<OsFacts>,
     /// The packet filter.
     pub firewall: Known<FirewallFacts>,
+    /// Listening sockets and the processes behind them.
+    pub sockets: Known<Sockets>,
+    /// What the listening TCP sockets speak.
+    pub tls: Known<TlsListeners>,
     /// Packages and pending updates.
     pub packages: Known<PackageFacts>,
     /// Mounted file systems, swap areas and the devices beneath them.

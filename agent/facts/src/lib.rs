@@ -16,6 +16,7 @@ pub mod packages;
 mod probe;
 pub mod reachability;
 pub mod sockets;
+pub mod tls;
 pub mod volumes;
 
 pub use ask::Ask;

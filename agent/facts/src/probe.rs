@@ -6,6 +6,8 @@ use crate::firewall::FirewallProbe;
 use crate::host::Host;
 use crate::known::{Denial, Known};
 use crate::os::OsProbe;
+use crate::sockets::SocketsProbe;
+use crate::tls::TlsProbe;
 use crate::packages::PackagesProbe;
 use crate::volumes::VolumesProbe;
 
@@ -16,6 +18,10 @@ pub enum ProbeId {
     Os,
     /// The packet filter.
     Firewall,
+    /// Listening sockets and the processes behind them.
+    Sockets,
+    /// What the listening TCP sockets speak.
+    Tls,
     /// Packages and pending updates.
     Packages,
     /// Mounted file systems, swap areas and the devices beneath them.
@@ -67,6 +73,8 @@ impl ProbeEntry {
 pub const PROBES: &[ProbeEntry] = &[
     ProbeEntry::of::<OsProbe>(&[]),
     ProbeEntry::of::<FirewallProbe>(&[]),
+    ProbeEntry::of::<SocketsProbe>(&[]),
+    ProbeEntry::of::<TlsProbe>(&[ProbeId::Os, ProbeId::Sockets]),
     ProbeEntry::of::<PackagesProbe>(&[]),
     ProbeEntry::of::<VolumesProbe>(&[]),
 ];
