@@ -11,20 +11,24 @@ mod encryption_examples;
 mod encryption_subjects;
 mod encryption_swap;
 mod encryption_volumes;
+mod firewall_active;
+mod firewall_reachable_ports;
 #[cfg(test)]
 mod invariants;
-mod tls_protocol_versions;
 mod patch_security_updates;
+mod tls_protocol_versions;
 
 pub use assess::assess;
 pub use check::{Check, Context, Verdict};
 
 /// Every check that this version can run, in the order of the plan.
-pub const CHECKS: &[Check] = &[tls_protocol_versions::CHECK];
 pub const CHECKS: &[Check] = &[
     encryption_volumes::CHECK,
     encryption_cipher::CHECK,
     encryption_swap::CHECK,
+    tls_protocol_versions::CHECK,
+    firewall_active::CHECK,
+    firewall_reachable_ports::CHECK,
     patch_security_updates::CHECK,
 ];
 

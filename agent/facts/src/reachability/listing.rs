@@ -57,10 +57,6 @@ pub(super) fn list(facts: &FirewallFacts, listeners: &[Listener]) -> Reachabilit
         classes: links::classes(&facts.ruleset, &facts.surroundings),
         entries: Vec::new(),
     };
-    let default_input = DefaultInput {
-        ip: listing.default_input(false),
-        ip6: listing.default_input(true),
-    };
     for listener in listeners {
         let (v4, v6) = (listener.address.is_ipv4(), listener.address.is_ipv6());
         if v4 || takes_both(listener) {
@@ -83,36 +79,44 @@ pub(super) fn list(facts: &FirewallFacts, listeners: &[Listener]) -> Reachabilit
             }
         }
     }
-    listing.finish(default_input)
+    listing.finish(default_input(facts))
+}
+
+/// What happens to connections that no rule is about.
+pub(super) fn default_input(facts: &FirewallFacts) -> DefaultInput {
+    let path = Path {
+        machine: Machine::new(&facts.ruleset),
+        surroundings: &facts.surroundings,
+    };
+    let mut survey = Survey::new(&path);
+    DefaultInput {
+        ip: default_fate(&mut survey, false),
+        ip6: default_fate(&mut survey, true),
+    }
+}
+
+/// The fate of most connections on an interface that no rule names. Of TCP and UDP, what lets more in counts.
+fn default_fate(survey: &mut Survey<'_>, v6: bool) -> Fate {
+    let shares = [Transport::Tcp, Transport::Udp].map(|transport| {
+        survey.shares(&Flow {
+            transport,
+            source: AddressBlock::all(v6),
+            source_ports: PortBlock::ALL,
+            destination: None,
+            ports: PortBlock::ALL,
+            link: links::other(),
+        })
+    });
+    if shares.iter().all(|(_, shut)| *shut > MOST) {
+        Fate::Drop
+    } else if shares.iter().any(|(open, _)| *open > MOST) {
+        Fate::Accept
+    } else {
+        Fate::Unknown
+    }
 }
 
 impl Listing<'_> {
-    fn default_input(&mut self, v6: bool) -> Fate {
-        let (mut open, mut shut) = (1.0f64, 1.0f64);
-        let mut most_open = 0.0f64;
-        for transport in [Transport::Tcp, Transport::Udp] {
-            let flow = Flow {
-                transport,
-                source: AddressBlock::all(v6),
-                source_ports: PortBlock::ALL,
-                destination: None,
-                ports: PortBlock::ALL,
-                link: links::other(),
-            };
-            let shares = self.survey.shares(&flow);
-            open = open.min(shares.0);
-            shut = shut.min(shares.1);
-            most_open = most_open.max(shares.0);
-        }
-        if shut > MOST {
-            Fate::Drop
-        } else if open > MOST || most_open > MOST {
-            Fate::Accept
-        } else {
-            Fate::Unknown
-        }
-    }
-
     /// A socket, asked directly.
     fn socket(&mut self, listener: &Listener, v6: bool) {
         let any = listener.address.is_unspecified();

@@ -137,6 +137,12 @@ pub enum Confidence {
     Assumed,
 }
 
+/// What happens to connections that no rule is about.
+#[must_use]
+pub fn default_input(facts: &FirewallFacts) -> DefaultInput {
+    listing::default_input(facts)
+}
+
 /// What other hosts can reach of these sockets.
 #[must_use]
 pub fn reachability(facts: &FirewallFacts, listeners: &[Listener]) -> Reachability {

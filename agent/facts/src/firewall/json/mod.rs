@@ -56,8 +56,13 @@ fn read(ruleset: &mut Ruleset, kind: &str, body: &Value) -> Option<()> {
     let family = Family::from_name(text(body, "family")?)?;
     let name = text(body, "name");
     if kind == "table" {
-        let table = ruleset.table_mut(family, name?)?;
+        let name = name?;
+        let table = ruleset.table_mut(family, name)?;
         table.dormant = flags(body).any(|flag| flag == "dormant");
+        // nft 1.0.6 writes rubbish for a flag, and the flag may be the one that switches the table off.
+        if flags(body).any(|flag| !["dormant", "owner", "persist"].contains(&flag)) {
+            ruleset.gaps.push(format!("whether table {family} {name} is dormant"));
+        }
         return Some(());
     }
     let table = ruleset.table_mut(family, text(body, "table")?)?;
@@ -67,7 +72,14 @@ fn read(ruleset: &mut Ruleset, kind: &str, body: &Value) -> Option<()> {
                 Some(_) => Some(base(body)?),
                 None => None,
             };
+            let devices = base.as_ref().is_none_or(|base| {
+                !matches!(base.hook, Hook::Ingress | Hook::Egress) || !base.devices.is_empty()
+            });
             table.chains.entry(name?.to_owned()).or_default().base = base;
+            // nft 1.0.6 leaves them out.
+            if !devices {
+                ruleset.gaps.push(format!("the devices of chain {}", name?));
+            }
         }
         "rule" => {
             let (expressions, sets) = RuleCompiler::new(table).compile(body.get("expr")?.as_array()?);

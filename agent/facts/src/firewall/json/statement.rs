@@ -74,10 +74,19 @@ impl<'t> RuleCompiler<'t> {
             "reject" => Expression::Reject,
             "notrack" => Expression::NoTrack,
             "limit" | "quota" | "ct count" => limited(name, body),
-            "set" | "map" => Expression::SetUpdate {
-                set: text(body, name)?.trim_start_matches('@').to_owned(),
-                stateful: body.get("stmt").is_some(),
-            },
+            "set" | "map" => {
+                // The key is loaded first: a packet that does not have it does not match.
+                let element = body.get("elem").or_else(|| body.get("key"))?;
+                let key = element.get("elem").and_then(|inner| inner.get("val")).unwrap_or(element);
+                let parts = key.get("concat").and_then(Value::as_array);
+                for part in parts.map_or(std::slice::from_ref(key), Vec::as_slice) {
+                    self.expressions.extend(operand(part, Register::FIRST).load);
+                }
+                Expression::SetUpdate {
+                    set: text(body, name)?.trim_start_matches('@').to_owned(),
+                    stateful: body.get("stmt").is_some(),
+                }
+            }
             "counter" | "log" | "last" | "dup" | "flow" | "ct helper" | "ct timeout" | "ct expectation"
             | "secmark" => Expression::Passive,
             "queue" => Expression::Verdict(Verdict::Queue),
