@@ -4,9 +4,9 @@ use crate::firewall::FirewallFacts;
 use crate::known::Known;
 use crate::memory::Memory;
 use crate::os::OsFacts;
+use crate::packages::PackageFacts;
 use crate::sockets::Sockets;
 use crate::tls::TlsListeners;
-use crate::packages::PackageFacts;
 use crate::volumes::VolumeFacts;
 
 /// Everything a run read, one field a probe.

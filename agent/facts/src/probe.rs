@@ -6,9 +6,9 @@ use crate::firewall::FirewallProbe;
 use crate::host::Host;
 use crate::known::{Denial, Known};
 use crate::os::OsProbe;
+use crate::packages::PackagesProbe;
 use crate::sockets::SocketsProbe;
 use crate::tls::TlsProbe;
-use crate::packages::PackagesProbe;
 use crate::volumes::VolumesProbe;
 
 /// Names a fact that a check may need.

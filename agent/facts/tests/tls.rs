@@ -16,7 +16,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use plumbline_config::plan::TlsVersion;
-use plumbline_facts::tls::{Depth, Endpoint, MOST_CONNECTIONS, Offer, Options, Protocol, StartTls, Target, survey};
+use plumbline_facts::tls::{
+    Depth, Endpoint, MOST_CONNECTIONS, Offer, Options, Protocol, StartTls, Target, survey,
+};
 
 /// A running `openssl s_server`, killed when dropped.
 struct Openssl {
@@ -157,6 +159,7 @@ fn target(address: SocketAddr) -> Target {
     Target {
         endpoint: address.to_string(),
         addresses: vec![address],
+        port: address.port(),
         ..Target::default()
     }
 }

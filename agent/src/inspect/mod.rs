@@ -3,6 +3,7 @@
 mod encryption;
 mod os;
 mod packages;
+mod tls;
 
 use plumbline_checks::Verdict;
 use plumbline_config::lang::Lang;
@@ -19,6 +20,8 @@ pub(crate) enum Inspect {
     Os(os::Args),
     /// Installed packages, and the updates that the package lists on the host have for them
     Packages(packages::Args),
+    /// What endpoints speak: versions of TLS, suites, groups, certificates
+    Tls(tls::Args),
 }
 
 impl Inspect {
@@ -28,6 +31,7 @@ impl Inspect {
             Self::Encryption(args) => encryption::run(args, output),
             Self::Os(args) => os::run(args, output),
             Self::Packages(args) => packages::run(args, output),
+            Self::Tls(args) => tls::run(args, output),
         }
     }
 }

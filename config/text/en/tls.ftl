@@ -8,3 +8,10 @@ tls-not-spoken-cleartext = Does not speak TLS (spoken in clear: { $speaks }).
 tls-not-spoken-ssh = Speaks SSH, not TLS.
 tls-not-spoken-silent = Accepts connections and gives no answer, neither to TLS nor to any protocol that can begin it.
 tls-no-listener = No TCP socket is listening.
+
+tls-heading-endpoint = endpoint
+tls-heading-protocol = protocol
+tls-heading-versions = versions
+tls-heading-suites = suites
+tls-heading-certificate = certificate
+tls-heading-error = not found out

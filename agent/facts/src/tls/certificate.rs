@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
+use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, RootCertStore};
 use serde::Serialize;
@@ -61,16 +62,24 @@ pub struct Key {
 pub struct Trust {
     /// Certificates that may end a chain, in DER. `None`: trust is not judged.
     pub anchors: Option<Vec<Vec<u8>>>,
-    /// The host name that the server is expected to have a certificate for.
-    pub name: Option<String>,
     /// The time.
     pub now: Timestamp,
     /// Certificates that end within this time expire soon.
     pub notice: std::time::Duration,
 }
 
+impl Trust {
+    /// The certificates in PEM text; what is not a certificate is left out.
+    #[must_use]
+    pub fn anchors_of_pem(pem: &[u8]) -> Vec<Vec<u8>> {
+        CertificateDer::pem_slice_iter(pem)
+            .filter_map(|certificate| Some(certificate.ok()?.to_vec()))
+            .collect()
+    }
+}
+
 /// Reads a chain, the server's own certificate first. What can't be read is left out.
-pub(super) fn read_chain(chain: &[Vec<u8>], trust: &Trust) -> Vec<Certificate> {
+pub(super) fn read_chain(chain: &[Vec<u8>], expected_name: Option<&str>, trust: &Trust) -> Vec<Certificate> {
     let mut read: Vec<Certificate> = chain.iter().filter_map(|der| read(der, trust)).collect();
     if let (Some(own), Some(first)) = (chain.first(), read.first_mut()) {
         if first.self_signed {
@@ -79,11 +88,7 @@ pub(super) fn read_chain(chain: &[Vec<u8>], trust: &Trust) -> Vec<Certificate> {
         first
             .weaknesses
             .extend(distrust(own, chain.get(1..).unwrap_or_default(), trust));
-        if trust
-            .name
-            .as_deref()
-            .is_some_and(|name| !is_for(&first.names, name))
-        {
+        if expected_name.is_some_and(|name| !is_for(&first.names, name)) {
             first.weaknesses.push("host-name-mismatch");
         }
     }
@@ -287,7 +292,7 @@ mod tests {
         #[test]
         fn any_bytes_are_read_or_left_out(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             let trust = Trust { anchors: Some(Vec::new()), ..Trust::default() };
-            read_chain(&[bytes], &trust);
+            read_chain(&[bytes], Some("localhost"), &trust);
         }
     }
 }

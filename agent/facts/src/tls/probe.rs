@@ -59,6 +59,7 @@ fn target(host: &Host, listener: &Listener) -> Target {
     Target {
         endpoint: SocketAddr::new(listener.address, listener.port).to_string(),
         addresses: addresses(host, listener),
+        port: listener.port,
         process: listener
             .process
             .as_ref()

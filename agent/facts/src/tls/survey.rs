@@ -77,8 +77,12 @@ pub struct Target {
     pub endpoint: String,
     /// Where to connect; the first that answers.
     pub addresses: Vec<SocketAddr>,
+    /// The port, which orders the attempts.
+    pub port: u16,
     /// The name to ask for in `server_name`.
     pub name: Option<String>,
+    /// The host name that its certificate is to be for.
+    pub expected_name: Option<String>,
     /// The process behind it, where it is known; orders the attempts.
     pub process: String,
     /// The protocol to begin with, where it is known; otherwise it is found out.
@@ -117,8 +121,7 @@ pub fn survey(targets: &[Target], options: &Options, each: impl Fn(&Endpoint) + 
 
 /// Speaks to one target.
 fn ask(target: &Target, options: &Options, end: Instant) -> Endpoint {
-    let port = target.addresses.first().map_or(0, SocketAddr::port);
-    let slow = target.starttls.is_some() || classify::greets(port, &target.process);
+    let slow = target.starttls.is_some() || classify::greets(target.port, &target.process);
     let time = if slow {
         options.deadline.max(SLOW_DEADLINE)
     } else {
@@ -144,7 +147,7 @@ fn ask(target: &Target, options: &Options, end: Instant) -> Endpoint {
     let began = Instant::now();
     let found = match target.starttls {
         Some(kind) => begin(&peer, kind),
-        None => classify::classify(&peer, port, &target.process, &names),
+        None => classify::classify(&peer, target.port, &target.process, &names),
     };
     let unknown = || Offer::Unknown(found.why.clone().unwrap_or_default());
     let mut endpoint = Endpoint {
@@ -180,7 +183,7 @@ fn ask(target: &Target, options: &Options, end: Instant) -> Endpoint {
         .map(|(version, why)| format!("{version}: {why}"))
         .collect();
     if options.depth == Depth::Full {
-        errors.extend(look_deep(&mut endpoint, &peer, &names, &options.trust));
+        errors.extend(look_deep(&mut endpoint, &peer, &names, target, &options.trust));
     }
     if !errors.is_empty() {
         endpoint.error = Some(errors.join("; "));
@@ -189,7 +192,14 @@ fn ask(target: &Target, options: &Options, end: Instant) -> Endpoint {
 }
 
 /// Looks for suites, groups and certificates; gives what could not be finished.
-fn look_deep(endpoint: &mut Endpoint, peer: &Peer<'_>, names: &Names, trust: &Trust) -> Vec<String> {
+fn look_deep(
+    endpoint: &mut Endpoint,
+    peer: &Peer<'_>,
+    names: &Names,
+    target: &Target,
+    trust: &Trust,
+) -> Vec<String> {
+    let expected = target.expected_name.as_deref();
     let offered: Vec<_> = endpoint.offered().collect();
     let found = depth::Depth::look(peer, &offered, names);
     endpoint.cipher_suites = found.suites;
@@ -202,7 +212,7 @@ fn look_deep(endpoint: &mut Endpoint, peer: &Peer<'_>, names: &Names, trust: &Tr
     for certificate in found
         .chains
         .iter()
-        .flat_map(|chain| certificate::read_chain(chain, trust))
+        .flat_map(|chain| certificate::read_chain(chain, expected, trust))
     {
         // Two chains of one server often share their upper part.
         if !endpoint
