@@ -34,7 +34,10 @@ fn on(firewall: &FirewallFacts, v6: bool, fate: Fate) -> Verdict {
     }
     let loaders = &firewall.persistence.loaders;
     let (verdict, seen) = match fate {
-        Fate::Unknown => (Verdict::error(subject, said("firewall-active-unknown")), "unknown"),
+        Fate::Unknown => (
+            Verdict::error(subject, said("firewall-active-unknown")),
+            "unknown",
+        ),
         Fate::Accept if firewall.engines().is_empty() => {
             (Verdict::fail(subject, said("firewall-active-none")), "accept")
         }
@@ -106,7 +109,10 @@ pub(crate) mod tests {
 
     pub(crate) fn examples() -> Examples {
         Examples {
-            passing: (facts(ruleset("inet", "drop", &[ESTABLISHED, SSH])), Plan::default()),
+            passing: (
+                facts(ruleset("inet", "drop", &[ESTABLISHED, SSH])),
+                Plan::default(),
+            ),
             failing: (facts(FirewallFacts::default()), Plan::default()),
         }
     }
@@ -114,7 +120,12 @@ pub(crate) mod tests {
     #[test]
     fn the_default_is_to_be_drop_for_both_families_and_to_last() {
         let judged = |firewall| verdicts(&CHECK, &facts(firewall), &Plan::default());
-        let said = |firewall| judged(firewall).into_iter().map(|(_, status, key)| (status, key)).collect::<Vec<_>>();
+        let said = |firewall| {
+            judged(firewall)
+                .into_iter()
+                .map(|(_, status, key)| (status, key))
+                .collect::<Vec<_>>()
+        };
         let drops = (Status::Pass, "firewall-active-drops");
         let accepts = (Status::Fail, "firewall-active-accepts");
         assert_eq!(said(ruleset("inet", "drop", &[ESTABLISHED, SSH])), [drops, drops]);
@@ -123,7 +134,10 @@ pub(crate) mod tests {
         assert_eq!(said(ruleset("inet", "accept", &[SSH])), [accepts, accepts]);
         // A last rule that drops or refuses all is as good as a policy.
         for last in [r#"{"drop": null}"#, r#"{"reject": null}"#] {
-            assert_eq!(said(ruleset("inet", "accept", &[ESTABLISHED, SSH, last])), [drops, drops]);
+            assert_eq!(
+                said(ruleset("inet", "accept", &[ESTABLISHED, SSH, last])),
+                [drops, drops]
+            );
         }
         // Anything that can't be evaluated before the end leaves it open.
         let opaque = r#"{"xt": {"type": "match", "name": "nothing-known"}}, {"accept": null}"#;

@@ -48,7 +48,9 @@ fn judge(facts: &Facts, context: &Context<'_>) -> Result<Vec<Verdict>, Unknown> 
             Verdict::pass(Verdict::HOST, message).compared(allowed_text(&plan.allowed_ports), json!([])),
         ]);
     }
-    let judged = subjects.iter().map(|(name, subject)| on(name, subject, &plan.allowed_ports));
+    let judged = subjects
+        .iter()
+        .map(|(name, subject)| on(name, subject, &plan.allowed_ports));
     Ok(judged.collect())
 }
 
@@ -66,15 +68,30 @@ fn subject(reach: &Reach) -> String {
 
 fn on(name: &str, subject: &Subject<'_>, allowed: &[AllowedPort]) -> Verdict {
     let reaches = || subject.reachable.iter().chain(&subject.unknown);
-    let beyond: Vec<IpNet> = subject.reachable.iter().flat_map(|reach| not_allowed(reach, allowed)).collect();
-    let doubtful = subject.unknown.iter().find(|reach| !not_allowed(reach, allowed).is_empty());
-    let process = reaches().find_map(|reach| reach.process.clone()).unwrap_or_else(|| "?".to_owned());
+    let beyond: Vec<IpNet> = subject
+        .reachable
+        .iter()
+        .flat_map(|reach| not_allowed(reach, allowed))
+        .collect();
+    let doubtful = subject
+        .unknown
+        .iter()
+        .find(|reach| !not_allowed(reach, allowed).is_empty());
+    let process = reaches()
+        .find_map(|reach| reach.process.clone())
+        .unwrap_or_else(|| "?".to_owned());
     let said = |key| Message::new(key).arg("subject", name).arg("process", &process);
     let verdict = if !beyond.is_empty() {
         let from = IpNet::aggregate(&beyond);
         // A port that the plan does not name at all is said so; of one that it names, the networks are what is wrong.
-        let named = allowed.iter().any(|port| reaches().any(|reach| port.port.contains(reach.transport, reach.port)));
-        let key = if named { "firewall-reachable-from-more" } else { "firewall-reachable-not-allowed" };
+        let named = allowed
+            .iter()
+            .any(|port| reaches().any(|reach| port.port.contains(reach.transport, reach.port)));
+        let key = if named {
+            "firewall-reachable-from-more"
+        } else {
+            "firewall-reachable-not-allowed"
+        };
         Verdict::fail(name, said(key).arg("from", text(&from).join(", ")))
     } else if let Some(reach) = doubtful {
         let why = reach.because.last().map_or("?", String::as_str);
@@ -82,7 +99,11 @@ fn on(name: &str, subject: &Subject<'_>, allowed: &[AllowedPort]) -> Verdict {
     } else {
         Verdict::pass(name, said("firewall-reachable-allowed"))
     };
-    let from: Vec<_> = subject.reachable.iter().flat_map(|reach| reach.from.iter().copied()).collect();
+    let from: Vec<_> = subject
+        .reachable
+        .iter()
+        .flat_map(|reach| reach.from.iter().copied())
+        .collect();
     let transport_port = reaches().next().map(|reach| (reach.transport, reach.port));
     let named = allowed.iter().filter(|allowed| {
         transport_port.is_some_and(|(transport, port)| allowed.port.contains(transport, port))
@@ -101,15 +122,23 @@ fn not_allowed(reach: &Reach, allowed: &[AllowedPort]) -> Vec<IpNet> {
     let ports = reach.port..=reach.last_port.unwrap_or(reach.port);
     let lets = |net: &IpNet, port: u16| {
         let mut networks = Vec::new();
-        for entry in allowed.iter().filter(|entry| entry.port.contains(reach.transport, port)) {
+        for entry in allowed
+            .iter()
+            .filter(|entry| entry.port.contains(reach.transport, port))
+        {
             if entry.from.is_empty() {
                 return true;
             }
             networks.extend(entry.from.iter().map(IpNet::trunc));
         }
-        IpNet::aggregate(&networks).iter().any(|network| network.contains(net))
+        IpNet::aggregate(&networks)
+            .iter()
+            .any(|network| network.contains(net))
     };
-    let beyond = reach.from.iter().filter(|net| !ports.clone().all(|port| lets(net, port)));
+    let beyond = reach
+        .from
+        .iter()
+        .filter(|net| !ports.clone().all(|port| lets(net, port)));
     beyond.copied().collect()
 }
 
@@ -135,8 +164,8 @@ mod tests {
 
     use super::*;
     use crate::check::Examples;
-    use crate::firewall_active::tests::{ESTABLISHED, SSH, ruleset};
     use crate::encryption_examples::verdicts;
+    use crate::firewall_active::tests::{ESTABLISHED, SSH, ruleset};
 
     fn facts(firewall: FirewallFacts, at: &[(&str, u16)]) -> Facts {
         let listener = |(address, port): &(&str, u16)| Listener {
@@ -174,14 +203,23 @@ mod tests {
     }
 
     pub(crate) fn examples() -> Examples {
-        let host = || facts(ruleset("inet", "drop", &[ESTABLISHED, SSH]), &[("0.0.0.0", 22), ("0.0.0.0", 5432)]);
+        let host = || {
+            facts(
+                ruleset("inet", "drop", &[ESTABLISHED, SSH]),
+                &[("0.0.0.0", 22), ("0.0.0.0", 5432)],
+            )
+        };
         Examples {
             passing: (host(), plan(&[("tcp/22", &[])])),
             failing: (host(), plan(&[("tcp/443", &[])])),
         }
     }
 
-    fn judged(firewall: FirewallFacts, at: &[(&str, u16)], plan: &Plan) -> Vec<(String, Status, &'static str)> {
+    fn judged(
+        firewall: FirewallFacts,
+        at: &[(&str, u16)],
+        plan: &Plan,
+    ) -> Vec<(String, Status, &'static str)> {
         verdicts(&CHECK, &facts(firewall, at), plan)
     }
 
@@ -192,17 +230,36 @@ mod tests {
         let at = &[("0.0.0.0", 22)];
         for (allowed, status, key) in [
             (plan(&[]), Status::Fail, "firewall-reachable-not-allowed"),
-            (plan(&[("tcp/22", &["10.0.0.0/8"])]), Status::Fail, "firewall-reachable-from-more"),
-            (plan(&[("tcp/22", &["0.0.0.0/1", "128.0.0.0/1"])]), Status::Pass, "firewall-reachable-allowed"),
-            (plan(&[("tcp/20-30", &[])]), Status::Pass, "firewall-reachable-allowed"),
-            (plan(&[("udp/22", &[])]), Status::Fail, "firewall-reachable-not-allowed"),
+            (
+                plan(&[("tcp/22", &["10.0.0.0/8"])]),
+                Status::Fail,
+                "firewall-reachable-from-more",
+            ),
+            (
+                plan(&[("tcp/22", &["0.0.0.0/1", "128.0.0.0/1"])]),
+                Status::Pass,
+                "firewall-reachable-allowed",
+            ),
+            (
+                plan(&[("tcp/20-30", &[])]),
+                Status::Pass,
+                "firewall-reachable-allowed",
+            ),
+            (
+                plan(&[("udp/22", &[])]),
+                Status::Fail,
+                "firewall-reachable-not-allowed",
+            ),
         ] {
             assert_eq!(judged(open(), at, &allowed), [(subject.clone(), status, key)]);
         }
         let near = r#"{"match": {"op": "==", "left": {"payload": {"protocol": "ip", "field": "saddr"}}, "right": {"prefix": {"addr": "10.1.0.0", "len": 16}}}}, {"accept": null}"#;
         let allowed = plan(&[("tcp/22", &["10.0.0.0/8"])]);
         let firewall = ruleset("inet", "drop", &[ESTABLISHED, near]);
-        assert_eq!(judged(firewall, at, &allowed), [(subject, Status::Pass, "firewall-reachable-allowed")]);
+        assert_eq!(
+            judged(firewall, at, &allowed),
+            [(subject, Status::Pass, "firewall-reachable-allowed")]
+        );
     }
 
     #[test]
@@ -211,14 +268,27 @@ mod tests {
         let firewall = || ruleset("inet", "drop", &[ESTABLISHED, opaque]);
         let at = &[("::", 22)];
         let seen = judged(firewall(), at, &plan(&[]));
-        assert_eq!(seen, [("tcp/[::]:22".to_owned(), Status::Error, "firewall-reachable-unknown")]);
-        assert_eq!(judged(firewall(), at, &plan(&[("tcp/22", &[])]))[0].1, Status::Pass);
+        assert_eq!(
+            seen,
+            [(
+                "tcp/[::]:22".to_owned(),
+                Status::Error,
+                "firewall-reachable-unknown"
+            )]
+        );
+        assert_eq!(
+            judged(firewall(), at, &plan(&[("tcp/22", &[])]))[0].1,
+            Status::Pass
+        );
     }
 
     #[test]
     fn a_host_that_nothing_reaches_passes_once() {
         let at = &[("127.0.0.1", 22), ("::1", 22), ("0.0.0.0", 80)];
         let seen = judged(ruleset("inet", "drop", &[ESTABLISHED]), at, &plan(&[]));
-        assert_eq!(seen, [("host".to_owned(), Status::Pass, "firewall-reachable-none")]);
+        assert_eq!(
+            seen,
+            [("host".to_owned(), Status::Pass, "firewall-reachable-none")]
+        );
     }
 }

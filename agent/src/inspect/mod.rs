@@ -1,6 +1,7 @@
 //! `inspect`: one probe's facts, unjudged. One file a subject.
 
 mod encryption;
+mod firewall;
 mod os;
 mod packages;
 mod tls;
@@ -16,6 +17,8 @@ use crate::output::{Failure, Outcome, Output};
 pub(crate) enum Inspect {
     /// Encryption of this host's storage, or what a LUKS header says
     Encryption(encryption::Args),
+    /// What other hosts can reach: the loaded firewall rules on the listening sockets, or a dump of rules
+    Firewall(firewall::Args),
     /// The operating system and the host's name
     Os(os::Args),
     /// Installed packages, and the updates that the package lists on the host have for them
@@ -29,6 +32,7 @@ impl Inspect {
     pub(crate) fn run(&self, output: &Output) -> Result<Outcome, Failure> {
         match self {
             Self::Encryption(args) => encryption::run(args, output),
+            Self::Firewall(args) => firewall::run(args, output),
             Self::Os(args) => os::run(args, output),
             Self::Packages(args) => packages::run(args, output),
             Self::Tls(args) => tls::run(args, output),

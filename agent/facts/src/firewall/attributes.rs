@@ -41,7 +41,9 @@ pub(super) fn messages(mut bytes: &[u8]) -> impl Iterator<Item = Message<'_>> {
             flags: u16::from_ne_bytes(array(bytes, 6)?),
             payload: bytes.get(MESSAGE_HEADER..length)?,
         };
-        bytes = bytes.get(length.next_multiple_of(ALIGNMENT)..).unwrap_or_default();
+        bytes = bytes
+            .get(length.next_multiple_of(ALIGNMENT)..)
+            .unwrap_or_default();
         Some(message)
     })
 }

@@ -81,7 +81,10 @@ impl Decoder {
                 }
             }
         }
-        wanted.into_iter().filter(|name| self.sets.contains_key(name)).collect()
+        wanted
+            .into_iter()
+            .filter(|name| self.sets.contains_key(name))
+            .collect()
     }
 
     /// Notes that all elements of the set that are wanted were given, or why not.

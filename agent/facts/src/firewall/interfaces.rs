@@ -102,7 +102,9 @@ impl Surroundings {
             .iter()
             .flat_map(|interface| interface.addresses.iter().map(move |net| (interface, net)));
         let reaching = nets.filter(|(_, net)| net.contains(&address));
-        reaching.max_by_key(|(_, net)| net.prefix_len()).map(|(interface, _)| interface)
+        reaching
+            .max_by_key(|(_, net)| net.prefix_len())
+            .map(|(interface, _)| interface)
     }
 
     /// Tables of iptables-legacy that are loaded for a family.
@@ -139,7 +141,10 @@ fn list() -> Vec<Interface> {
         });
         let address = entry.address.as_ref().and_then(ip);
         let mask = entry.netmask.as_ref().and_then(ip);
-        if let Some(net) = address.zip(mask).and_then(|(address, mask)| IpNet::with_netmask(address, mask).ok()) {
+        if let Some(net) = address
+            .zip(mask)
+            .and_then(|(address, mask)| IpNet::with_netmask(address, mask).ok())
+        {
             interface.addresses.push(net);
         }
     }

@@ -50,7 +50,10 @@ impl FirewallFacts {
         if self.ruleset.has_extensions() {
             engines.push("iptables-nft");
         }
-        if [false, true].iter().any(|v6| !self.surroundings.legacy_tables(*v6).is_empty()) {
+        if [false, true]
+            .iter()
+            .any(|v6| !self.surroundings.legacy_tables(*v6).is_empty())
+        {
             engines.push("iptables-legacy");
         }
         engines

@@ -32,8 +32,14 @@ const LOADERS: &[(&str, &[&str])] = &[
         "netfilter-persistent",
         &["/etc/iptables/rules.v4", "/etc/iptables/rules.v6"],
     ),
-    ("iptables", &["/etc/sysconfig/iptables", "/etc/iptables/iptables.rules"]),
-    ("ip6tables", &["/etc/sysconfig/ip6tables", "/etc/iptables/ip6tables.rules"]),
+    (
+        "iptables",
+        &["/etc/sysconfig/iptables", "/etc/iptables/iptables.rules"],
+    ),
+    (
+        "ip6tables",
+        &["/etc/sysconfig/ip6tables", "/etc/iptables/ip6tables.rules"],
+    ),
     ("shorewall", &["/etc/shorewall/rules"]),
     ("ferm", &["/etc/ferm/ferm.conf"]),
 ];
@@ -50,7 +56,9 @@ impl Persistence {
                 (true, Some(file), _) => found.loaders.push(format!("{service} with {file}")),
                 (true, None, true) => found.loaders.push((*service).to_owned()),
                 (true, None, false) => found.idle.push(format!("{service} is enabled without rules")),
-                (false, Some(file), _) => found.idle.push(format!("{file} is there, {service} is not enabled")),
+                (false, Some(file), _) => found
+                    .idle
+                    .push(format!("{file} is there, {service} is not enabled")),
                 (false, None, _) => {}
             }
         }
@@ -66,19 +74,27 @@ fn is_enabled(host: &Host, service: &str) -> bool {
         .into_iter()
         .filter(|name| name.ends_with(".wants") || name.ends_with(".requires"))
         .any(|name| listed(&format!("/etc/systemd/system/{name}")).contains(&unit));
-    let in_runlevel = ["boot", "default", "sysinit"]
-        .iter()
-        .any(|level| listed(&format!("/etc/runlevels/{level}")).iter().any(|name| name == service));
+    let in_runlevel = ["boot", "default", "sysinit"].iter().any(|level| {
+        listed(&format!("/etc/runlevels/{level}"))
+            .iter()
+            .any(|name| name == service)
+    });
     // A unit of its own masks the init script of the same name.
-    let has_unit = ["/etc/systemd/system", "/lib/systemd/system", "/usr/lib/systemd/system"]
-        .iter()
-        .any(|directory| host.exists(format!("{directory}/{unit}")));
+    let has_unit = [
+        "/etc/systemd/system",
+        "/lib/systemd/system",
+        "/usr/lib/systemd/system",
+    ]
+    .iter()
+    .any(|directory| host.exists(format!("{directory}/{unit}")));
     let scripted = !has_unit
-        && ["/etc/rc2.d", "/etc/rc3.d", "/etc/rcS.d"].iter().any(|directory| {
-            listed(directory)
-                .iter()
-                .any(|name| name.starts_with('S') && name.get(3..) == Some(service))
-        });
+        && ["/etc/rc2.d", "/etc/rc3.d", "/etc/rcS.d"]
+            .iter()
+            .any(|directory| {
+                listed(directory)
+                    .iter()
+                    .any(|name| name.starts_with('S') && name.get(3..) == Some(service))
+            });
     wanted || in_runlevel || scripted
 }
 
@@ -90,9 +106,8 @@ fn has_rules(host: &Host, file: &str) -> bool {
     let mut lines = text.lines().map(str::trim).filter(|line| !line.starts_with('#'));
     match file {
         "/etc/ufw/ufw.conf" => lines.any(|line| line.eq_ignore_ascii_case("ENABLED=yes")),
-        _ if file.contains("nftables") => {
-            lines.any(|line| line.contains("hook ") && !line.ends_with("hook ") || line.starts_with("include "))
-        }
+        _ if file.contains("nftables") => lines
+            .any(|line| line.contains("hook ") && !line.ends_with("hook ") || line.starts_with("include ")),
         _ => lines.any(|line| !line.is_empty()),
     }
 }
@@ -105,7 +120,11 @@ mod tests {
 
     fn host(build: impl Fn(&std::path::Path)) -> Persistence {
         let dir = tempfile::tempdir().unwrap();
-        for path in ["etc/systemd/system/sysinit.target.wants", "etc/ufw", "etc/iptables"] {
+        for path in [
+            "etc/systemd/system/sysinit.target.wants",
+            "etc/ufw",
+            "etc/iptables",
+        ] {
             std::fs::create_dir_all(dir.path().join(path)).unwrap();
         }
         build(dir.path());

@@ -51,9 +51,16 @@ impl Family {
     /// The family of that name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Ip, Self::Ip6, Self::Inet, Self::Arp, Self::Bridge, Self::Netdev]
-            .into_iter()
-            .find(|family| family.name() == name)
+        [
+            Self::Ip,
+            Self::Ip6,
+            Self::Inet,
+            Self::Arp,
+            Self::Bridge,
+            Self::Netdev,
+        ]
+        .into_iter()
+        .find(|family| family.name() == name)
     }
 
     /// The family with the kernel's number (`NFPROTO_*`).

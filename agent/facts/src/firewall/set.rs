@@ -81,7 +81,9 @@ impl Set {
         if !self.fields.is_empty() {
             return &self.elements;
         }
-        let from = self.elements.partition_point(|element| element.high.as_slice() < low);
+        let from = self
+            .elements
+            .partition_point(|element| element.high.as_slice() < low);
         let rest = self.elements.get(from..).unwrap_or_default();
         let count = rest.partition_point(|element| element.low.as_slice() <= high);
         rest.get(..count).unwrap_or_default()

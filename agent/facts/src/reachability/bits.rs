@@ -168,7 +168,11 @@ pub(super) fn equal(bytes: &[Byte], data: &[u8]) -> Truth {
             undecided = undecided | byte.cause;
         }
     }
-    if all { Truth::Yes } else { Truth::Unknown(undecided) }
+    if all {
+        Truth::Yes
+    } else {
+        Truth::Unknown(undecided)
+    }
 }
 
 /// Whether they are lower than `data`, over its length.

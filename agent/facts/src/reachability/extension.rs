@@ -56,7 +56,11 @@ impl Info<'_> {
 
 fn matches(extension: &Extension, info: Info<'_>, at: &At<'_>, state: &State) -> Option<Effect> {
     let port = |destination: bool, first: u16, last: u16| {
-        let bytes = if destination { state.port() } else { state.transport.get(..2).unwrap_or_default() };
+        let bytes = if destination {
+            state.port()
+        } else {
+            state.transport.get(..2).unwrap_or_default()
+        };
         bits::within(bytes, &first.to_be_bytes(), &last.to_be_bytes())
     };
     let truth = match (extension.name.as_str(), extension.revision) {
@@ -108,7 +112,12 @@ fn matches(extension: &Extension, info: Info<'_>, at: &At<'_>, state: &State) ->
         // struct xt_mark_mtinfo1
         ("mark", 1) => {
             let (mark, mask) = (info.word(0)?.to_ne_bytes(), info.word(4)?.to_ne_bytes());
-            let bytes: Vec<_> = state.mark.iter().zip(mask).map(|(byte, mask)| byte.masked(mask, 0)).collect();
+            let bytes: Vec<_> = state
+                .mark
+                .iter()
+                .zip(mask)
+                .map(|(byte, mask)| byte.masked(mask, 0))
+                .collect();
             let same = bits::equal(&bytes, &mark);
             if info.byte(8)? != 0 { same.not() } else { same }
         }
@@ -180,7 +189,11 @@ fn conntrack(info: Info<'_>, revision: u32, at: &At<'_>, state: &State) -> Optio
         }
     }
     if !seen {
-        return Some(if asked & STATE != 0 { Effect::Go } else { Effect::Stop });
+        return Some(if asked & STATE != 0 {
+            Effect::Go
+        } else {
+            Effect::Stop
+        });
     }
     let backward = at.stage == Stage::Reply;
     if asked & DIRECTION != 0 && backward != (inverted & DIRECTION != 0) {
@@ -279,7 +292,11 @@ fn translate(
     if flags & PORT != 0 {
         let (first, last) = (info.0.get(ports..ports + 2)?, info.0.get(ports + 2..ports + 4)?);
         let single = first == last && flags & OFFSET == 0;
-        state.set_port(&if single { known(first) } else { unknown(2, Cause::OTHER) });
+        state.set_port(&if single {
+            known(first)
+        } else {
+            unknown(2, Cause::OTHER)
+        });
     }
     state.translated = true;
     state.redirected = true;

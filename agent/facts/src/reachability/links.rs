@@ -50,7 +50,13 @@ pub(super) fn classes(ruleset: &Ruleset, surroundings: &Surroundings) -> Vec<Lin
     for interface in interfaces.iter().filter(|interface| interface.name != "lo") {
         let names = named.names.iter();
         let signature: Vec<bool> = names
-            .map(|(name, stem)| if *stem { interface.name.starts_with(name) } else { interface.name == *name })
+            .map(|(name, stem)| {
+                if *stem {
+                    interface.name.starts_with(name)
+                } else {
+                    interface.name == *name
+                }
+            })
             .chain(named.indices.iter().map(|index| interface.index == *index))
             .chain([surroundings.routes_loopback(&interface.name)])
             .collect();

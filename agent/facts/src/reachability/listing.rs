@@ -132,7 +132,10 @@ impl Listing<'_> {
             links,
             reasons,
         };
-        let nowhere = match (listener.interface.as_deref(), self.facts.surroundings.has_addresses(v6)) {
+        let nowhere = match (
+            listener.interface.as_deref(),
+            self.facts.surroundings.has_addresses(v6),
+        ) {
             (Some("lo"), _) => Some("bound to the loopback interface"),
             (_, Some(false)) if any => Some("this host has no address of the family but its loopback one"),
             _ if self.classes.is_empty() => Some("this host has no interface but the loopback one"),
@@ -142,7 +145,8 @@ impl Listing<'_> {
             let reasons = [reason.to_owned()].into();
             let all = vec![AddressBlock::all(v6)];
             let links = (0..self.classes.len()).collect();
-            self.entries.push(entry(shut(), all, links, reasons, listener.address));
+            self.entries
+                .push(entry(shut(), all, links, reasons, listener.address));
             return;
         }
         for place in 0..self.classes.len() {
@@ -183,7 +187,11 @@ impl Listing<'_> {
             return Some(class.link.clone());
         };
         match &self.facts.surroundings.interfaces {
-            Some(_) => class.names.iter().any(|name| name == bound).then(|| class.link.clone()),
+            Some(_) => class
+                .names
+                .iter()
+                .any(|name| name == bound)
+                .then(|| class.link.clone()),
             // Without a list of interfaces the classes are names; the last is every name that no rule gives.
             None => {
                 let named = self.classes.iter().position(|class| class.link.name == bound);
@@ -210,7 +218,9 @@ impl Listing<'_> {
     /// Ports that rules lead to another destination.
     fn translated(&mut self, listeners: &[Listener], v6: bool, transport: Transport) {
         for place in 0..self.classes.len() {
-            let Some(link) = self.link(place, None) else { continue };
+            let Some(link) = self.link(place, None) else {
+                continue;
+            };
             let flow = Flow {
                 transport,
                 source: AddressBlock::all(v6),
@@ -222,13 +232,19 @@ impl Listing<'_> {
             let blocks = self.survey.translated_ports(&flow);
             let mut found: Vec<(Label, Vec<AddressBlock>, BTreeSet<String>, Vec<PortBlock>)> = Vec::new();
             for ports in blocks.into_iter().take(MOST_TRANSLATED) {
-                let flow = Flow { ports, ..flow.clone() };
+                let flow = Flow {
+                    ports,
+                    ..flow.clone()
+                };
                 let parts = self.survey.sources(&flow, Aim::Translated(listeners));
                 for (label, blocks, reasons) in by_label(parts) {
                     if label.answer == Answer::Shut {
                         continue;
                     }
-                    match found.iter_mut().find(|known| known.0 == label && known.1 == blocks) {
+                    match found
+                        .iter_mut()
+                        .find(|known| known.0 == label && known.1 == blocks)
+                    {
                         Some(known) => {
                             known.2.extend(reasons);
                             known.3.push(ports);
@@ -303,7 +319,8 @@ impl Listing<'_> {
                 Answer::Unsure => &mut found.unknown,
                 Answer::Shut => {
                     // Listed where nothing of it is open or unknown.
-                    let other = |other: &Entry| other.label.answer != Answer::Shut && socket(other) == socket(entry);
+                    let other =
+                        |other: &Entry| other.label.answer != Answer::Shut && socket(other) == socket(entry);
                     if self.entries.iter().any(other) {
                         continue;
                     }
@@ -335,7 +352,11 @@ impl Listing<'_> {
             source_ports: ranges(&entry.label.source_ports),
             interfaces,
             via: entry.via,
-            confidence: if entry.label.exact { Confidence::Exact } else { Confidence::Assumed },
+            confidence: if entry.label.exact {
+                Confidence::Exact
+            } else {
+                Confidence::Assumed
+            },
             because: entry.reasons.iter().cloned().collect(),
         }
     }
@@ -360,7 +381,11 @@ fn ranges(ports: &[(u16, u16)]) -> Vec<String> {
 }
 
 const fn unspecified(v6: bool) -> IpAddr {
-    if v6 { IpAddr::V6(Ipv6Addr::UNSPECIFIED) } else { IpAddr::V4(Ipv4Addr::UNSPECIFIED) }
+    if v6 {
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED)
+    } else {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED)
+    }
 }
 
 /// The blocks and reasons of each label.

@@ -175,7 +175,9 @@ impl<'r> Machine<'r> {
             at.tracked = base.tracked();
             let (skipped, asked): (Vec<_>, Vec<_>) = std::mem::take(&mut outcome.passed)
                 .into_iter()
-                .partition(|state| base.base.nat && (at.stage != Stage::First || state.untracked || state.translated));
+                .partition(|state| {
+                    base.base.nat && (at.stage != Stage::First || state.untracked || state.translated)
+                });
             let mut result = Outcome {
                 passed: skipped,
                 ..Outcome::default()
@@ -293,7 +295,12 @@ impl<'r> Walk<'_, 'r> {
             if current.is_empty() {
                 break;
             }
-            let reason = || format!("{} {} {name} handle {}", self.table.family, self.table.name, rule.handle);
+            let reason = || {
+                format!(
+                    "{} {} {name} handle {}",
+                    self.table.family, self.table.name, rule.handle
+                )
+            };
             if current.len() > MOST_STATES || notes.steps > MOST_STEPS {
                 let usual = current.iter().any(|state| state.usual);
                 notes.causes = notes.causes | Cause::OTHER;
@@ -411,7 +418,15 @@ impl<'r> Walk<'_, 'r> {
         while let Some((expression, after)) = rest.split_first() {
             rest = after;
             notes.steps = notes.steps.saturating_add(1);
-            let effect = step(self.machine, self.place, self.table, self.at, expression, &mut registers, &mut state);
+            let effect = step(
+                self.machine,
+                self.place,
+                self.table,
+                self.at,
+                expression,
+                &mut registers,
+                &mut state,
+            );
             match effect {
                 Effect::Go => {}
                 Effect::Stop => {
@@ -442,7 +457,12 @@ impl<'r> Walk<'_, 'r> {
                     result.undecided.push(state.usual);
                     return;
                 }
-                Effect::Branches { ways, missing, cause, doubt } => {
+                Effect::Branches {
+                    ways,
+                    missing,
+                    cause,
+                    doubt,
+                } => {
                     result.causes = result.causes | cause;
                     result.doubts.extend(doubt);
                     for way in ways {

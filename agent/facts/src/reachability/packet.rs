@@ -152,7 +152,11 @@ impl State {
         } else {
             // Version 4, no options; not a fragment.
             put(&mut network, 0, &[Byte::known(0x45)]);
-            put(&mut network, 6, &[Byte::partly(0, 0x3f, Cause::OTHER), Byte::known(0)]);
+            put(
+                &mut network,
+                6,
+                &[Byte::partly(0, 0x3f, Cause::OTHER), Byte::known(0)],
+            );
             put(&mut network, 9, &[Byte::known(protocol)]);
             put(&mut network, 12, &tuple.source);
             put(&mut network, 16, &tuple.destination);
@@ -167,7 +171,11 @@ impl State {
                 Stage::Later => 0x10,
             };
             // Reserved bits of the offset byte are 0.
-            put(&mut header, 12, &[Byte::partly(0, 0x0f, Cause::OTHER), Byte::known(flags)]);
+            put(
+                &mut header,
+                12,
+                &[Byte::partly(0, 0x0f, Cause::OTHER), Byte::known(flags)],
+            );
         }
         Self {
             network,
@@ -195,7 +203,11 @@ impl State {
 
     pub(super) fn set_destination(&mut self, v6: bool, address: &[Byte]) {
         let (offset, length) = Self::destination_span(v6);
-        put(&mut self.network, offset, address.get(..length).unwrap_or_default());
+        put(
+            &mut self.network,
+            offset,
+            address.get(..length).unwrap_or_default(),
+        );
     }
 
     pub(super) fn source(&self, v6: bool) -> &[Byte] {

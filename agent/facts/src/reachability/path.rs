@@ -164,7 +164,9 @@ impl<'a> Path<'a> {
     /// Packets to a loopback address from elsewhere are discarded before any rule (`ip_route_input_slow`,
     /// `ip6_rcv_core`), unless `route_localnet` is on.
     fn never_arrives(&self, flow: &Flow) -> Option<String> {
-        let to = flow.destination.filter(|to| to.is_loopback() && !flow.link.is_loopback())?;
+        let to = flow
+            .destination
+            .filter(|to| to.is_loopback() && !flow.link.is_loopback())?;
         let open = to.is_ipv4() && self.surroundings.routes_loopback(&flow.link.name);
         (!open).then(|| format!("{to} is a loopback address"))
     }
@@ -226,7 +228,11 @@ impl<'a> Path<'a> {
             reason: reason.to_owned(),
         };
         if !wanted {
-            let reason = if state.redirected { "translated to another destination" } else { "not translated" };
+            let reason = if state.redirected {
+                "translated to another destination"
+            } else {
+                "not translated"
+            };
             tally.shut(shut(reason));
             return;
         }
@@ -245,7 +251,8 @@ impl<'a> Path<'a> {
                     match heard(listeners, flow, &state) {
                         Heard::Yes => {}
                         Heard::No => {
-                            let reason = format!("nothing listens on {} {}", flow.transport, target(&state, v6));
+                            let reason =
+                                format!("nothing listens on {} {}", flow.transport, target(&state, v6));
                             tally.shut(shut(&reason));
                             return;
                         }
@@ -282,9 +289,9 @@ impl<'a> Path<'a> {
             return match address {
                 _ if flow.link.is_loopback() => Route::Here,
                 IpAddr::V4(_) if self.surroundings.routes_loopback(&flow.link.name) => Route::Here,
-                IpAddr::V4(_) if self.surroundings.interfaces.is_some() => {
-                    Route::Lost(format!("{address} is a loopback address and route_localnet is off"))
-                }
+                IpAddr::V4(_) if self.surroundings.interfaces.is_some() => Route::Lost(format!(
+                    "{address} is a loopback address and route_localnet is off"
+                )),
                 _ => Route::Unsure(format!("whether {address} is reached by translation")),
             };
         }
@@ -325,7 +332,11 @@ impl<'a> Path<'a> {
                 tally.unsure(End { usual, reason }, notes);
                 continue;
             }
-            let mut answer = State::new(&state.tuple(flow.is_v6()).reversed(), flow.transport, Stage::Reply);
+            let mut answer = State::new(
+                &state.tuple(flow.is_v6()).reversed(),
+                flow.transport,
+                Stage::Reply,
+            );
             answer.inherit(&state);
             let mut answers = vec![answer];
             for hook in [Hook::Prerouting, Hook::Forward, Hook::Postrouting] {
@@ -366,7 +377,9 @@ impl<'a> Path<'a> {
             tally.ends.push((answer, usual));
         }
         let dropped = back.shut_reasons.into_iter();
-        tally.shut_reasons.extend(dropped.map(|reason| format!("{reason} (the answer)")));
+        tally
+            .shut_reasons
+            .extend(dropped.map(|reason| format!("{reason} (the answer)")));
         for answer in answers {
             let mut later = State::new(original, flow.transport, Stage::Later);
             later.inherit(&answer);
@@ -407,7 +420,10 @@ impl<'a> Path<'a> {
         if !self.surroundings.legacy_tables(flow.is_v6()).is_empty() {
             doubts.push("legacy iptables rules are loaded and not evaluated");
         }
-        if self.machine.may_drop(Family::Bridge, &[Hook::Prerouting, Hook::Input, Hook::Ingress]) {
+        if self
+            .machine
+            .may_drop(Family::Bridge, &[Hook::Prerouting, Hook::Input, Hook::Ingress])
+        {
             doubts.push("bridge rules are loaded and not evaluated");
         }
         if !flow.is_v6() && self.machine.may_drop(Family::Arp, &[Hook::Input, Hook::Output]) {
@@ -456,7 +472,10 @@ fn heard(listeners: &[Listener], flow: &Flow, state: &State) -> Heard {
     for listener in listeners {
         let port = super::bits::equal(state.port(), &listener.port.to_be_bytes());
         let family = listener.address.is_ipv6() == v6 || !v6 && takes_both(listener);
-        let link = listener.interface.as_ref().is_none_or(|name| *name == flow.link.name);
+        let link = listener
+            .interface
+            .as_ref()
+            .is_none_or(|name| *name == flow.link.name);
         if listener.transport != flow.transport || port == super::bits::Truth::No || !family || !link {
             continue;
         }
@@ -480,7 +499,9 @@ fn address(bytes: &[u8]) -> Option<IpAddr> {
     if let Ok(octets) = <[u8; 4]>::try_from(bytes) {
         return Some(Ipv4Addr::from(octets).into());
     }
-    <[u8; 16]>::try_from(bytes).ok().map(|octets| Ipv6Addr::from(octets).into())
+    <[u8; 16]>::try_from(bytes)
+        .ok()
+        .map(|octets| Ipv6Addr::from(octets).into())
 }
 
 /// The destination of a state in words: `172.17.0.2:80`, `*:8080`.

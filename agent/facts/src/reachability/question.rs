@@ -9,13 +9,13 @@ use serde::{Deserialize, Serialize};
 use crate::firewall::FirewallFacts;
 use crate::sockets::Listener;
 
+use super::Confidence;
 use super::links;
 use super::machine::Machine;
 use super::packet::{Flow, Link};
 use super::path::{Aim, Answer, Path};
 use super::space::{AddressBlock, PortBlock};
 use super::survey::{Part, Survey};
-use super::Confidence;
 
 /// A question.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,7 +81,11 @@ pub fn answer(facts: &FirewallFacts, listeners: Option<&[Listener]>, question: &
     let reply = |verdict, exact, because: BTreeSet<String>| Reply {
         id: question.id.clone(),
         verdict,
-        confidence: if exact { Confidence::Exact } else { Confidence::Assumed },
+        confidence: if exact {
+            Confidence::Exact
+        } else {
+            Confidence::Assumed
+        },
         because: because.into_iter().collect(),
     };
     let unknown = |why: &str| reply(Verdict::Unknown, true, [why.to_owned()].into());
@@ -98,7 +102,9 @@ pub fn answer(facts: &FirewallFacts, listeners: Option<&[Listener]>, question: &
         }
         let flow = Flow {
             transport: question.transport,
-            source: question.from.map_or_else(|| AddressBlock::all(v6), AddressBlock::one),
+            source: question
+                .from
+                .map_or_else(|| AddressBlock::all(v6), AddressBlock::one),
             source_ports: question.from_port.map_or(PortBlock::UPPER, PortBlock::one),
             destination: Some(question.to),
             ports: PortBlock::one(question.port),
@@ -106,12 +112,23 @@ pub fn answer(facts: &FirewallFacts, listeners: Option<&[Listener]>, question: &
         };
         parts.extend(survey.sources(&flow, Aim::Either(listeners)));
     }
-    let because: BTreeSet<_> = parts.iter().flat_map(|part| part.reasons.iter().cloned()).collect();
-    let every = |answer| parts.iter().all(|part: &Part| part.label.answer == answer && part.label.source_ports.is_empty());
+    let because: BTreeSet<_> = parts
+        .iter()
+        .flat_map(|part| part.reasons.iter().cloned())
+        .collect();
+    let every = |answer| {
+        parts
+            .iter()
+            .all(|part: &Part| part.label.answer == answer && part.label.source_ports.is_empty())
+    };
     let some_open = parts.iter().any(|part| part.label.answer == Answer::Open);
     let exact = parts.iter().all(|part| part.label.exact);
     if parts.is_empty() {
-        return reply(Verdict::Blocked, true, ["there is no interface to come in on".to_owned()].into());
+        return reply(
+            Verdict::Blocked,
+            true,
+            ["there is no interface to come in on".to_owned()].into(),
+        );
     }
     let verdict = match question.from {
         // From anywhere: what one source can reach is reachable.
@@ -128,7 +145,9 @@ fn links_of(facts: &FirewallFacts, question: &Question) -> Vec<Link> {
     let surroundings = &facts.surroundings;
     let of = |name: &str| {
         let mut interfaces = surroundings.interfaces.iter().flatten();
-        let known = interfaces.find(|interface| interface.name == name).map(|interface| interface.index);
+        let known = interfaces
+            .find(|interface| interface.name == name)
+            .map(|interface| interface.index);
         Link {
             name: name.to_owned(),
             index: known.or_else(|| (name == "lo").then_some(1)),

@@ -57,7 +57,10 @@ impl AddressBlock {
 
     /// Its two halves; `None` for a single address.
     pub(super) fn halves(self) -> Option<[Self; 2]> {
-        let length = self.length.checked_add(1).filter(|length| *length <= self.bits())?;
+        let length = self
+            .length
+            .checked_add(1)
+            .filter(|length| *length <= self.bits())?;
         let half = 1u128.checked_shl(u32::from(self.bits() - length))?;
         let low = Self { length, ..self };
         Some([
@@ -102,7 +105,9 @@ impl AddressBlock {
         let value = self.first.to_be_bytes();
         let wild = wild.to_be_bytes();
         let bytes = value.iter().zip(wild).skip(skip);
-        bytes.map(|(value, wild)| Byte::partly(*value, !wild, cause)).collect()
+        bytes
+            .map(|(value, wild)| Byte::partly(*value, !wild, cause))
+            .collect()
     }
 
     /// As a network.
@@ -160,7 +165,9 @@ impl PortBlock {
     pub(super) fn bytes(self, cause: Cause) -> Vec<Byte> {
         let wild = u16::MAX.checked_shr(u32::from(self.length)).unwrap_or(0);
         let pairs = self.first.to_be_bytes().into_iter().zip(wild.to_be_bytes());
-        pairs.map(|(value, wild)| Byte::partly(value, !wild, cause)).collect()
+        pairs
+            .map(|(value, wild)| Byte::partly(value, !wild, cause))
+            .collect()
     }
 }
 

@@ -99,7 +99,9 @@ pub(super) fn step(
             to,
         } => {
             let found = payload(at, state, *base, *offset, *length);
-            load(registers, *to, found, || "part of the packet that senders choose".to_owned())
+            load(registers, *to, found, || {
+                "part of the packet that senders choose".to_owned()
+            })
         }
         Expression::PayloadSet {
             base,
@@ -121,7 +123,9 @@ pub(super) fn step(
             (true, false) => Effect::Stop,
             (false, _) => {
                 let length = usize::try_from(*length).unwrap_or_default().min(16);
-                load(registers, *to, Load::Unknown(length), || "a TCP option".to_owned())
+                load(registers, *to, Load::Unknown(length), || {
+                    "a TCP option".to_owned()
+                })
             }
         },
         Expression::Conntrack { key, reply, to } => {
@@ -148,12 +152,21 @@ pub(super) fn step(
             maybe(format!("{name} is not evaluated"))
         }
         Expression::Bitwise { from, to, mask, xor } => {
-            let bytes = read(registers, *from, mask.len()).iter().zip(mask.iter().zip(xor));
-            let bytes: Vec<_> = bytes.map(|(byte, (mask, xor))| byte.masked(*mask, *xor)).collect();
+            let bytes = read(registers, *from, mask.len())
+                .iter()
+                .zip(mask.iter().zip(xor));
+            let bytes: Vec<_> = bytes
+                .map(|(byte, (mask, xor))| byte.masked(*mask, *xor))
+                .collect();
             store(registers, *to, &bytes);
             Effect::Go
         }
-        Expression::Byteorder { from, to, length, size } => {
+        Expression::Byteorder {
+            from,
+            to,
+            length,
+            size,
+        } => {
             let (length, size) = (*length as usize, (*size as usize).max(1));
             let mut bytes = read(registers, *from, length).to_vec();
             if cfg!(target_endian = "little") {
@@ -269,7 +282,10 @@ fn meta(at: &At<'_>, state: &State, key: Meta) -> Load {
         bytes.resize(16, 0);
         Load::Known(known(&bytes))
     };
-    let leaves = matches!(at.hook, Hook::Forward | Hook::Output | Hook::Postrouting | Hook::Egress);
+    let leaves = matches!(
+        at.hook,
+        Hook::Forward | Hook::Output | Hook::Postrouting | Hook::Egress
+    );
     match key {
         Meta::Protocol => Load::Known(known(if at.v6 { &[0x86, 0xdd] } else { &[0x08, 0x00] })),
         Meta::Mark => Load::Known(state.mark.to_vec()),
@@ -295,7 +311,13 @@ fn payload(at: &At<'_>, state: &State, base: Header, offset: u32, length: u32) -
     let header = state.transport.iter().take(transport);
     let bytes: Vec<Byte> = match base {
         // There being no options, the transport header follows the network header.
-        Header::Network => state.network.iter().take(network).chain(header).copied().collect(),
+        Header::Network => state
+            .network
+            .iter()
+            .take(network)
+            .chain(header)
+            .copied()
+            .collect(),
         Header::Transport => header.copied().collect(),
         Header::Link | Header::Inner => Vec::new(),
     };
@@ -347,7 +369,11 @@ fn conntrack(at: &At<'_>, state: &State, key: Conntrack, reply: Option<bool>) ->
             let certain: u32 = if at.stage == Stage::First { 0x3f } else { 0x20 };
             let value = if state.redirected { 0x20u32 } else { 0 };
             let bytes = value.to_ne_bytes().into_iter().zip(certain.to_ne_bytes());
-            Load::Known(bytes.map(|(value, known)| Byte::partly(value, known, Cause::OTHER)).collect())
+            Load::Known(
+                bytes
+                    .map(|(value, known)| Byte::partly(value, known, Cause::OTHER))
+                    .collect(),
+            )
         }
         Conntrack::Mark => Load::Known(state.connection_mark.to_vec()),
         Conntrack::Family => Load::Known(known(if at.v6 { &[10] } else { &[2] })),
@@ -357,7 +383,11 @@ fn conntrack(at: &At<'_>, state: &State, key: Conntrack, reply: Option<bool>) ->
             if reply && state.redirected {
                 return Load::Unknown(16);
             }
-            let tuple = if reply { at.original.reversed() } else { Tuple::clone(at.original) };
+            let tuple = if reply {
+                at.original.reversed()
+            } else {
+                Tuple::clone(at.original)
+            };
             Load::Known(match key {
                 Conntrack::Source => tuple.source,
                 Conntrack::Destination => tuple.destination,
@@ -411,7 +441,11 @@ fn fib(
             known(&name)
         }
     };
-    let other = if presence { known(&[0]) } else { unknown(16, Cause::OTHER) };
+    let other = if presence {
+        known(&[0])
+    } else {
+        unknown(16, Cause::OTHER)
+    };
     let way = |usual, bytes| Way {
         usual,
         verdict: None,
@@ -452,7 +486,11 @@ fn search<'s>(set: &'s Set, key: &[Byte]) -> Found<'s> {
     for element in set.candidates(&bits::lowest(key), &bits::highest(key)) {
         let inside = set.spans().fold(Truth::Yes, |all, (offset, length)| {
             let span = offset..offset.saturating_add(length);
-            let parts = (key.get(span.clone()), element.low.get(span.clone()), element.high.get(span));
+            let parts = (
+                key.get(span.clone()),
+                element.low.get(span.clone()),
+                element.high.get(span),
+            );
             let (Some(key), Some(low), Some(high)) = parts else {
                 return Truth::Unknown(Cause::OTHER);
             };
@@ -518,7 +556,11 @@ fn lookup(found: Found<'_>, to: Option<LookupTo>, inverted: bool, updated: Optio
         };
     };
     if found.more || updated.is_some() {
-        let cause = if updated.is_some() { found.cause | Cause::OTHER } else { found.cause };
+        let cause = if updated.is_some() {
+            found.cause | Cause::OTHER
+        } else {
+            found.cause
+        };
         return Effect::Undecided { cause, doubt };
     }
     let single = !found.misses && found.hits.len() == 1 || found.hits.is_empty();
@@ -587,7 +629,10 @@ fn object(table: &Table, kind: u32, name: &str) -> Effect {
         1 | 3 | 6 | 7 | 8 | 9 => Effect::Go,
         // Quota, limit, connlimit.
         2 | 4 | 5 => Effect::Maybe {
-            usual: table.objects.get(&(kind, name.to_owned())).map(|object| !object.inverted),
+            usual: table
+                .objects
+                .get(&(kind, name.to_owned()))
+                .map(|object| !object.inverted),
             doubt: format!("{name} depends on traffic"),
         },
         _ => undecided(format!("object {name} is not evaluated")),

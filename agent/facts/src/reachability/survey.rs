@@ -74,7 +74,10 @@ impl<'p> Survey<'p> {
             return Some(vec![self.part(flow, aim, judgement)]);
         };
         let mut parts = [low, high].map(|source| {
-            let flow = Flow { source, ..flow.clone() };
+            let flow = Flow {
+                source,
+                ..flow.clone()
+            };
             self.split_sources(&flow, aim)
         });
         let [low, high] = &mut parts;
@@ -113,7 +116,11 @@ impl<'p> Survey<'p> {
         if by_ports {
             let mut found = Vec::new();
             self.split_ports(flow, aim, &mut found);
-            let of = |answer| found.iter().filter(move |(_, judgement)| judgement.answer == answer);
+            let of = |answer| {
+                found
+                    .iter()
+                    .filter(move |(_, judgement)| judgement.answer == answer)
+            };
             let open: Vec<_> = of(Answer::Open).collect();
             if let Some(answer) = found.first().map(|(_, judgement)| judgement.answer)
                 && of(answer).count() == found.len()
@@ -122,9 +129,13 @@ impl<'p> Survey<'p> {
                 label.exact = found.iter().all(|(_, judgement)| judgement.exact);
             } else if !open.is_empty() {
                 label.answer = Answer::Open;
-                label.exact = open.iter().all(|(_, judgement)| judgement.exact) && of(Answer::Unsure).count() == 0;
+                label.exact =
+                    open.iter().all(|(_, judgement)| judgement.exact) && of(Answer::Unsure).count() == 0;
                 label.source_ports = port_ranges(open.iter().map(|(block, _)| *block).collect());
-                reasons = open.iter().flat_map(|(_, judgement)| judgement.reasons.clone()).collect();
+                reasons = open
+                    .iter()
+                    .flat_map(|(_, judgement)| judgement.reasons.clone())
+                    .collect();
             }
             label.by_destination &= label.answer == Answer::Unsure;
         }
@@ -141,7 +152,9 @@ impl<'p> Survey<'p> {
     fn split_ports(&mut self, flow: &Flow, aim: Aim<'_>, found: &mut Vec<(PortBlock, Judgement)>) {
         let judgement = self.judge(flow, aim);
         let halves = flow.source_ports.halves().filter(|_| {
-            judgement.answer == Answer::Unsure && judgement.causes.has(Cause::SOURCE_PORT) && !self.exhausted()
+            judgement.answer == Answer::Unsure
+                && judgement.causes.has(Cause::SOURCE_PORT)
+                && !self.exhausted()
         });
         match halves {
             None => found.push((flow.source_ports, judgement)),
@@ -177,7 +190,10 @@ impl<'p> Survey<'p> {
             None => found.push(flow.ports),
             Some(halves) => {
                 for ports in halves {
-                    let flow = Flow { ports, ..flow.clone() };
+                    let flow = Flow {
+                        ports,
+                        ..flow.clone()
+                    };
                     self.split_translated(&flow, found);
                 }
             }
@@ -212,13 +228,22 @@ impl<'p> Survey<'p> {
 fn halves(flow: &Flow, causes: Cause) -> Option<[Flow; 2]> {
     let ports = flow.ports.halves().filter(|_| causes.has(Cause::PORT));
     if let Some(halves) = ports {
-        return Some(halves.map(|ports| Flow { ports, ..flow.clone() }));
+        return Some(halves.map(|ports| Flow {
+            ports,
+            ..flow.clone()
+        }));
     }
     let source = flow.source.halves().filter(|_| causes.has(Cause::SOURCE));
     if let Some(halves) = source {
-        return Some(halves.map(|source| Flow { source, ..flow.clone() }));
+        return Some(halves.map(|source| Flow {
+            source,
+            ..flow.clone()
+        }));
     }
-    let source_ports = flow.source_ports.halves().filter(|_| causes.has(Cause::SOURCE_PORT));
+    let source_ports = flow
+        .source_ports
+        .halves()
+        .filter(|_| causes.has(Cause::SOURCE_PORT));
     source_ports.map(|halves| {
         halves.map(|source_ports| Flow {
             source_ports,

@@ -71,11 +71,15 @@ pub(crate) const CASES: &[Case] = &[
     ),
     case(
         "interfaces",
-        input!("iifname \"eth1\" tcp dport 22 accept; iifname \"eth*\" tcp dport 80 accept; iifname != \"eth0\" udp dport 53 accept; iifname { eth0, wg0 } tcp dport 443 accept;"),
+        input!(
+            "iifname \"eth1\" tcp dport 22 accept; iifname \"eth*\" tcp dport 80 accept; iifname != \"eth0\" udp dport 53 accept; iifname { eth0, wg0 } tcp dport 443 accept;"
+        ),
     ),
     case(
         "reject, and order",
-        input!("tcp dport 22 reject with tcp reset; tcp dport 22 accept; ip saddr 192.0.2.66 reject; tcp dport { 80, 443 } accept; udp dport 53 reject; meta l4proto udp accept;"),
+        input!(
+            "tcp dport 22 reject with tcp reset; tcp dport 22 accept; ip saddr 192.0.2.66 reject; tcp dport { 80, 443 } accept; udp dport 53 reject; meta l4proto udp accept;"
+        ),
     ),
     case(
         "dormant table, unhooked chain",
@@ -91,12 +95,16 @@ pub(crate) const CASES: &[Case] = &[
     ),
     case(
         "source port",
-        input!("tcp sport 53 tcp dport 22 accept; udp sport 1024-65535 udp dport 53 accept; tcp sport != 0-1023 tcp dport 80 accept;"),
+        input!(
+            "tcp sport 53 tcp dport 22 accept; udp sport 1024-65535 udp dport 53 accept; tcp sport != 0-1023 tcp dport 80 accept;"
+        ),
     ),
     case(
         "raw payload and masks",
-        input!("meta l4proto tcp @th,16,16 22 accept; meta l4proto { tcp, udp } th dport 53 accept; @nh,96,8 10 tcp dport 80 accept; ip saddr & 255.255.0.0 == 192.0.0.0 tcp dport 443 accept; \
-                tcp flags & (fin|syn|rst|ack) == syn tcp dport 5432 accept; tcp dport & 0xfff0 == 0x1f90 accept; ip6 saddr & ffff:ffff:ffff:: == 2001:db8:66:: tcp dport 443 accept;"),
+        input!(
+            "meta l4proto tcp @th,16,16 22 accept; meta l4proto { tcp, udp } th dport 53 accept; @nh,96,8 10 tcp dport 80 accept; ip saddr & 255.255.0.0 == 192.0.0.0 tcp dport 443 accept; \
+                tcp flags & (fin|syn|rst|ack) == syn tcp dport 5432 accept; tcp dport & 0xfff0 == 0x1f90 accept; ip6 saddr & ffff:ffff:ffff:: == 2001:db8:66:: tcp dport 443 accept;"
+        ),
     ),
     case(
         "prerouting, raw and marks",
@@ -109,11 +117,11 @@ pub(crate) const CASES: &[Case] = &[
         // Connections to 5432 open, and their later packets are dropped.
         unknown: 6,
         ..case(
-        "only new connections, and answers",
-        "table inet f { chain i { type filter hook input priority 0; policy drop; iif lo accept; meta l4proto ipv6-icmp accept; ct state established tcp dport != 5432 accept; \
+            "only new connections, and answers",
+            "table inet f { chain i { type filter hook input priority 0; policy drop; iif lo accept; meta l4proto ipv6-icmp accept; ct state established tcp dport != 5432 accept; \
          ct state new tcp dport { 22, 80, 443, 5432 } accept; udp dport 53 accept; }; \
          chain o { type filter hook output priority 0; policy accept; tcp sport 443 drop; ct state established tcp sport 80 ip daddr 192.0.2.66 reject; }; };",
-    )
+        )
     },
     case(
         "ingress",
@@ -121,7 +129,8 @@ pub(crate) const CASES: &[Case] = &[
          table inet e { chain g { type filter hook ingress device eth1 priority 0; policy accept; tcp dport 80 drop; }; };",
     ),
     Case {
-        unknown: 60,
+        // Port 5432 needs a set that the rules fill; whether a source is in it by then is not known.
+        unknown: 4,
         ..case(
             "limits, counts, sets that rules fill, routes back",
             "table inet f { set seen { type ipv4_addr; flags dynamic,timeout; timeout 1m; }; limit l { rate 100/second; }; quota q { over 1 mbytes; }; \
@@ -129,6 +138,32 @@ pub(crate) const CASES: &[Case] = &[
              tcp dport 22 limit rate 100/second burst 100 packets accept; tcp dport 80 limit rate over 100/second burst 100 packets drop; tcp dport 80 accept; \
              tcp dport 443 ct count over 50 drop; tcp dport 443 accept; tcp dport 5432 ip saddr @seen accept; fib saddr . iif oif missing drop; \
              udp dport 53 limit name l accept; udp dport 123 add @seen { ip saddr limit rate 100/second } accept; quota name q drop; udp dport 5353 accept; }; };",
+        )
+    },
+    case(
+        "iptables extensions",
+        "*filter\n:INPUT DROP\n:web - [0:0]\n-A INPUT -i lo -j ACCEPT\n-A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n\
+         -A INPUT -m conntrack --ctstate INVALID -j DROP\n-A INPUT -m conntrack ! --ctstate NEW -j DROP\n\
+         -A INPUT -p tcp -m multiport --dports 80,440:450 -m comment --comment web -j web\n\
+         -A INPUT -s 192.0.2.0/24 -p tcp -m tcp --dport 22 -m state --state NEW -j ACCEPT\n\
+         -A INPUT -p tcp --dport 22 -j LOG --log-prefix no\n-A INPUT -p tcp --dport 22 -j REJECT --reject-with tcp-reset\n\
+         -A INPUT -m addrtype --dst-type LOCAL -p udp -m multiport ! --dports 53,123 -j ACCEPT\n\
+         -A INPUT -m mark --mark 0x7/0xf -j ACCEPT\n-A INPUT -p tcp --dport 5432 -m addrtype ! --dst-type LOCAL -j ACCEPT\n\
+         -A web -s 198.51.100.7 -j RETURN\n-A web -p tcp --dport 443 -m limit --limit 100/sec --limit-burst 100 -j ACCEPT\n\
+         -A web -p tcp --dport 80 -j ACCEPT\nCOMMIT\n\
+         *mangle\n-A PREROUTING -p udp --dport 53 -j MARK --set-xmark 0x17/0xff\nCOMMIT\n\
+         *nat\n-A PREROUTING -p tcp --dport 9000 -j REDIRECT --to-ports 80\n\
+         -A PREROUTING -p tcp --dport 9100 -j DNAT --to-destination 10.9.0.1:443\n-A POSTROUTING -j MASQUERADE\nCOMMIT\n",
+    ),
+    Case {
+        // The way of ufw: an address that comes too often is on a list that is not read.
+        unknown: 0,
+        ..case(
+            "iptables, recent",
+            "*filter\n:INPUT DROP\n-A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n\
+             -A INPUT -p tcp --dport 22 -m conntrack --ctstate NEW -m recent --set\n\
+             -A INPUT -p tcp --dport 22 -m conntrack --ctstate NEW -m recent --update --seconds 30 --hitcount 6 -j DROP\n\
+             -A INPUT -p tcp --dport 22 -j ACCEPT\nCOMMIT\n",
         )
     },
 ];

@@ -30,7 +30,9 @@ impl Score {
         match (said.verdict, open) {
             (Verdict::Unknown, _) => self.unknown += 1,
             (Verdict::Reachable, true) | (Verdict::Blocked, false) => self.right += 1,
-            _ => self.wrong.push(format!("{name}: {probe:?} is open: {open}, said {said:?}")),
+            _ => self
+                .wrong
+                .push(format!("{name}: {probe:?} is open: {open}, said {said:?}")),
         }
     }
 }
@@ -57,16 +59,22 @@ fn live() -> FirewallFacts {
 /// Whether the listing of sockets says of a probe what the single question says.
 fn listed(found: &Reachability, probe: &Probe) -> Verdict {
     let of = |reaches: &[Reach], any_port: bool| {
-        reaches.iter().filter(|reach| !any_port || reach.source_ports.is_empty()).any(|reach| {
-            let address = reach.address.is_unspecified() || reach.address == probe.to;
-            let interface = reach.interfaces.iter().any(|name| name == "*" || name == probe.interface);
-            reach.transport == probe.transport
-                && (reach.family == IpFamily::Ip6) == probe.to.is_ipv6()
-                && (reach.port..=reach.last_port.unwrap_or(reach.port)).contains(&probe.port)
-                && reach.from.iter().any(|net| net.contains(&probe.from))
-                && address
-                && interface
-        })
+        reaches
+            .iter()
+            .filter(|reach| !any_port || reach.source_ports.is_empty())
+            .any(|reach| {
+                let address = reach.address.is_unspecified() || reach.address == probe.to;
+                let interface = reach
+                    .interfaces
+                    .iter()
+                    .any(|name| name == "*" || name == probe.interface);
+                reach.transport == probe.transport
+                    && (reach.family == IpFamily::Ip6) == probe.to.is_ipv6()
+                    && (reach.port..=reach.last_port.unwrap_or(reach.port)).contains(&probe.port)
+                    && reach.from.iter().any(|net| net.contains(&probe.from))
+                    && address
+                    && interface
+            })
     };
     if of(&found.reachable, true) {
         Verdict::Reachable
@@ -87,9 +95,18 @@ fn no_verdict_is_wrong_on_real_rules() {
     let (mut by_netlink, mut by_json) = (Score::default(), Score::default());
     for case in cases::CASES {
         nft("flush ruleset");
+        if case.rules.starts_with('*') && !net::has_iptables() {
+            eprintln!("SKIPPED: {}: there is no iptables-nft-restore", case.name);
+            continue;
+        }
         nft(case.rules);
         let facts = live();
-        assert!(facts.ruleset.gaps.is_empty(), "{}: {:?}", case.name, facts.ruleset.gaps);
+        assert!(
+            facts.ruleset.gaps.is_empty(),
+            "{}: {:?}",
+            case.name,
+            facts.ruleset.gaps
+        );
         let dump = net::output("nft", &["-j", "list", "ruleset"]);
         let from_json = FirewallFacts {
             ruleset: json::parse(dump.as_bytes()).unwrap(),
@@ -103,21 +120,36 @@ fn no_verdict_is_wrong_on_real_rules() {
         for (probe, open) in probes.iter().zip(open) {
             let said = answer(&facts, Some(&listeners), &question(probe));
             // A busy machine may be slow to answer: what should be open is given a second and longer chance.
-            let open = open || said.verdict == Verdict::Reachable && client.try_all(std::slice::from_ref(probe), 8)[0];
+            let open = open
+                || said.verdict == Verdict::Reachable && client.try_all(std::slice::from_ref(probe), 8)[0];
             by_netlink.add(case.name, probe, &said, open);
             let said_json = answer(&from_json, Some(&listeners), &question(probe));
             by_json.add(&format!("{} (json)", case.name), probe, &said_json, open);
             if probe.from_port.is_none() && said.verdict != Verdict::Unknown {
                 let listed = listed(&listing, probe);
                 let agrees = listed == said.verdict || listed == Verdict::Unknown;
-                assert!(agrees, "{}: {probe:?}: listed {listed:?}, said {said:?}", case.name);
+                assert!(
+                    agrees,
+                    "{}: {probe:?}: listed {listed:?}, said {said:?}",
+                    case.name
+                );
             }
         }
         let unknown = by_netlink.unknown - unknown_before;
-        assert!(unknown <= case.unknown, "{}: {unknown} of {} unknown", case.name, probes.len());
+        assert!(
+            unknown <= case.unknown,
+            "{}: {unknown} of {} unknown",
+            case.name,
+            probes.len()
+        );
     }
     for (name, score) in [("netlink", &by_netlink), ("json", &by_json)] {
-        eprintln!("{name}: {} right, {} unknown, {} wrong", score.right, score.unknown, score.wrong.len());
+        eprintln!(
+            "{name}: {} right, {} unknown, {} wrong",
+            score.right,
+            score.unknown,
+            score.wrong.len()
+        );
     }
     let wrong: Vec<_> = by_netlink.wrong.iter().chain(&by_json.wrong).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
@@ -148,10 +180,16 @@ fn a_listing_says_from_where_and_by_which_way() {
     let text = |nets: &[ipnet::IpNet]| nets.iter().map(ToString::to_string).collect::<Vec<_>>();
 
     let ssh = one(IpFamily::Ip, Transport::Tcp, 22, Via::Input).unwrap();
-    assert_eq!((text(&ssh.from), ssh.interfaces.as_slice()), (vec!["192.0.2.0/24".to_owned()], &["*".to_owned()][..]));
+    assert_eq!(
+        (text(&ssh.from), ssh.interfaces.as_slice()),
+        (vec!["192.0.2.0/24".to_owned()], &["*".to_owned()][..])
+    );
     assert!(one(IpFamily::Ip6, Transport::Tcp, 22, Via::Input).is_none());
     let web = one(IpFamily::Ip6, Transport::Tcp, 80, Via::Input).unwrap();
-    assert_eq!((text(&web.from), web.confidence), (vec!["::/0".to_owned()], Confidence::Exact));
+    assert_eq!(
+        (text(&web.from), web.confidence),
+        (vec!["::/0".to_owned()], Confidence::Exact)
+    );
     let hole = one(IpFamily::Ip, Transport::Tcp, 443, Via::Input).unwrap();
     assert_eq!(hole.source_ports, ["53"]);
     let limited = one(IpFamily::Ip, Transport::Tcp, 5432, Via::Input).unwrap();
@@ -159,9 +197,17 @@ fn a_listing_says_from_where_and_by_which_way() {
     let dns = one(IpFamily::Ip, Transport::Udp, 53, Via::Input).unwrap();
     assert_eq!(dns.interfaces, ["eth1"]);
     let range = one(IpFamily::Ip, Transport::Tcp, 8000, Via::Dnat).unwrap();
-    assert_eq!((range.last_port, range.targets.as_slice()), (Some(8010), &["*:80".to_owned()][..]));
+    assert_eq!(
+        (range.last_port, range.targets.as_slice()),
+        (Some(8010), &["*:80".to_owned()][..])
+    );
     assert!(one(IpFamily::Ip, Transport::Tcp, 9000, Via::Dnat).is_some());
-    assert!(found.unreachable.iter().any(|reach| reach.port == 8080 && reach.family == IpFamily::Ip));
+    assert!(
+        found
+            .unreachable
+            .iter()
+            .any(|reach| reach.port == 8080 && reach.family == IpFamily::Ip)
+    );
     assert_eq!(found.default_input.ip, Fate::Drop);
     let from: IpAddr = "198.51.100.7".parse().unwrap();
     assert!(!ssh.from.iter().any(|net| net.contains(&from)));

@@ -16,8 +16,8 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, SockFlag, SockType, SockaddrStorage, bind, connect, getsockopt, recv, send, setsockopt,
-    socket, sockopt,
+    AddressFamily, MsgFlags, SockFlag, SockType, SockaddrStorage, bind, connect, getsockopt, recv, send,
+    setsockopt, socket, sockopt,
 };
 use nix::unistd::gettid;
 use plumbline_config::plan::Transport;
@@ -51,21 +51,38 @@ pub(crate) struct Probe {
 /// Runs a program to its end; what it prints.
 pub(crate) fn output(program: &str, args: &[&str]) -> String {
     let done = Command::new(program).args(args).output().unwrap();
-    assert!(done.status.success(), "{program} {args:?}: {}", String::from_utf8_lossy(&done.stderr));
+    assert!(
+        done.status.success(),
+        "{program} {args:?}: {}",
+        String::from_utf8_lossy(&done.stderr)
+    );
     String::from_utf8(done.stdout).unwrap()
 }
 
-/// Loads rules.
+/// Whether iptables-nft is installed.
+pub(crate) fn has_iptables() -> bool {
+    Command::new("iptables-nft-restore").arg("-V").output().is_ok()
+}
+
+/// Loads rules of nft(8), or of iptables-nft-restore(8), which start with `*`.
 pub(crate) fn nft(rules: &str) {
-    let mut child = Command::new("nft")
-        .args(["-f", "-"])
+    let (program, args): (_, &[_]) = match rules.starts_with('*') {
+        true => ("iptables-nft-restore", &[]),
+        false => ("nft", &["-f", "-"]),
+    };
+    let mut child = Command::new(program)
+        .args(args)
         .stdin(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     child.stdin.take().unwrap().write_all(rules.as_bytes()).unwrap();
     let done = child.wait_with_output().unwrap();
-    assert!(done.status.success(), "{rules}\n{}", String::from_utf8_lossy(&done.stderr));
+    assert!(
+        done.status.success(),
+        "{rules}\n{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
 }
 
 /// Moves this thread to a network namespace of its own and opens sockets there; `None` where that is not possible.
@@ -76,7 +93,10 @@ pub(crate) fn open_namespace() -> Option<Vec<Listener>> {
     }
     output("ip", &["link", "set", "lo", "up"]);
     let mut listeners = Vec::new();
-    for address in [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)] {
+    for address in [
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    ] {
         for port in TCP_PORTS {
             serve_tcp(SocketAddr::new(address, port));
             listeners.push(listener(Transport::Tcp, address, port));
@@ -102,7 +122,11 @@ fn listener(transport: Transport, address: IpAddr, port: u16) -> Listener {
 
 /// A socket bound to the address; an IPv6 one takes IPv6 alone.
 fn bound(kind: SockType, at: SocketAddr) -> OwnedFd {
-    let family = if at.is_ipv6() { AddressFamily::Inet6 } else { AddressFamily::Inet };
+    let family = if at.is_ipv6() {
+        AddressFamily::Inet6
+    } else {
+        AddressFamily::Inet
+    };
     let socket = socket(family, kind, SockFlag::SOCK_CLOEXEC, None).unwrap();
     if at.is_ipv6() {
         setsockopt(&socket, sockopt::Ipv6V6Only, &true).unwrap();
@@ -157,14 +181,20 @@ impl Client {
             unshare(CloneFlags::CLONE_NEWNET).unwrap();
             started.send(gettid().as_raw()).unwrap();
             join.recv().unwrap();
-            for (link, four, six) in [("far0", "10.9.0.2/24", "2001:db8:9::2/64"), ("far1", "10.9.1.2/24", "2001:db8:91::2/64")] {
+            for (link, four, six) in [
+                ("far0", "10.9.0.2/24", "2001:db8:9::2/64"),
+                ("far1", "10.9.1.2/24", "2001:db8:91::2/64"),
+            ] {
                 set_up(link, four, six);
             }
             for address in ["192.0.2.66/32", "198.51.100.7/32"] {
                 output("ip", &["address", "add", address, "dev", "far0"]);
             }
             // Duplicate address detection would keep it from being used at once.
-            output("ip", &["address", "add", "2001:db8:66::66/128", "dev", "far0", "nodad"]);
+            output(
+                "ip",
+                &["address", "add", "2001:db8:66::66/128", "dev", "far0", "nodad"],
+            );
             output("ip", &["link", "set", "lo", "up"]);
             tell.send(Vec::new()).unwrap();
             while let Ok((probes, patience)) = asked.recv() {
@@ -173,7 +203,12 @@ impl Client {
         });
         let client = start.recv().unwrap().to_string();
         for (near, far) in [("eth0", "far0"), ("eth1", "far1")] {
-            output("ip", &["link", "add", near, "type", "veth", "peer", "name", far, "netns", &client]);
+            output(
+                "ip",
+                &[
+                    "link", "add", near, "type", "veth", "peer", "name", far, "netns", &client,
+                ],
+            );
         }
         set_up("eth0", "10.9.0.1/24", "2001:db8:9::1/64");
         set_up("eth1", "10.9.1.1/24", "2001:db8:91::1/64");
@@ -214,7 +249,11 @@ pub(crate) fn probes(case: &Case) -> Vec<Probe> {
     for (from, interface, to) in sources {
         let (from, to) = (from.parse().unwrap(), to.parse().unwrap());
         for (transport, port) in tcp.into_iter().chain(udp).chain(TRANSLATED) {
-            let ports: &[_] = if case.name == "source port" { &[None, Some(53)] } else { &[None] };
+            let ports: &[_] = if case.name == "source port" {
+                &[None, Some(53)]
+            } else {
+                &[None]
+            };
             found.extend(ports.iter().map(|from_port| Probe {
                 from,
                 from_port: *from_port,
@@ -262,7 +301,11 @@ fn open(probe: &Probe) -> Attempt {
     };
     let from = SocketAddr::new(probe.from, probe.from_port.unwrap_or(0));
     let socket = bound(kind, from);
-    nix::fcntl::fcntl(&socket, nix::fcntl::FcntlArg::F_SETFL(nix::fcntl::OFlag::O_NONBLOCK)).unwrap();
+    nix::fcntl::fcntl(
+        &socket,
+        nix::fcntl::FcntlArg::F_SETFL(nix::fcntl::OFlag::O_NONBLOCK),
+    )
+    .unwrap();
     let to = SockaddrStorage::from(SocketAddr::new(probe.to, probe.port));
     let _ = connect(socket.as_raw_fd(), &to);
     Attempt { socket, sent: false }
@@ -271,7 +314,10 @@ fn open(probe: &Probe) -> Attempt {
 impl Attempt {
     /// Sends a byte once it can and looks for it to come back. An error: refused.
     fn advance(&mut self) -> Result<bool, Errno> {
-        let mut ready = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN | PollFlags::POLLOUT)];
+        let mut ready = [PollFd::new(
+            self.socket.as_fd(),
+            PollFlags::POLLIN | PollFlags::POLLOUT,
+        )];
         poll(&mut ready, PollTimeout::ZERO)?;
         let events = ready[0].revents().unwrap_or(PollFlags::empty());
         let error = getsockopt(&self.socket, sockopt::SocketError)?;

@@ -36,7 +36,9 @@ pub fn parse(text: &[u8]) -> Result<Ruleset, JsonError> {
     let mut ruleset = Ruleset::default();
     // Sets stand before the rules that look into them, and an object that can't be read spoils itself alone.
     for wanted in [
-        &["table", "chain", "set", "map", "limit", "quota", "ct count", "synproxy"][..],
+        &[
+            "table", "chain", "set", "map", "limit", "quota", "ct count", "synproxy",
+        ][..],
         &["element"],
         &["rule"],
     ] {
@@ -61,7 +63,9 @@ fn read(ruleset: &mut Ruleset, kind: &str, body: &Value) -> Option<()> {
         table.dormant = flags(body).any(|flag| flag == "dormant");
         // nft 1.0.6 writes rubbish for a flag, and the flag may be the one that switches the table off.
         if flags(body).any(|flag| !["dormant", "owner", "persist"].contains(&flag)) {
-            ruleset.gaps.push(format!("whether table {family} {name} is dormant"));
+            ruleset
+                .gaps
+                .push(format!("whether table {family} {name} is dormant"));
         }
         return Some(());
     }
@@ -110,7 +114,9 @@ fn read(ruleset: &mut Ruleset, kind: &str, body: &Value) -> Option<()> {
                 _ => 5,
             };
             let inverted = body.get("inv").and_then(Value::as_bool).unwrap_or_default();
-            table.objects.insert((number, name?.to_owned()), Object { inverted });
+            table
+                .objects
+                .insert((number, name?.to_owned()), Object { inverted });
         }
         _ => {}
     }
@@ -120,7 +126,11 @@ fn read(ruleset: &mut Ruleset, kind: &str, body: &Value) -> Option<()> {
 fn base(body: &Value) -> Option<Base> {
     let devices = match body.get("dev") {
         Some(Value::String(name)) => vec![name.clone()],
-        Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        Some(Value::Array(names)) => names
+            .iter()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect(),
         _ => Vec::new(),
     };
     Some(Base {
@@ -158,5 +168,8 @@ fn flags(body: &Value) -> impl Iterator<Item = &str> {
     let flags = body.get("flags");
     let many = flags.and_then(Value::as_array).map(Vec::as_slice);
     let one = flags.filter(|flags| flags.is_string());
-    many.unwrap_or_default().iter().chain(one).filter_map(Value::as_str)
+    many.unwrap_or_default()
+        .iter()
+        .chain(one)
+        .filter_map(Value::as_str)
 }

@@ -114,7 +114,10 @@ fn payload(body: &Value, to: Register) -> Option<Operand> {
         ));
     }
     let (protocol, field) = (text(body, "protocol")?, text(body, "field")?);
-    let number = PROTOCOLS.iter().find(|(name, _)| *name == protocol).map(|(_, n)| *n);
+    let number = PROTOCOLS
+        .iter()
+        .find(|(name, _)| *name == protocol)
+        .map(|(_, n)| *n);
     let (base, mut load) = match protocol {
         "ip" => (Header::Network, require(Meta::NfProto, 2, to).to_vec()),
         "ip6" => (Header::Network, require(Meta::NfProto, 10, to).to_vec()),
@@ -196,7 +199,12 @@ fn conntrack(body: &Value, to: Register) -> Option<Operand> {
 
 fn fib(body: &Value, to: Register) -> Option<Operand> {
     let flags = body.get("flags")?;
-    let has = |flag: &str| flags == flag || flags.as_array().is_some_and(|flags| flags.iter().any(|f| f == flag));
+    let has = |flag: &str| {
+        flags == flag
+            || flags
+                .as_array()
+                .is_some_and(|flags| flags.iter().any(|f| f == flag))
+    };
     let (result, presence, kind) = match text(body, "result")? {
         "type" => (FibResult::AddressType, false, Kind::AddressType),
         // A comparison with true or false asks whether there is a route.

@@ -64,7 +64,12 @@ impl<'t> RuleCompiler<'t> {
                 return Some(());
             }
             "vmap" => {
-                self.lookup(body.get("key")?, body.get("data")?, Some(LookupTo::Verdict), false)?;
+                self.lookup(
+                    body.get("key")?,
+                    body.get("data")?,
+                    Some(LookupTo::Verdict),
+                    false,
+                )?;
                 return Some(());
             }
             "mangle" => return self.mangle(body),
@@ -77,7 +82,10 @@ impl<'t> RuleCompiler<'t> {
             "set" | "map" => {
                 // The key is loaded first: a packet that does not have it does not match.
                 let element = body.get("elem").or_else(|| body.get("key"))?;
-                let key = element.get("elem").and_then(|inner| inner.get("val")).unwrap_or(element);
+                let key = element
+                    .get("elem")
+                    .and_then(|inner| inner.get("val"))
+                    .unwrap_or(element);
                 let parts = key.get("concat").and_then(Value::as_array);
                 for part in parts.map_or(std::slice::from_ref(key), Vec::as_slice) {
                     self.expressions.extend(operand(part, Register::FIRST).load);
@@ -117,7 +125,11 @@ impl<'t> RuleCompiler<'t> {
         let kind = operand.kind?;
         match op {
             "in" | "!" => {
-                let wanted = if op == "in" { Comparison::NotEqual } else { Comparison::Equal };
+                let wanted = if op == "in" {
+                    Comparison::NotEqual
+                } else {
+                    Comparison::Equal
+                };
                 self.any_bit(kind, right, wanted)
             }
             "==" | "!=" => self.equal(kind, right, inverted),
@@ -155,7 +167,11 @@ impl<'t> RuleCompiler<'t> {
 
     fn equal(&mut self, kind: Kind, right: &Value, inverted: bool) -> Option<()> {
         let from = Register::FIRST;
-        let comparison = if inverted { Comparison::NotEqual } else { Comparison::Equal };
+        let comparison = if inverted {
+            Comparison::NotEqual
+        } else {
+            Comparison::Equal
+        };
         if let Some(stem) = kind.stem(right) {
             self.push_compare(comparison, stem.to_vec());
             return Some(());
@@ -281,7 +297,8 @@ impl<'t> RuleCompiler<'t> {
             Some(LookupTo::Verdict) => Some(vec![Kind::Verdict]),
             Some(LookupTo::Register(_)) => Some(guess(listed.first()?.get(1)?)?),
         };
-        let unreadable = || Set::unknown("a set in the rule is of a type that this version does not read from a dump");
+        let unreadable =
+            || Set::unknown("a set in the rule is of a type that this version does not read from a dump");
         let set = elements(kinds, data.as_deref(), listed).unwrap_or_else(unreadable);
         // Not a name that nft accepts, so that none is taken.
         let name = format!("#{}.{}", self.table.sets.len(), self.sets.len());
@@ -344,7 +361,12 @@ impl<'t> RuleCompiler<'t> {
             nat.mapped = address.get("prefix").is_some() || body.get("type_flags").is_some();
             if let Some(map) = address.get("map") {
                 let to = Register::FIRST;
-                self.lookup(map.get("key")?, map.get("data")?, Some(LookupTo::Register(to)), false)?;
+                self.lookup(
+                    map.get("key")?,
+                    map.get("data")?,
+                    Some(LookupTo::Register(to)),
+                    false,
+                )?;
                 nat.address = Some(to);
                 // A map of addresses and ports holds the port in the word after the address.
                 if self.holds_port(map, address_kind) {
@@ -399,7 +421,9 @@ impl<'t> RuleCompiler<'t> {
         };
         let own = self.sets.iter().find(|(name, _)| name == set).map(|(_, set)| set);
         let set = own.or_else(|| self.table.sets.get(set));
-        let held = set.and_then(|set| set.elements.first()).map(|element| &element.data);
+        let held = set
+            .and_then(|set| set.elements.first())
+            .map(|element| &element.data);
         let longer = |value: &[u8]| value.len() > address.width();
         map.get("data").is_some()
             && matches!(held, Some(crate::firewall::set::Data::Value(value)) if longer(value))

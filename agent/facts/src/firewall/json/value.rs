@@ -173,8 +173,16 @@ impl Kind {
             let address = self.one(prefix.get("addr")?)?;
             let length = usize::try_from(prefix.get("len")?.as_u64()?).ok()?;
             let mask = prefix_mask(self.width(), length);
-            let low = address.iter().zip(&mask).map(|(byte, mask)| byte & mask).collect();
-            let high = address.iter().zip(&mask).map(|(byte, mask)| byte | !mask).collect();
+            let low = address
+                .iter()
+                .zip(&mask)
+                .map(|(byte, mask)| byte & mask)
+                .collect();
+            let high = address
+                .iter()
+                .zip(&mask)
+                .map(|(byte, mask)| byte | !mask)
+                .collect();
             return Some((low, high));
         }
         let low = self.one(value)?;
@@ -204,7 +212,10 @@ impl Kind {
                 Some(bytes)
             }
             Self::Named(names) => match value.as_str() {
-                Some(name) => names.iter().find(|(known, _)| *known == name).map(|(_, n)| vec![*n]),
+                Some(name) => names
+                    .iter()
+                    .find(|(known, _)| *known == name)
+                    .map(|(_, n)| vec![*n]),
                 None => number(value, 1),
             },
             Self::EtherType => match value.as_str() {
@@ -245,7 +256,10 @@ fn bits(value: &Value, names: &[(&str, u32)]) -> Option<u32> {
             .try_fold(0, |all, value| Some(all | bits(value, names)?));
     }
     match value.as_str() {
-        Some(name) => names.iter().find(|(known, _)| *known == name).map(|(_, bit)| *bit),
+        Some(name) => names
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, bit)| *bit),
         None => u32::try_from(value.as_u64()?).ok(),
     }
 }
