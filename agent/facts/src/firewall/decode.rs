@@ -619,6 +619,17 @@ fn extension(target: bool, data: Attributes<'_>) -> Option<Expression> {
     }))
 }
 
+/// The rules in the recorded answers to dumps of tables, chains, objects, sets, rules and elements.
+#[cfg(test)]
+pub(crate) fn recorded(bytes: &[u8]) -> Ruleset {
+    let mut decoder = Decoder::default();
+    super::attributes::messages(bytes).for_each(|message| decoder.add(message));
+    for name in decoder.wanted_sets() {
+        decoder.close_set(&name, None);
+    }
+    decoder.finish()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

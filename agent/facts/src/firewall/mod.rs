@@ -4,7 +4,7 @@
 //! as `nft -j list ruleset` at [`RECORDED`]. What they let through is derived in [`crate::reachability`].
 
 mod attributes;
-mod decode;
+pub(crate) mod decode;
 pub mod expression;
 mod interfaces;
 pub mod json;

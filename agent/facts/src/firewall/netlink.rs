@@ -91,7 +91,13 @@ struct Connection {
 impl Connection {
     /// One reading; `None` where the rules changed meanwhile.
     fn attempt(&mut self) -> Result<Option<Ruleset>, DumpError> {
-        let before = self.generation()?;
+        // To the first question of all, the lack of the subsystem is the one invalid thing about it.
+        let before = self.generation().map_err(|error| match error {
+            DumpError::Io(error) if error.raw_os_error() == Some(Errno::EINVAL as i32) => {
+                DumpError::Unsupported
+            }
+            other => other,
+        })?;
         let mut decoder = Decoder::default();
         // Objects and sets before the rules that name them, elements last: only what rules look into.
         for kind in [GET_TABLE, GET_CHAIN, GET_OBJECT, GET_SET, GET_RULE] {
@@ -182,8 +188,6 @@ fn outcome(message: Message<'_>) -> Result<bool, DumpError> {
     match Errno::from_raw(code.saturating_neg()) {
         _ if code >= 0 => Ok(true),
         Errno::EPERM => Err(DumpError::Denied),
-        // nfnetlink knows no such subsystem, or no such message.
-        Errno::EINVAL | Errno::EOPNOTSUPP => Err(DumpError::Unsupported),
         // A table or set that a dump names went away, or the dump was overtaken.
         Errno::EINTR | Errno::ENOENT | Errno::EAGAIN => Ok(false),
         errno => Err(io::Error::from(errno).into()),

@@ -19,6 +19,8 @@ mod question;
 mod space;
 mod step;
 mod survey;
+#[cfg(test)]
+mod tests;
 
 use std::net::IpAddr;
 
