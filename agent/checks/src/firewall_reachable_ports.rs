@@ -21,6 +21,11 @@ pub(crate) const CHECK: Check = Check {
     examples: tests::examples,
 };
 
+/// Most networks named in a sentence.
+const MOST_NETWORKS_SAID: usize = 8;
+/// Most networks, and most entries, kept in the evidence of a finding.
+const MOST_KEPT: usize = 32;
+
 /// What is known of one subject.
 #[derive(Default)]
 struct Subject<'r> {
@@ -92,7 +97,7 @@ fn on(name: &str, subject: &Subject<'_>, allowed: &[AllowedPort]) -> Verdict {
         } else {
             "firewall-reachable-not-allowed"
         };
-        Verdict::fail(name, said(key).arg("from", text(&from).join(", ")))
+        Verdict::fail(name, said(key).arg("from", shortened(&from)))
     } else if let Some(reach) = doubtful {
         let why = reach.because.last().map_or("?", String::as_str);
         Verdict::error(name, said("firewall-reachable-unknown").arg("why", why))
@@ -110,10 +115,10 @@ fn on(name: &str, subject: &Subject<'_>, allowed: &[AllowedPort]) -> Verdict {
     });
     let named: Vec<_> = named.cloned().collect();
     verdict
-        .compared(allowed_text(&named), json!(text(&IpNet::aggregate(&from))))
+        .compared(allowed_text(&named), kept(&IpNet::aggregate(&from)))
         .evidence(json!({
-            "reachable": subject.reachable,
-            "unknown": subject.unknown,
+            "reachable": evidence(&subject.reachable),
+            "unknown": evidence(&subject.unknown),
         }))
 }
 
@@ -140,6 +145,36 @@ fn not_allowed(reach: &Reach, allowed: &[AllowedPort]) -> Vec<IpNet> {
         .iter()
         .filter(|net| !ports.clone().all(|port| lets(net, port)));
     beyond.copied().collect()
+}
+
+fn evidence(reaches: &[&Reach]) -> Vec<Value> {
+    let one = |reach: &&Reach| {
+        json!({
+            "family": reach.family,
+            "via": reach.via,
+            "targets": reach.targets,
+            "from": kept(&reach.from),
+            "networks": reach.from.len(),
+            "source_ports": reach.source_ports,
+            "interfaces": reach.interfaces.iter().take(MOST_KEPT).collect::<Vec<_>>(),
+            "confidence": reach.confidence,
+            "because": reach.because.iter().take(MOST_KEPT).collect::<Vec<_>>(),
+        })
+    };
+    reaches.iter().take(MOST_KEPT).map(one).collect()
+}
+
+fn kept(nets: &[IpNet]) -> Value {
+    json!(text(nets.get(..MOST_KEPT).unwrap_or(nets)))
+}
+
+/// The first networks, and how many more there are.
+fn shortened(nets: &[IpNet]) -> String {
+    let mut said = text(nets.get(..MOST_NETWORKS_SAID).unwrap_or(nets));
+    if nets.len() > said.len() {
+        said.push(format!("+{}", nets.len() - said.len()));
+    }
+    said.join(", ")
 }
 
 fn text(nets: &[IpNet]) -> Vec<String> {

@@ -39,6 +39,14 @@ struct Entry {
     reasons: BTreeSet<String>,
 }
 
+/// Ports that are translated alike.
+struct Translated {
+    label: Label,
+    blocks: Vec<AddressBlock>,
+    reasons: BTreeSet<String>,
+    ports: Vec<PortBlock>,
+}
+
 struct Listing<'p> {
     facts: &'p FirewallFacts,
     survey: Survey<'p>,
@@ -204,7 +212,7 @@ impl Listing<'_> {
         }
     }
 
-    /// Addresses of this host that others may send to; empty where they are not known.
+    /// Addresses of this host that others may send to; empty where they are not known, or too many to ask about apart.
     fn addresses(&self, v6: bool) -> Vec<IpAddr> {
         let interfaces = self.facts.surroundings.interfaces.iter().flatten();
         let nets = interfaces.flat_map(|interface| &interface.addresses);
@@ -212,7 +220,10 @@ impl Listing<'_> {
             .map(ipnet::IpNet::addr)
             .filter(|address| address.is_ipv6() == v6 && !address.is_loopback())
             .collect();
-        addresses.into_iter().take(MOST_ADDRESSES).collect()
+        if addresses.len() > MOST_ADDRESSES {
+            return Vec::new();
+        }
+        addresses.into_iter().collect()
     }
 
     /// Ports that rules lead to another destination.
@@ -230,43 +241,53 @@ impl Listing<'_> {
                 link,
             };
             let blocks = self.survey.translated_ports(&flow);
-            let mut found: Vec<(Label, Vec<AddressBlock>, BTreeSet<String>, Vec<PortBlock>)> = Vec::new();
-            for ports in blocks.into_iter().take(MOST_TRANSLATED) {
-                let flow = Flow {
-                    ports,
-                    ..flow.clone()
+            let mut found: Vec<Translated> = Vec::new();
+            for (number, ports) in blocks.into_iter().enumerate() {
+                let parts = if number < MOST_TRANSLATED {
+                    let flow = Flow {
+                        ports,
+                        ..flow.clone()
+                    };
+                    self.survey.sources(&flow, Aim::Translated(listeners))
+                } else {
+                    vec![Part::unsure(
+                        flow.source,
+                        "there are more translated ports than are looked at",
+                    )]
                 };
-                let parts = self.survey.sources(&flow, Aim::Translated(listeners));
                 for (label, blocks, reasons) in by_label(parts) {
                     if label.answer == Answer::Shut {
                         continue;
                     }
-                    match found
-                        .iter_mut()
-                        .find(|known| known.0 == label && known.1 == blocks)
-                    {
+                    let same = |known: &&mut Translated| known.label == label && known.blocks == blocks;
+                    match found.iter_mut().find(same) {
                         Some(known) => {
-                            known.2.extend(reasons);
-                            known.3.push(ports);
+                            known.reasons.extend(reasons);
+                            known.ports.push(ports);
                         }
-                        None => found.push((label, blocks, reasons, vec![ports])),
+                        None => found.push(Translated {
+                            label,
+                            blocks,
+                            reasons,
+                            ports: vec![ports],
+                        }),
                     }
                 }
             }
-            for (label, blocks, reasons, ports) in found {
-                for (first, last) in port_ranges(ports) {
-                    let process = self.process(listeners, transport, &label);
+            for found in found {
+                for ports in port_ranges(found.ports) {
+                    let process = self.process(listeners, transport, &found.label);
                     self.add(Entry {
                         v6,
                         transport,
-                        ports: (first, last),
+                        ports,
                         address: unspecified(v6),
                         process,
                         via: Via::Dnat,
-                        label: label.clone(),
-                        blocks: blocks.clone(),
+                        label: found.label.clone(),
+                        blocks: found.blocks.clone(),
                         links: [place].into(),
-                        reasons: reasons.clone(),
+                        reasons: found.reasons.clone(),
                     });
                 }
             }

@@ -35,6 +35,23 @@ pub(super) struct Part {
     pub(super) reasons: BTreeSet<String>,
 }
 
+impl Part {
+    /// A block of which nothing can be told, for this reason.
+    pub(super) fn unsure(block: AddressBlock, reason: &str) -> Self {
+        Self {
+            block,
+            label: Label {
+                answer: Answer::Unsure,
+                exact: true,
+                source_ports: Vec::new(),
+                targets: BTreeSet::new(),
+                by_destination: false,
+            },
+            reasons: [reason.to_owned()].into(),
+        }
+    }
+}
+
 /// Asks about many classes, within bounds.
 #[derive(Debug)]
 pub(super) struct Survey<'p> {

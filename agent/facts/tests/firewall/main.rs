@@ -3,6 +3,14 @@
 //!
 //! Needs root, nft(8) and ip(8); without them it says so and does nothing.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "nft(8) and ip(8) set up what is measured, the sockets answer what they are sent, and helpers of tests \
+              may panic"
+)]
+
 mod cases;
 mod net;
 

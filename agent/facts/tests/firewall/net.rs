@@ -1,8 +1,4 @@
 //! Two network namespaces, sockets in one and connections from the other.
-#![allow(
-    clippy::disallowed_methods,
-    reason = "nft(8) and ip(8) set up what is measured; the sockets answer what they are sent"
-)]
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};

@@ -141,7 +141,7 @@ impl<'t> RuleCompiler<'t> {
                     _ => Comparison::GreaterOrEqual,
                 };
                 let value = kind.one(right)?;
-                self.to_network_order(kind, from);
+                self.in_network_order(kind, from);
                 self.push_compare(comparison, value);
                 Some(())
             }
@@ -180,7 +180,7 @@ impl<'t> RuleCompiler<'t> {
             let length = usize::try_from(prefix.get("len")?.as_u64()?).ok()?;
             let mask = prefix_mask(kind.width(), length);
             let (low, _) = kind.bounds(right)?;
-            self.to_network_order(kind, from);
+            self.in_network_order(kind, from);
             let xor = vec![0; mask.len()];
             self.expressions.push(Expression::Bitwise {
                 from,
@@ -192,7 +192,7 @@ impl<'t> RuleCompiler<'t> {
             return Some(());
         }
         let (low, high) = kind.bounds(right)?;
-        self.to_network_order(kind, from);
+        self.in_network_order(kind, from);
         if low == high {
             self.push_compare(comparison, low);
         } else {
@@ -215,7 +215,7 @@ impl<'t> RuleCompiler<'t> {
     }
 
     /// Values of a dump are kept in network order, what the kernel loads may not be.
-    fn to_network_order(&mut self, kind: Kind, register: Register) {
+    fn in_network_order(&mut self, kind: Kind, register: Register) {
         if kind.of_host_order() && cfg!(target_endian = "little") {
             let length = u32::try_from(kind.width()).unwrap_or_default();
             self.expressions.push(Expression::Byteorder {
@@ -266,7 +266,7 @@ impl<'t> RuleCompiler<'t> {
 
     fn ordered(&mut self, kind: Kind, register: Register) -> Vec<Expression> {
         let before = self.expressions.len();
-        self.to_network_order(kind, register);
+        self.in_network_order(kind, register);
         self.expressions.split_off(before)
     }
 
