@@ -3,6 +3,8 @@
 
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
+mod antivirus_running;
+mod antivirus_signatures;
 mod assess;
 mod check;
 mod encryption_cipher;
@@ -15,6 +17,8 @@ mod firewall_active;
 mod firewall_reachable_ports;
 #[cfg(test)]
 mod invariants;
+pub mod logins;
+mod logins_abnormal;
 mod patch_security_updates;
 mod tls_protocol_versions;
 
@@ -29,7 +33,10 @@ pub const CHECKS: &[Check] = &[
     tls_protocol_versions::CHECK,
     firewall_active::CHECK,
     firewall_reachable_ports::CHECK,
+    logins_abnormal::CHECK,
     patch_security_updates::CHECK,
+    antivirus_running::CHECK,
+    antivirus_signatures::CHECK,
 ];
 
 /// The check with this catalogue id.

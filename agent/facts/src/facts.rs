@@ -1,7 +1,9 @@
 //! Everything a run read.
 
 use crate::firewall::FirewallFacts;
+use crate::antivirus::AntivirusFacts;
 use crate::known::Known;
+use crate::logins::LoginFacts;
 use crate::memory::Memory;
 use crate::os::OsFacts;
 use crate::packages::PackageFacts;
@@ -12,6 +14,8 @@ use crate::volumes::VolumeFacts;
 /// Everything a run read, one field a probe.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Facts {
+    /// Attempts to log in.
+    pub logins: Known<LoginFacts>,
     /// The operating system.
     pub os: Known<OsFacts>,
     /// The packet filter.
@@ -22,6 +26,8 @@ pub struct Facts {
     pub tls: Known<TlsListeners>,
     /// Packages and pending updates.
     pub packages: Known<PackageFacts>,
+    /// Anti-virus.
+    pub antivirus: Known<AntivirusFacts>,
     /// Mounted file systems, swap areas and the devices beneath them.
     pub volumes: Known<VolumeFacts>,
     /// What the probes want kept for the next run, once this run's findings are safe.

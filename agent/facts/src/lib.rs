@@ -5,11 +5,14 @@
 
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
+pub mod antivirus;
 mod ask;
+pub mod command;
 mod facts;
 pub mod firewall;
 pub mod host;
 mod known;
+pub mod logins;
 mod memory;
 pub mod os;
 pub mod packages;

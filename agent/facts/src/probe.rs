@@ -1,10 +1,12 @@
 //! The registry of probes.
 
+use crate::antivirus::AntivirusProbe;
 use crate::ask::Ask;
 use crate::facts::Facts;
 use crate::firewall::FirewallProbe;
 use crate::host::Host;
 use crate::known::{Denial, Known};
+use crate::logins::LoginsProbe;
 use crate::os::OsProbe;
 use crate::packages::PackagesProbe;
 use crate::sockets::SocketsProbe;
@@ -14,6 +16,8 @@ use crate::volumes::VolumesProbe;
 /// Names a fact that a check may need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ProbeId {
+    /// Attempts to log in.
+    Logins,
     /// The operating system and the host's name.
     Os,
     /// The packet filter.
@@ -24,6 +28,8 @@ pub enum ProbeId {
     Tls,
     /// Packages and pending updates.
     Packages,
+    /// Anti-virus.
+    Antivirus,
     /// Mounted file systems, swap areas and the devices beneath them.
     Volumes,
 }
@@ -75,7 +81,9 @@ pub const PROBES: &[ProbeEntry] = &[
     ProbeEntry::of::<FirewallProbe>(&[]),
     ProbeEntry::of::<SocketsProbe>(&[]),
     ProbeEntry::of::<TlsProbe>(&[ProbeId::Os, ProbeId::Sockets]),
+    ProbeEntry::of::<LoginsProbe>(&[]),
     ProbeEntry::of::<PackagesProbe>(&[]),
+    ProbeEntry::of::<AntivirusProbe>(&[]),
     ProbeEntry::of::<VolumesProbe>(&[]),
 ];
 

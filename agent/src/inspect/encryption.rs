@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use plumbline_facts::Host;
 use plumbline_facts::volumes::{
-    self, Layer, LuksHeader, PlainDevice, Protection, Storage, Swap, Volume, VolumeFacts,
+    self, KeySlot, Layer, LuksHeader, PlainDevice, Protection, Segment, Storage, Swap, Volume, VolumeFacts,
+    Weakness,
 };
 use serde::Serialize;
 
@@ -36,11 +37,44 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Outcome, Failure> {
     Ok(Outcome::Clean)
 }
 
+/// What a header says, each key always there.
 #[derive(Serialize)]
 struct HeaderReport<'a> {
     file: &'a Path,
-    #[serde(flatten)]
-    header: LuksHeader,
+    version: u8,
+    uuid: String,
+    cipher: Option<String>,
+    key_bits: Option<u32>,
+    strength: Option<u32>,
+    weaknesses: Vec<Weakness>,
+    key_derivation: Option<String>,
+    tokens: Vec<String>,
+    key_slots: Vec<KeySlot>,
+    segments: Vec<Segment>,
+    reencryption: bool,
+    damaged_copy: Option<String>,
+}
+
+impl<'a> HeaderReport<'a> {
+    fn new(file: &'a Path, header: LuksHeader) -> Self {
+        let cipher = header.cipher.as_ref();
+        let of_cipher = cipher.iter().flat_map(|cipher| &cipher.weaknesses);
+        Self {
+            file,
+            version: header.version,
+            uuid: header.uuid,
+            cipher: cipher.map(|cipher| cipher.name.clone()),
+            key_bits: cipher.and_then(|cipher| cipher.key_bits),
+            strength: cipher.and_then(|cipher| cipher.strength),
+            weaknesses: of_cipher.chain(&header.key_slot_weaknesses).copied().collect(),
+            key_derivation: header.key_derivation,
+            tokens: header.tokens,
+            key_slots: header.key_slots,
+            segments: header.segments,
+            reencryption: header.reencryption,
+            damaged_copy: header.damaged_copy,
+        }
+    }
 }
 
 fn print_headers(host: &Host, files: &[PathBuf], output: &Output) -> Result<(), Failure> {
@@ -48,7 +82,7 @@ fn print_headers(host: &Host, files: &[PathBuf], output: &Output) -> Result<(), 
     for file in files {
         let header = volumes::read_header(host, &std::path::absolute(file)?)
             .map_err(|error| Failure::new(format!("{}: {error}", file.display())))?;
-        reports.push(HeaderReport { file, header });
+        reports.push(HeaderReport::new(file, header));
     }
     if output.format == Format::Json {
         return reports.iter().try_for_each(|report| output.json_line(report));
@@ -64,16 +98,15 @@ fn print_headers(host: &Host, files: &[PathBuf], output: &Output) -> Result<(), 
             "key derivation",
             "tokens",
         ],
-        reports.iter().map(|HeaderReport { file, header }| {
-            let cipher = header.cipher.as_ref();
+        reports.into_iter().map(|report| {
             [
-                file.display().to_string(),
-                header.version.to_string(),
-                cipher.map(|cipher| cipher.name.clone()).unwrap_or_default(),
-                number(cipher.and_then(|cipher| cipher.key_bits)),
-                number(cipher.and_then(|cipher| cipher.strength)),
-                header.key_derivation.clone().unwrap_or_default(),
-                header.tokens.join(", "),
+                report.file.display().to_string(),
+                report.version.to_string(),
+                report.cipher.unwrap_or_default(),
+                number(report.key_bits),
+                number(report.strength),
+                report.key_derivation.unwrap_or_default(),
+                report.tokens.join(", "),
             ]
         }),
     )

@@ -19,14 +19,13 @@ const HEAD: u64 = 4096;
 pub type ReadAt<'a> = &'a mut dyn FnMut(u64, u64) -> Result<Vec<u8>, ReadError>;
 
 /// What a LUKS header tells about the encryption.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LuksHeader {
     /// 1 or 2.
     pub version: u8,
     /// The volume's UUID.
     pub uuid: String,
     /// What encrypts the data: of several, the weakest; `None` where all is plain or encrypted by the drive alone.
-    #[serde(flatten)]
     pub cipher: Option<Cipher>,
     /// How the weakest key slot stretches its passphrase: `pbkdf2`, `argon2i`, `argon2id`; `None` without key slots.
     pub key_derivation: Option<String>,

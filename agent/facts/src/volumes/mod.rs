@@ -146,7 +146,14 @@ pub fn read(host: &Host, declared: &[PathBuf]) -> Result<VolumeFacts, ReadError>
         .collect();
     // A file made a device lies on a file system, which may lie on another file made a device.
     while let Some((number, file)) = devices.unplaced.pop() {
-        let storage = storage::of_file(host, &table, &mut devices, &file);
+        // The path is that of the namespace it was set up in, and may mean nothing here.
+        let storage = match host.exists(&file) {
+            true => storage::of_file(host, &table, &mut devices, &file),
+            false => Storage::Unknown(Doubt::Device {
+                name: file.display().to_string(),
+                why: "the file behind a loop device cannot be found".to_owned(),
+            }),
+        };
         devices.place(number, storage);
     }
     Ok(VolumeFacts {

@@ -52,6 +52,8 @@ pub enum PlainDevice {
 struct Ends {
     guards: BTreeSet<Guard>,
     plain: Option<PlainDevice>,
+    /// A mapping passed on the way that leaves some or all plain.
+    hollow: Option<String>,
     memory: bool,
     remote: bool,
     doubt: Option<Doubt>,
@@ -96,6 +98,13 @@ struct Way {
     done: BTreeSet<DeviceNumber>,
 }
 
+impl Way {
+    fn descend(&mut self, device: &Device) {
+        self.steps
+            .extend(device.beneath.iter().map(|number| Step::Enter(*number)));
+    }
+}
+
 impl Ends {
     fn doubt(&mut self, name: &str, why: &str) {
         self.doubt = Some(Doubt::Device {
@@ -125,7 +134,12 @@ impl Ends {
         match &device.kind {
             DeviceKind::Crypt(crypt) => match &crypt.header {
                 Known::Value(header) if header.has_plain_part() => {
-                    self.plain = Some(PlainDevice::HollowMapping(crypt.name.clone()));
+                    // What lies beneath may still encrypt.
+                    self.hollow = Some(crypt.name.clone());
+                    way.descend(device);
+                    if device.beneath.is_empty() {
+                        self.doubt(&device.name, "sysfs shows nothing beneath it");
+                    }
                 }
                 _ => {
                     self.guards.insert(Guard::Mapping(number));
@@ -141,8 +155,7 @@ impl Ends {
             DeviceKind::Unseen(why) => self.doubt(&device.name, why),
             DeviceKind::Loop { storage, .. } => self.enter(storage, way),
             DeviceKind::Partition | DeviceKind::Mapping { .. } | DeviceKind::Raid | DeviceKind::Layer => {
-                way.steps
-                    .extend(device.beneath.iter().map(|number| Step::Enter(*number)));
+                way.descend(device);
             }
         }
     }
@@ -150,7 +163,7 @@ impl Ends {
     /// The worst that was found: plain, then doubtful, then remote. No end at all is doubtful too.
     fn sum(self) -> Protection {
         if let Some(plain) = self.plain {
-            Protection::Plain(plain)
+            Protection::Plain(self.hollow.map_or(plain, PlainDevice::HollowMapping))
         } else if let Some(doubt) = self.doubt {
             Protection::Unknown(doubt)
         } else if self.remote {
@@ -161,6 +174,81 @@ impl Ends {
             Protection::Memory
         } else {
             Protection::Unknown(Doubt::NoDevice)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::volumes::{Crypt, CryptFormat};
+
+    fn number(minor: usize) -> DeviceNumber {
+        DeviceNumber::new(8, u32::try_from(minor).unwrap())
+    }
+
+    fn device((kind, beneath): (u8, Vec<usize>)) -> Device {
+        let name = "a".to_owned();
+        let kind = match kind {
+            0 => DeviceKind::Disk { is_virtual: false },
+            1 => DeviceKind::Memory,
+            2 => DeviceKind::Unseen("why".to_owned()),
+            3 => DeviceKind::Crypt(Crypt {
+                name: name.clone(),
+                format: CryptFormat::Plain,
+                header: Known::Absent("LUKS header".to_owned()),
+            }),
+            4 => DeviceKind::Loop {
+                file: "/a".into(),
+                storage: Storage::Devices(beneath.iter().copied().map(number).collect()),
+            },
+            _ => DeviceKind::Mapping { name: name.clone() },
+        };
+        let leaf = matches!(
+            kind,
+            DeviceKind::Disk { .. } | DeviceKind::Memory | DeviceKind::Loop { .. }
+        );
+        let beneath = if leaf {
+            Vec::new()
+        } else {
+            beneath.into_iter().map(number).collect()
+        };
+        Device { name, kind, beneath }
+    }
+
+    /// Whether a disk can be reached from `from` without passing an encrypted mapping.
+    fn reaches_disk(
+        from: DeviceNumber,
+        devices: &BTreeMap<DeviceNumber, Device>,
+        seen: &mut BTreeSet<DeviceNumber>,
+    ) -> bool {
+        let Some(device) = devices.get(&from).filter(|_| seen.insert(from)) else {
+            return false;
+        };
+        let beneath = match &device.kind {
+            DeviceKind::Disk { .. } => return true,
+            DeviceKind::Crypt(_) | DeviceKind::Unseen(_) => return false,
+            DeviceKind::Loop {
+                storage: Storage::Devices(numbers),
+                ..
+            } => numbers,
+            _ => &device.beneath,
+        };
+        beneath.iter().any(|next| reaches_disk(*next, devices, seen))
+    }
+
+    proptest! {
+        #[test]
+        fn plain_is_what_reaches_a_disk_past_every_guard(
+            kinds in proptest::collection::vec((0..9_u8, proptest::collection::vec(0..9_usize, 0..3)), 1..8),
+        ) {
+            let devices: BTreeMap<_, _> =
+                kinds.into_iter().enumerate().map(|(at, kind)| (number(at), device(kind))).collect();
+            let found = of(&Storage::Devices(vec![number(0)]), &devices);
+            let reaches = reaches_disk(number(0), &devices, &mut BTreeSet::new());
+            prop_assert_eq!(matches!(found, Protection::Plain(_)), reaches, "{:?}", found);
         }
     }
 }

@@ -42,7 +42,11 @@ pub(super) fn read(
             });
         };
         let storage = if area.is_file {
-            storage::of_file(host, table, devices, &area.path)
+            match storage::of_file(host, table, devices, &area.path) {
+                // The kernel swaps to no file in memory: this program's sandbox hides the real one.
+                Storage::Memory | Storage::Kernel => Storage::Unknown(Doubt::NoDevice),
+                storage => storage,
+            }
         } else {
             match devices.number_of(&area.path) {
                 Some(number) => storage::on(devices, vec![number]),

@@ -12,14 +12,16 @@ macro_rules! fixture {
     };
 }
 
-const LUKS1: &[u8] = fixture!("luks1-aes-xts-512");
+pub(super) const LUKS1: &[u8] = fixture!("luks1-aes-xts-512");
 const LUKS2: &[u8] = fixture!("luks2-aes-xts-512-argon2id-tpm2");
+const UUID: &str = "00112233-4455-6677-8899-aabbccddeeff";
 /// Where the second copy of a LUKS2 header of the usual size lies.
 const SECOND: usize = 0x4000;
 
 /// A copy of a LUKS2 header with this metadata, as cryptsetup would seal it.
 pub(super) fn luks2_copy(
     metadata: &serde_json::Value,
+    uuid: &str,
     length: usize,
     sequence: u64,
     second: bool,
@@ -35,7 +37,7 @@ pub(super) fn luks2_copy(
     bytes[8..16].copy_from_slice(&(length as u64).to_be_bytes());
     bytes[16..24].copy_from_slice(&sequence.to_be_bytes());
     bytes[72..78].copy_from_slice(b"sha256");
-    bytes[168..204].copy_from_slice(b"00112233-4455-6677-8899-aabbccddeeff");
+    bytes[168..204].copy_from_slice(uuid.as_bytes());
     bytes[256..264].copy_from_slice(&(offset as u64).to_be_bytes());
     let text = metadata.to_string();
     bytes[4096..4096 + text.len()].copy_from_slice(text.as_bytes());
@@ -53,7 +55,7 @@ fn reseal(copy: &mut [u8]) {
 }
 
 /// A volume of one segment with a key of `key_bytes` in key slot 0.
-fn one_segment(segment: serde_json::Value, key_bytes: u32) -> serde_json::Value {
+pub(super) fn one_segment(segment: serde_json::Value, key_bytes: u32) -> serde_json::Value {
     json!({
         "keyslots": { "0": { "type": "luks2", "key_size": key_bytes, "kdf": { "type": "argon2id", "time": 4, "memory": 32, "cpus": 1, "salt": "" } } },
         "tokens": {},
@@ -64,15 +66,21 @@ fn one_segment(segment: serde_json::Value, key_bytes: u32) -> serde_json::Value 
 }
 
 fn parsed(segment: serde_json::Value, key_bytes: u32) -> Result<LuksHeader, HeaderError> {
-    LuksHeader::parse(&luks2_copy(&one_segment(segment, key_bytes), SECOND, 1, false))
+    LuksHeader::parse(&luks2_copy(
+        &one_segment(segment, key_bytes),
+        UUID,
+        SECOND,
+        1,
+        false,
+    ))
 }
 
 #[test]
 fn real_headers_are_read_and_xts_counts_half() {
-    let cases: [(&[u8], u8, &str, u32, u32, &str); 8] = [
+    for (bytes, version, name, key_bits, strength, derivation) in [
         (LUKS1, 1, "aes-xts-plain64", 512, 256, "pbkdf2"),
         (
-            fixture!("luks1-aes-xts-256"),
+            fixture!("luks1-aes-xts-256").as_slice(),
             1,
             "aes-xts-plain64",
             256,
@@ -113,8 +121,7 @@ fn real_headers_are_read_and_xts_counts_half() {
             "pbkdf2",
         ),
         (&LUKS2[..SECOND], 2, "aes-xts-plain64", 512, 256, "argon2id"),
-    ];
-    for (bytes, version, name, key_bits, strength, derivation) in cases {
+    ] {
         let header = LuksHeader::parse(bytes).unwrap();
         let cipher = header.cipher.unwrap();
         assert_eq!((header.version, cipher.name.as_str()), (version, name));
@@ -181,8 +188,8 @@ fn the_newer_copy_counts() {
     let strong = one_segment(json!({ "type": "crypt", "encryption": "aes-xts-plain64" }), 64);
     for length in [SECOND, 0x8000, 0x40_0000] {
         let both = |first: u64, second: u64| {
-            let mut bytes = luks2_copy(&weak, length, first, false);
-            bytes.extend(luks2_copy(&strong, length, second, true));
+            let mut bytes = luks2_copy(&weak, UUID, length, first, false);
+            bytes.extend(luks2_copy(&strong, UUID, length, second, true));
             LuksHeader::parse(&bytes).unwrap().cipher.unwrap().strength
         };
         assert_eq!(both(3, 3), Some(128));
@@ -272,9 +279,9 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn any_bytes_are_taken(bytes in proptest::collection::vec(any::<u8>(), 0..9000), kind in 0..4) {
+    fn any_bytes_are_taken(bytes in proptest::collection::vec(any::<u8>(), 0..9000), kind in 0..4_usize) {
         let mut bytes = bytes;
-        let magic: &[u8] = [b"".as_slice(), b"LUKS\xba\xbe\x00\x01", b"LUKS\xba\xbe\x00\x02", b"LUKS\xba\xbe"][kind as usize];
+        let magic: &[u8] = [b"".as_slice(), b"LUKS\xba\xbe\x00\x01", b"LUKS\xba\xbe\x00\x02", b"LUKS\xba\xbe"][kind];
         for (byte, magic) in bytes.iter_mut().zip(magic) {
             *byte = *magic;
         }
