@@ -1,7 +1,7 @@
 //! Everything a run read.
 
-use crate::firewall::FirewallFacts;
 use crate::antivirus::AntivirusFacts;
+use crate::firewall::FirewallFacts;
 use crate::known::Known;
 use crate::logins::LoginFacts;
 use crate::memory::Memory;

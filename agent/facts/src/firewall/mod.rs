@@ -5,6 +5,7 @@
 
 mod attributes;
 pub(crate) mod decode;
+mod decode_expression;
 pub mod expression;
 mod interfaces;
 pub mod json;

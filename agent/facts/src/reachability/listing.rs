@@ -9,10 +9,11 @@ use crate::firewall::FirewallFacts;
 use crate::firewall::expression::Expression;
 use crate::sockets::Listener;
 
+use super::judgement::Answer;
 use super::links::{self, LinkClass};
 use super::machine::Machine;
 use super::packet::{Flow, Link};
-use super::path::{Aim, Answer, Path, takes_both};
+use super::path::{Aim, Path, takes_both};
 use super::space::{AddressBlock, PortBlock, port_ranges};
 use super::survey::{Label, Part, Survey, holds};
 use super::{Confidence, DefaultInput, Fate, IpFamily, Reach, Reachability, Via};

@@ -1,8 +1,8 @@
 //! What other hosts can reach: derived from the loaded rules and the listening sockets.
 //!
 //! This is derivation, not judgement: a pure function of facts, which knows nothing of the plan. A packet that stands
-//! for a class ([`bits`], [`packet`]) runs through the rules ([`machine`], [`step`], [`extension`]) and the hooks
-//! ([`path`]); where it fares differently within its class, the class is split ([`space`], [`survey`]). Nothing is called
+//! for a class ([`bits`], [`packet`]) runs through the rules ([`machine`], [`walk`], [`step`], [`reading`], [`lookup`],
+//! [`extension`]) and the hooks ([`path`], [`judgement`]); where it fares differently within its class, the class is split ([`space`], [`survey`]). Nothing is called
 //! unreachable unless every packet of the class is stopped.
 //!
 //! Packets are ordinary ones: no IP options or extension headers, no fragments, sent to a single host. Filters outside
@@ -10,17 +10,21 @@
 
 mod bits;
 mod extension;
+mod judgement;
 mod links;
 mod listing;
+mod lookup;
 mod machine;
 mod packet;
 mod path;
 mod question;
+mod reading;
 mod space;
 mod step;
 mod survey;
 #[cfg(test)]
 mod tests;
+mod walk;
 
 use std::net::IpAddr;
 

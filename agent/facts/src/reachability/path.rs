@@ -1,6 +1,5 @@
 //! The way of a connection through the host: its first packet in, the answer out, the next packet in.
 
-use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use plumbline_config::plan::Transport;
@@ -10,6 +9,7 @@ use crate::firewall::ruleset::{Family, Hook};
 use crate::sockets::Listener;
 
 use super::bits::{Byte, Cause, value};
+use super::judgement::{Answer, Judgement, Tally};
 use super::machine::{At, End, Machine, Notes};
 use super::packet::{Flow, Link, Stage, State, Tuple};
 
@@ -22,33 +22,6 @@ pub(super) enum Aim<'a> {
     Translated(&'a [Listener]),
     /// Do they reach something, either way? `None`: whatever listens there.
     Either(Option<&'a [Listener]>),
-}
-
-/// The answer for a class of connections.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum Answer {
-    /// They open and go on.
-    Open,
-    /// They don't open.
-    Shut,
-    /// It can't be told, or some do.
-    Unsure,
-}
-
-/// The answer, and what it rests on.
-#[derive(Clone, Debug)]
-pub(super) struct Judgement {
-    pub(super) answer: Answer,
-    /// Rests on nothing but what was read; otherwise on usual answers too.
-    pub(super) exact: bool,
-    /// Rules and policies, and for [`Answer::Unsure`] what is not known.
-    pub(super) reasons: BTreeSet<String>,
-    /// Where connections go that are translated: address, port.
-    pub(super) targets: BTreeSet<String>,
-    /// Unknown bits that decided.
-    pub(super) causes: Cause,
-    /// Expressions run.
-    pub(super) steps: u64,
 }
 
 /// Where a first packet goes after prerouting.
@@ -68,67 +41,6 @@ enum Route {
 pub(super) struct Path<'a> {
     pub(super) machine: Machine<'a>,
     pub(super) surroundings: &'a Surroundings,
-}
-
-/// The ways that a class of connections may end, each usual or not.
-#[derive(Default)]
-struct Tally {
-    ends: Vec<(Answer, bool)>,
-    reasons: BTreeSet<String>,
-    shut_reasons: BTreeSet<String>,
-    targets: BTreeSet<String>,
-}
-
-impl Tally {
-    fn shut(&mut self, end: End) {
-        self.ends.push((Answer::Shut, end.usual));
-        self.shut_reasons.insert(end.reason);
-    }
-
-    fn unsure(&mut self, end: End, notes: &mut Notes) {
-        self.ends.push((Answer::Unsure, end.usual));
-        notes.doubt(end.reason);
-    }
-
-    fn open(&mut self, state: &State) {
-        self.ends.push((Answer::Open, state.usual));
-        self.reasons.extend(state.passed.iter().cloned());
-    }
-
-    fn judge(self, mut notes: Notes) -> Judgement {
-        let has = |answer| self.ends.iter().any(|(found, _)| *found == answer);
-        let usually = |answer| self.ends.iter().any(|(found, usual)| *found == answer && *usual);
-        let (open, shut, unsure) = (has(Answer::Open), has(Answer::Shut), has(Answer::Unsure));
-        let (answer, exact) = match (open, shut, unsure) {
-            (true, false, false) => (Answer::Open, true),
-            (false, true, false) => (Answer::Shut, true),
-            _ if usually(Answer::Open) && !usually(Answer::Shut) && !usually(Answer::Unsure) => {
-                (Answer::Open, false)
-            }
-            _ => (Answer::Unsure, true),
-        };
-        let mut reasons = BTreeSet::new();
-        if answer != Answer::Shut {
-            reasons.extend(self.reasons);
-        }
-        if answer != Answer::Open {
-            reasons.extend(self.shut_reasons);
-        }
-        if answer == Answer::Unsure || !exact {
-            if notes.doubts.is_empty() {
-                notes.doubt("it depends on the address or port".to_owned());
-            }
-            reasons.extend(notes.doubts);
-        }
-        Judgement {
-            answer,
-            exact,
-            reasons,
-            targets: self.targets,
-            causes: notes.causes,
-            steps: notes.steps,
-        }
-    }
 }
 
 impl<'a> Path<'a> {

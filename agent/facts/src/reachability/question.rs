@@ -10,10 +10,11 @@ use crate::firewall::FirewallFacts;
 use crate::sockets::Listener;
 
 use super::Confidence;
+use super::judgement::Answer;
 use super::links;
 use super::machine::Machine;
 use super::packet::{Flow, Link};
-use super::path::{Aim, Answer, Path};
+use super::path::{Aim, Path};
 use super::space::{AddressBlock, PortBlock};
 use super::survey::{Part, Survey};
 

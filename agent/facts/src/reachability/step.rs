@@ -3,23 +3,16 @@
 //! Source: the `eval` functions of `net/netfilter/nft_*.c`.
 
 use crate::firewall::expression::{
-    Comparison, Conntrack, Expression, FibResult, Header, LookupTo, Meta, Nat, NatKind, Register, Verdict,
+    Comparison, Conntrack, Expression, Header, Meta, Nat, NatKind, Register, Verdict,
 };
-use crate::firewall::ruleset::{Hook, Table};
-use crate::firewall::set::{Data, Set};
+use crate::firewall::ruleset::Table;
 
 use super::bits::{self, Byte, Cause, Truth, cause, known, unknown};
 use super::extension;
-use super::machine::{At, Machine, Registers, place_of, store};
-use super::packet::{
-    Link, STATE_ESTABLISHED, STATE_INVALID, STATE_NEW, STATE_UNTRACKED, Stage, State, Tuple, put,
-};
-
-/// Most values of a map that are followed; beyond, the outcome counts as unknown.
-const MOST_WAYS: usize = 16;
-/// `RTN_UNICAST`, `RTN_LOCAL` of rtnetlink(7).
-const ADDRESS_UNICAST: u32 = 1;
-const ADDRESS_LOCAL: u32 = 2;
+use super::lookup::{lookup, search, unknown_lookup};
+use super::machine::{At, Machine, Registers, store};
+use super::packet::{State, put};
+use super::reading::{Load, conntrack, fib, meta, payload};
 
 /// What running an expression comes to.
 pub(super) enum Effect {
@@ -52,14 +45,14 @@ pub(super) struct Way {
     pub(super) bytes: Vec<Byte>,
 }
 
-fn maybe(doubt: impl Into<String>) -> Effect {
+pub(super) fn maybe(doubt: impl Into<String>) -> Effect {
     Effect::Maybe {
         usual: None,
         doubt: doubt.into(),
     }
 }
 
-fn undecided(doubt: impl Into<String>) -> Effect {
+pub(super) fn undecided(doubt: impl Into<String>) -> Effect {
     Effect::Undecided {
         cause: Cause::OTHER,
         doubt: Some(doubt.into()),
@@ -231,17 +224,12 @@ pub(super) fn step(
     }
 }
 
-/// What an expression reads.
-pub(super) enum Load {
-    /// These bytes.
-    Known(Vec<Byte>),
-    /// So many bytes that can't be told, or nothing: then the rule does not match.
-    Unknown(usize),
-    /// Nothing: the rule does not match.
-    Nothing,
-}
-
-fn load(registers: &mut Registers, to: Register, found: Load, what: impl FnOnce() -> String) -> Effect {
+pub(super) fn load(
+    registers: &mut Registers,
+    to: Register,
+    found: Load,
+    what: impl FnOnce() -> String,
+) -> Effect {
     match found {
         Load::Known(bytes) => {
             store(registers, to, &bytes);
@@ -266,67 +254,6 @@ fn compare(bytes: &[Byte], comparison: Comparison, value: &[u8]) -> Truth {
     }
 }
 
-/// `nft_meta_get_eval`.
-fn meta(at: &At<'_>, state: &State, key: Meta) -> Load {
-    // Neither comes from nor goes to an interface: the kernel gives 0 and an empty name.
-    let index = |link: Option<&Link>| match link {
-        None => Load::Known(known(&[0; 4])),
-        Some(link) => match link.index {
-            Some(index) => Load::Known(known(&index.to_ne_bytes())),
-            None => Load::Unknown(4),
-        },
-    };
-    let name = |link: Option<&Link>| {
-        let name = link.map_or("", |link| link.name.as_str());
-        let mut bytes = name.as_bytes().to_vec();
-        bytes.resize(16, 0);
-        Load::Known(known(&bytes))
-    };
-    let leaves = matches!(
-        at.hook,
-        Hook::Forward | Hook::Output | Hook::Postrouting | Hook::Egress
-    );
-    match key {
-        Meta::Protocol => Load::Known(known(if at.v6 { &[0x86, 0xdd] } else { &[0x08, 0x00] })),
-        Meta::Mark => Load::Known(state.mark.to_vec()),
-        Meta::Iif => index(at.inward),
-        Meta::IifName => name(at.inward),
-        Meta::Oif if leaves && at.outward.is_none() => Load::Unknown(4),
-        Meta::OifName if leaves && at.outward.is_none() => Load::Unknown(16),
-        Meta::Oif => index(at.outward.filter(|_| leaves)),
-        Meta::OifName => name(at.outward.filter(|_| leaves)),
-        Meta::NfProto => Load::Known(known(if at.v6 { &[10] } else { &[2] })),
-        Meta::L4Proto => Load::Known(known(&[at.protocol])),
-        Meta::PacketType if at.inward.is_some() => Load::Known(known(&[0])),
-        Meta::PacketType => Load::Unknown(1),
-        Meta::Other(_) => Load::Unknown(16),
-    }
-}
-
-/// `nft_payload_eval`.
-fn payload(at: &At<'_>, state: &State, base: Header, offset: u32, length: u32) -> Load {
-    let (offset, length) = (offset as usize, (length as usize).min(16));
-    let network = if at.v6 { 40 } else { 20 };
-    let transport = if at.protocol == 6 { 20 } else { 8 };
-    let header = state.transport.iter().take(transport);
-    let bytes: Vec<Byte> = match base {
-        // There being no options, the transport header follows the network header.
-        Header::Network => state
-            .network
-            .iter()
-            .take(network)
-            .chain(header)
-            .copied()
-            .collect(),
-        Header::Transport => header.copied().collect(),
-        Header::Link | Header::Inner => Vec::new(),
-    };
-    match bytes.get(offset..offset.saturating_add(length)) {
-        Some(bytes) => Load::Known(bytes.to_vec()),
-        None => Load::Unknown(length),
-    }
-}
-
 /// `nft_payload_set_eval`: translation without connection tracking, and the like.
 fn payload_set(
     at: &At<'_>,
@@ -343,247 +270,6 @@ fn payload_set(
         Header::Link | Header::Inner => {}
     }
     state.redirected |= before != (state.destination(at.v6).to_vec(), state.port().to_vec());
-}
-
-/// `nft_ct_get_eval`.
-fn conntrack(at: &At<'_>, state: &State, key: Conntrack, reply: Option<bool>) -> Load {
-    let number = |number: u32| Load::Known(known(&number.to_ne_bytes()));
-    if state.untracked || at.tracked == Some(false) {
-        return match key {
-            Conntrack::State if state.untracked => number(STATE_UNTRACKED),
-            Conntrack::State => number(STATE_INVALID),
-            _ => Load::Nothing,
-        };
-    }
-    if at.tracked.is_none() || state.unrecorded {
-        return Load::Unknown(16);
-    }
-    let backward = at.stage == Stage::Reply;
-    match key {
-        Conntrack::State if at.stage == Stage::First => number(STATE_NEW),
-        Conntrack::State => number(STATE_ESTABLISHED),
-        Conntrack::Direction => Load::Known(known(&[u8::from(backward)])),
-        Conntrack::Status => {
-            // Of a first packet: expected, answered, assured, confirmed and source NAT are not yet; destination NAT
-            // (0x20) has been decided. Other bits tell of the NAT machinery.
-            let certain: u32 = if at.stage == Stage::First { 0x3f } else { 0x20 };
-            let value = if state.redirected { 0x20u32 } else { 0 };
-            let bytes = value.to_ne_bytes().into_iter().zip(certain.to_ne_bytes());
-            Load::Known(
-                bytes
-                    .map(|(value, known)| Byte::partly(value, known, Cause::OTHER))
-                    .collect(),
-            )
-        }
-        Conntrack::Mark => Load::Known(state.connection_mark.to_vec()),
-        Conntrack::Family => Load::Known(known(if at.v6 { &[10] } else { &[2] })),
-        Conntrack::Protocol => Load::Known(known(&[at.protocol])),
-        Conntrack::Source | Conntrack::Destination | Conntrack::SourcePort | Conntrack::DestinationPort => {
-            let reply = reply.unwrap_or(backward);
-            if reply && state.redirected {
-                return Load::Unknown(16);
-            }
-            let tuple = if reply {
-                at.original.reversed()
-            } else {
-                Tuple::clone(at.original)
-            };
-            Load::Known(match key {
-                Conntrack::Source => tuple.source,
-                Conntrack::Destination => tuple.destination,
-                Conntrack::SourcePort => tuple.source_port,
-                _ => tuple.port,
-            })
-        }
-        Conntrack::Other(_) => Load::Unknown(16),
-    }
-}
-
-/// `nft_fib4_eval`, `nft_fib6_eval`.
-fn fib(
-    at: &At<'_>,
-    state: &State,
-    result: FibResult,
-    source: bool,
-    presence: bool,
-    to: Register,
-    registers: &mut Registers,
-) -> Effect {
-    let arrives = matches!(at.hook, Hook::Ingress | Hook::Prerouting | Hook::Input);
-    let local = at.inward.is_some_and(Link::is_loopback);
-    if result == FibResult::AddressType {
-        let kind = match source {
-            // Packets of others come from addresses that are not this host's.
-            true if at.inward.is_some() => Some(if local { ADDRESS_LOCAL } else { ADDRESS_UNICAST }),
-            // What is asked about is a packet to this host, until a rule sends it elsewhere.
-            false if arrives && !state.redirected => Some(ADDRESS_LOCAL),
-            _ => None,
-        };
-        let found = match kind {
-            Some(kind) => Load::Known(known(&kind.to_ne_bytes())),
-            None => Load::Unknown(4),
-        };
-        return load(registers, to, found, || "the type of the address".to_owned());
-    }
-    let Some(link) = at.inward.filter(|_| source) else {
-        return load(registers, to, Load::Unknown(16), || "the route".to_owned());
-    };
-    // The reverse path: a source usually comes in on the interface that answers to it go out on.
-    let usual = match result {
-        _ if presence => known(&[1]),
-        FibResult::Interface => match link.index {
-            Some(index) => known(&index.to_ne_bytes()),
-            None => unknown(4, Cause::OTHER),
-        },
-        _ => {
-            let mut name = link.name.clone().into_bytes();
-            name.resize(16, 0);
-            known(&name)
-        }
-    };
-    let other = if presence {
-        known(&[0])
-    } else {
-        unknown(16, Cause::OTHER)
-    };
-    let way = |usual, bytes| Way {
-        usual,
-        verdict: None,
-        to,
-        bytes,
-    };
-    Effect::Branches {
-        ways: vec![way(true, usual), way(false, other)],
-        missing: None,
-        cause: Cause::OTHER,
-        doubt: Some("the way back to the source is not looked up".to_owned()),
-    }
-}
-
-/// What a search in a set comes to.
-struct Found<'s> {
-    /// What the elements hold that may match.
-    hits: Vec<&'s Data>,
-    /// Whether none may match.
-    misses: bool,
-    cause: Cause,
-    /// There are more hits than are listed.
-    more: bool,
-}
-
-fn search<'s>(set: &'s Set, key: &[Byte]) -> Found<'s> {
-    let mut found = Found {
-        hits: Vec::new(),
-        misses: true,
-        cause: Cause::default(),
-        more: false,
-    };
-    if key.len() < set.key_length {
-        found.cause = Cause::OTHER;
-        found.more = true;
-        return found;
-    }
-    for element in set.candidates(&bits::lowest(key), &bits::highest(key)) {
-        let inside = set.spans().fold(Truth::Yes, |all, (offset, length)| {
-            let span = offset..offset.saturating_add(length);
-            let parts = (
-                key.get(span.clone()),
-                element.low.get(span.clone()),
-                element.high.get(span),
-            );
-            let (Some(key), Some(low), Some(high)) = parts else {
-                return Truth::Unknown(Cause::OTHER);
-            };
-            match (all, bits::within(key, low, high)) {
-                (Truth::No, _) | (_, Truth::No) => Truth::No,
-                (Truth::Yes, other) | (other, Truth::Yes) => other,
-                (Truth::Unknown(one), Truth::Unknown(other)) => Truth::Unknown(one | other),
-            }
-        });
-        match inside {
-            Truth::No => continue,
-            Truth::Yes => found.misses = false,
-            Truth::Unknown(cause) => found.cause = found.cause | cause,
-        }
-        if !found.hits.contains(&&element.data) {
-            found.hits.push(&element.data);
-        }
-        if inside == Truth::Yes {
-            break;
-        }
-        if found.hits.len() > MOST_WAYS {
-            found.more = true;
-            break;
-        }
-    }
-    if found.misses
-        && let Some(data) = &set.catchall
-    {
-        found.misses = false;
-        if !found.hits.contains(&data) {
-            found.hits.push(data);
-        }
-    }
-    if !found.misses && found.hits.len() == 1 {
-        found.cause = Cause::default();
-    }
-    found
-}
-
-fn unknown_lookup(to: Option<LookupTo>, doubt: String) -> Effect {
-    match to {
-        Some(_) => undecided(doubt),
-        None => maybe(doubt),
-    }
-}
-
-/// `nft_lookup_eval`. `updated`: the name of the set, where rules change it.
-fn lookup(found: Found<'_>, to: Option<LookupTo>, inverted: bool, updated: Option<&String>) -> Effect {
-    let doubt = updated.map(|name| format!("set {name} is changed by the rules themselves"));
-    let Some(to) = to else {
-        let inside = match (found.hits.is_empty() && !found.more, found.misses) {
-            (true, _) => Truth::No,
-            (false, false) => Truth::Yes,
-            (false, true) => Truth::Unknown(found.cause),
-        };
-        let matches = if inverted { inside.not() } else { inside };
-        return match (doubt, matches) {
-            (Some(doubt), Truth::Yes | Truth::No) => Effect::Maybe {
-                usual: Some(matches == Truth::Yes),
-                doubt,
-            },
-            (_, matches) => Effect::Test(matches),
-        };
-    };
-    if found.more || updated.is_some() {
-        let cause = if updated.is_some() {
-            found.cause | Cause::OTHER
-        } else {
-            found.cause
-        };
-        return Effect::Undecided { cause, doubt };
-    }
-    let single = !found.misses && found.hits.len() == 1 || found.hits.is_empty();
-    let mut ways = Vec::new();
-    for data in found.hits {
-        let (verdict, bytes) = match data {
-            Data::Verdict(verdict) => (Some(verdict.clone()), Vec::new()),
-            Data::Value(value) => (None, known(value)),
-            Data::None => return undecided("a map of objects"),
-        };
-        ways.push(Way {
-            usual: single,
-            verdict,
-            to: place_of(to),
-            bytes,
-        });
-    }
-    Effect::Branches {
-        ways,
-        missing: found.misses.then_some(single),
-        cause: found.cause,
-        doubt: None,
-    }
 }
 
 /// `nft_nat_eval`, `nft_redir_eval`, `nft_masq_eval`.

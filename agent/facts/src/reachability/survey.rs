@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::bits::{Cause, Truth, equal};
+use super::judgement::{Answer, Judgement};
 use super::packet::Flow;
-use super::path::{Aim, Answer, Judgement, Path};
+use super::path::{Aim, Path};
 use super::space::{AddressBlock, PortBlock, port_ranges};
 
 /// Most classes that one question is split into.
