@@ -13,6 +13,8 @@ mod encryption_examples;
 mod encryption_subjects;
 mod encryption_swap;
 mod encryption_volumes;
+mod firewall_active;
+mod firewall_reachable_ports;
 #[cfg(test)]
 mod invariants;
 pub mod logins;
@@ -29,6 +31,8 @@ pub const CHECKS: &[Check] = &[
     encryption_cipher::CHECK,
     encryption_swap::CHECK,
     tls_protocol_versions::CHECK,
+    firewall_active::CHECK,
+    firewall_reachable_ports::CHECK,
     logins_abnormal::CHECK,
     patch_security_updates::CHECK,
     antivirus_running::CHECK,

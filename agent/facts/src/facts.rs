@@ -1,6 +1,7 @@
 //! Everything a run read.
 
 use crate::antivirus::AntivirusFacts;
+use crate::firewall::FirewallFacts;
 use crate::known::Known;
 use crate::logins::LoginFacts;
 use crate::memory::Memory;
@@ -17,6 +18,8 @@ pub struct Facts {
     pub logins: Known<LoginFacts>,
     /// The operating system.
     pub os: Known<OsFacts>,
+    /// The packet filter.
+    pub firewall: Known<FirewallFacts>,
     /// Listening sockets and the processes behind them.
     pub sockets: Known<Sockets>,
     /// What the listening TCP sockets speak.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::ask::Ask;
 use crate::facts::Facts;
+use crate::firewall::FirewallProbe;
 use crate::host::Host;
 use crate::known::{Denial, Known};
 use crate::logins::LoginsProbe;
@@ -21,6 +22,8 @@ pub enum ProbeId {
     Logins,
     /// The operating system and the host's name.
     Os,
+    /// The packet filter.
+    Firewall,
     /// Listening sockets and the processes behind them.
     Sockets,
     /// What the listening TCP sockets speak.
@@ -89,6 +92,7 @@ impl ProbeEntry {
 /// Every probe, in the order they run.
 pub const PROBES: &[ProbeEntry] = &[
     ProbeEntry::of::<OsProbe>(&[]),
+    ProbeEntry::of::<FirewallProbe>(&[]),
     ProbeEntry::of::<SocketsProbe>(&[]),
     ProbeEntry::of::<TlsProbe>(&[ProbeId::Os, ProbeId::Sockets]),
     ProbeEntry::of::<LoginsProbe>(&[]),

@@ -2,6 +2,7 @@
 
 mod antivirus;
 mod encryption;
+mod firewall;
 mod logins;
 mod os;
 mod packages;
@@ -20,6 +21,8 @@ pub(crate) enum Inspect {
     Antivirus(antivirus::Args),
     /// Encryption of this host's storage, or what a LUKS header says
     Encryption(encryption::Args),
+    /// What other hosts can reach: the loaded firewall rules on the listening sockets, or a dump of rules
+    Firewall(firewall::Args),
     /// Attempts to log in, and what is abnormal among them, from logs, wtmp, btmp or journal export
     Logins(logins::Args),
     /// The operating system and the host's name
@@ -36,6 +39,7 @@ impl Inspect {
         match self {
             Self::Antivirus(args) => antivirus::run(args, output),
             Self::Encryption(args) => encryption::run(args, output),
+            Self::Firewall(args) => firewall::run(args, output),
             Self::Logins(args) => logins::run(args, output),
             Self::Os(args) => os::run(args, output),
             Self::Packages(args) => packages::run(args, output),

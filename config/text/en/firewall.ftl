@@ -1,1 +1,30 @@
 ## firewall
+
+firewall-active-drops = Connections over { $family } that no rule lets in are dropped; the rules are loaded at start by { $loaders }.
+firewall-active-not-kept = Connections over { $family } that no rule lets in are dropped now, but nothing loads these rules at the next start.
+firewall-active-accepts = Firewall rules are loaded, yet connections over { $family } that no rule is about are let in.
+firewall-active-none = No firewall rules are loaded: every connection over { $family } is let in.
+firewall-active-unknown = Whether connections over { $family } that no rule is about are let in could not be told from the loaded rules.
+firewall-active-no-address = This host has no { $family } address that other hosts could send to.
+
+firewall-reachable-none = { $count ->
+        [0] No socket of this host takes connections.
+       *[other] None of the { $count } sockets of this host can be reached from other hosts.
+    }
+firewall-reachable-allowed = { $subject } ({ $process }) is reachable from no more than the plan allows.
+firewall-reachable-not-allowed = { $subject } ({ $process }) is reachable from { $from }; the plan does not list this port.
+firewall-reachable-from-more = { $subject } ({ $process }) is reachable from { $from }, beyond the networks that the plan allows for this port.
+firewall-reachable-unknown = Whether other hosts can reach { $subject } ({ $process }) could not be told: { $why }.
+
+firewall-heading-socket = socket
+firewall-heading-reach = reachable
+firewall-heading-from = from
+firewall-heading-interfaces = interfaces
+firewall-heading-because = because
+firewall-heading-question = question
+firewall-word-yes = yes
+firewall-word-assumed = yes, assumed
+firewall-word-no = no
+firewall-word-unknown = unknown
+firewall-word-source-ports = source ports { $ports }
+firewall-default-input = Engines: { $engines }. Connections that no rule is about: IPv4 { $ip }, IPv6 { $ip6 }.

@@ -1,0 +1,431 @@
+//! The way of a connection through the host: its first packet in, the answer out, the next packet in.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use plumbline_config::plan::Transport;
+
+use crate::firewall::Surroundings;
+use crate::firewall::ruleset::{Family, Hook};
+use crate::sockets::Listener;
+
+use super::bits::{Byte, Cause, value};
+use super::judgement::{Answer, Judgement, Tally};
+use super::machine::{At, End, Machine, Notes};
+use super::packet::{Flow, Link, Stage, State, Tuple};
+
+/// What is asked of a class of connections.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Aim<'a> {
+    /// Do they reach the address and port they name, here?
+    Direct,
+    /// Do they reach a socket or another host by translation?
+    Translated(&'a [Listener]),
+    /// Do they reach something, either way? `None`: whatever listens there.
+    Either(Option<&'a [Listener]>),
+}
+
+/// Where a first packet goes after prerouting.
+enum Route {
+    /// To a socket of this host.
+    Here,
+    /// To another host, through this one; the interface where it is known.
+    Through(Option<Link>),
+    /// Nowhere.
+    Lost(String),
+    /// It can't be told.
+    Unsure(String),
+}
+
+/// Follows connections through the rules of a host.
+#[derive(Debug)]
+pub(super) struct Path<'a> {
+    pub(super) machine: Machine<'a>,
+    pub(super) surroundings: &'a Surroundings,
+}
+
+impl<'a> Path<'a> {
+    /// Judges a class of connections.
+    pub(super) fn judge(&self, flow: &Flow, aim: Aim<'_>) -> Judgement {
+        let mut notes = Notes::default();
+        let mut tally = Tally::default();
+        if let Some(why) = self.never_arrives(flow) {
+            tally.shut(End {
+                usual: true,
+                reason: why,
+            });
+            return tally.judge(notes);
+        }
+        let original = Tuple::of(flow);
+        let arrived = self.arrive(flow, &original, &mut tally, &mut notes);
+        for state in arrived {
+            self.deliver(flow, aim, &original, state, &mut tally, &mut notes);
+        }
+        self.doubt_open_ways(flow, &mut tally, &mut notes);
+        tally.judge(notes)
+    }
+
+    /// The states of a first packet after prerouting, for those who look for translations.
+    pub(super) fn translations(&self, flow: &Flow) -> (Vec<State>, bool, Cause) {
+        let mut notes = Notes::default();
+        let mut tally = Tally::default();
+        let states = self.arrive(flow, &Tuple::of(flow), &mut tally, &mut notes);
+        let unsure = tally.ends.iter().any(|(answer, _)| *answer == Answer::Unsure);
+        (states, unsure, notes.causes)
+    }
+
+    /// Packets to a loopback address from elsewhere are discarded before any rule (`ip_route_input_slow`,
+    /// `ip6_rcv_core`), unless `route_localnet` is on.
+    fn never_arrives(&self, flow: &Flow) -> Option<String> {
+        let to = flow
+            .destination
+            .filter(|to| to.is_loopback() && !flow.link.is_loopback())?;
+        let open = to.is_ipv4() && self.surroundings.routes_loopback(&flow.link.name);
+        (!open).then(|| format!("{to} is a loopback address"))
+    }
+
+    fn arrive(&self, flow: &Flow, original: &Tuple, tally: &mut Tally, notes: &mut Notes) -> Vec<State> {
+        let mut states = vec![State::new(original, flow.transport, Stage::First)];
+        for hook in [Hook::Ingress, Hook::Prerouting] {
+            let at = self.at(hook, Stage::First, flow, original);
+            states = self.run(&at, states, tally, notes);
+        }
+        states
+    }
+
+    fn at<'s>(&self, hook: Hook, stage: Stage, flow: &'s Flow, original: &'s Tuple) -> At<'s> {
+        let backward = stage == Stage::Reply;
+        At {
+            hook,
+            stage,
+            v6: flow.is_v6(),
+            protocol: flow.protocol(),
+            inward: (!backward).then_some(&flow.link),
+            outward: backward.then_some(&flow.link),
+            original,
+            rewrite: None,
+            tracked: None,
+        }
+    }
+
+    /// Runs a hook; what ends there is tallied, what passes is given back.
+    fn run(&self, at: &At<'_>, states: Vec<State>, tally: &mut Tally, notes: &mut Notes) -> Vec<State> {
+        let outcome = self.machine.run_hook(at, states, notes);
+        for end in outcome.dropped {
+            tally.shut(end);
+        }
+        for end in outcome.undecided {
+            tally.unsure(end, notes);
+        }
+        outcome.passed
+    }
+
+    fn deliver(
+        &self,
+        flow: &Flow,
+        aim: Aim<'_>,
+        original: &Tuple,
+        state: State,
+        tally: &mut Tally,
+        notes: &mut Notes,
+    ) {
+        let v6 = flow.is_v6();
+        let usual = state.usual;
+        let wanted = match aim {
+            Aim::Direct => !state.redirected,
+            Aim::Translated(_) => state.redirected,
+            Aim::Either(_) => true,
+        };
+        let shut = |reason: &str| End {
+            usual,
+            reason: reason.to_owned(),
+        };
+        if !wanted {
+            let reason = if state.redirected {
+                "translated to another destination"
+            } else {
+                "not translated"
+            };
+            tally.shut(shut(reason));
+            return;
+        }
+        if state.redirected {
+            tally.targets.insert(target(&state, v6));
+        }
+        match self.route(flow, &state) {
+            Route::Lost(why) => tally.shut(shut(&why)),
+            Route::Unsure(why) => {
+                notes.causes = notes.causes | Cause::OTHER;
+                tally.unsure(shut(&why), notes);
+            }
+            Route::Through(out) => self.pass_through(flow, original, state, out.as_ref(), tally, notes),
+            Route::Here => {
+                if let Some(listeners) = listeners_of(aim, state.redirected) {
+                    match heard(listeners, flow, &state) {
+                        Heard::Yes => {}
+                        Heard::No => {
+                            let reason =
+                                format!("nothing listens on {} {}", flow.transport, target(&state, v6));
+                            tally.shut(shut(&reason));
+                            return;
+                        }
+                        Heard::Unsure => {
+                            notes.causes = notes.causes | super::step::doubt_of(state.port());
+                            notes.causes = notes.causes | super::step::doubt_of(state.destination(v6));
+                            tally.unsure(shut("which socket it reaches is not known"), notes);
+                            return;
+                        }
+                    }
+                }
+                let at = self.at(Hook::Input, Stage::First, flow, original);
+                for state in self.run(&at, vec![state], tally, notes) {
+                    self.converse(flow, original, state, tally, notes);
+                }
+            }
+        }
+    }
+
+    fn route(&self, flow: &Flow, state: &State) -> Route {
+        if !state.redirected {
+            return Route::Here;
+        }
+        let bytes = state.destination(flow.is_v6());
+        let Some(address) = value(bytes).and_then(|bytes| address(&bytes)) else {
+            // A redirection is to some address of this host; any other that is not known may be anywhere.
+            let here = bytes.iter().all(|byte| byte.cause == Cause::DESTINATION);
+            return match here {
+                true => Route::Here,
+                false => Route::Unsure("the translated address is not known".to_owned()),
+            };
+        };
+        if address.is_loopback() {
+            return match address {
+                _ if flow.link.is_loopback() => Route::Here,
+                IpAddr::V4(_) if self.surroundings.routes_loopback(&flow.link.name) => Route::Here,
+                IpAddr::V4(_) if self.surroundings.interfaces.is_some() => Route::Lost(format!(
+                    "{address} is a loopback address and route_localnet is off"
+                )),
+                _ => Route::Unsure(format!("whether {address} is reached by translation")),
+            };
+        }
+        match self.surroundings.is_local(address) {
+            Some(true) => Route::Here,
+            Some(false) if self.surroundings.forwards(flow.is_v6()) == Some(false) => {
+                Route::Lost(format!("{address} is not of this host, which does not forward"))
+            }
+            Some(false) => Route::Through(self.surroundings.link_to(address).map(|interface| Link {
+                name: interface.name.clone(),
+                index: Some(interface.index),
+            })),
+            None => Route::Unsure(format!("whether {address} is an address of this host")),
+        }
+    }
+
+    /// To another host: forward and postrouting, then the answer's way back.
+    fn pass_through(
+        &self,
+        flow: &Flow,
+        original: &Tuple,
+        state: State,
+        out: Option<&Link>,
+        tally: &mut Tally,
+        notes: &mut Notes,
+    ) {
+        let mut states = vec![state];
+        for hook in [Hook::Forward, Hook::Postrouting] {
+            let mut at = self.at(hook, Stage::First, flow, original);
+            at.outward = out;
+            states = self.run(&at, states, tally, notes);
+        }
+        for state in states {
+            let usual = state.usual;
+            if out.is_none() {
+                // The rules that name the interface of the answer can't be asked.
+                let reason = "the interface towards the translated address is not known".to_owned();
+                tally.unsure(End { usual, reason }, notes);
+                continue;
+            }
+            let mut answer = State::new(
+                &state.tuple(flow.is_v6()).reversed(),
+                flow.transport,
+                Stage::Reply,
+            );
+            answer.inherit(&state);
+            let mut answers = vec![answer];
+            for hook in [Hook::Prerouting, Hook::Forward, Hook::Postrouting] {
+                let mut at = self.at(hook, Stage::Reply, flow, original);
+                at.inward = out;
+                answers = self.run(&at, answers, tally, notes);
+            }
+            for mut answer in answers {
+                answer.passed.clone_from(&state.passed);
+                tally.open(&answer);
+                // Whether anything listens there is another host's matter.
+                tally.ends.push((Answer::Unsure, false));
+                notes.doubt("whether the other host listens and answers is not known".to_owned());
+            }
+        }
+    }
+
+    /// The answer out, and for TCP the next packet in.
+    fn converse(&self, flow: &Flow, original: &Tuple, state: State, tally: &mut Tally, notes: &mut Notes) {
+        let now = state.tuple(flow.is_v6());
+        let mut answer = State::new(&now.reversed(), flow.transport, Stage::Reply);
+        answer.inherit(&state);
+        let mut answers = vec![answer];
+        let mut back = Tally::default();
+        for hook in [Hook::Output, Hook::Postrouting, Hook::Egress] {
+            let at = self.at(hook, Stage::Reply, flow, original);
+            answers = self.run(&at, answers, &mut back, notes);
+        }
+        for (answer, usual) in back.ends {
+            // A datagram is received though its answer is lost; a TCP connection does not open.
+            let answer = match (answer, flow.transport) {
+                (Answer::Shut, Transport::Udp) => {
+                    notes.doubt("the answer is dropped".to_owned());
+                    Answer::Unsure
+                }
+                (other, _) => other,
+            };
+            tally.ends.push((answer, usual));
+        }
+        let dropped = back.shut_reasons.into_iter();
+        tally
+            .shut_reasons
+            .extend(dropped.map(|reason| format!("{reason} (the answer)")));
+        for answer in answers {
+            let mut later = State::new(original, flow.transport, Stage::Later);
+            later.inherit(&answer);
+            later.redirected = state.redirected;
+            let mut ends = Tally::default();
+            let mut laters = vec![later];
+            if flow.transport == Transport::Tcp {
+                for hook in [Hook::Ingress, Hook::Prerouting, Hook::Input] {
+                    let mut at = self.at(hook, Stage::Later, flow, original);
+                    if hook == Hook::Prerouting {
+                        at.rewrite = Some((&now.destination, &now.port));
+                    }
+                    laters = self.run(&at, laters, &mut ends, notes);
+                }
+            }
+            for (_, usual) in ends.ends {
+                notes.doubt("the connection opens and its later packets are dropped".to_owned());
+                tally.ends.push((Answer::Unsure, usual));
+            }
+            for mut later in laters {
+                later.passed.clone_from(&state.passed);
+                tally.open(&later);
+            }
+        }
+    }
+
+    /// Filters that are loaded and not evaluated may only take away.
+    fn doubt_open_ways(&self, flow: &Flow, tally: &mut Tally, notes: &mut Notes) {
+        let mut doubts = Vec::new();
+        let gaps = &self.machine.ruleset.gaps;
+        if let Some(gap) = gaps.first() {
+            // A rule that is missing may also be one that lets pass.
+            for (answer, _) in &mut tally.ends {
+                *answer = Answer::Unsure;
+            }
+            notes.doubt(format!("not all rules could be read: {gap}"));
+        }
+        if !self.surroundings.legacy_tables(flow.is_v6()).is_empty() {
+            doubts.push("legacy iptables rules are loaded and not evaluated");
+        }
+        if self
+            .machine
+            .may_drop(Family::Bridge, &[Hook::Prerouting, Hook::Input, Hook::Ingress])
+        {
+            doubts.push("bridge rules are loaded and not evaluated");
+        }
+        if !flow.is_v6() && self.machine.may_drop(Family::Arp, &[Hook::Input, Hook::Output]) {
+            doubts.push("arp rules are loaded and not evaluated");
+        }
+        for doubt in doubts {
+            for (answer, _) in &mut tally.ends {
+                if *answer == Answer::Open {
+                    *answer = Answer::Unsure;
+                }
+            }
+            notes.doubt(doubt.to_owned());
+        }
+    }
+}
+
+impl State {
+    /// Takes over what a connection keeps from packet to packet.
+    fn inherit(&mut self, before: &Self) {
+        self.usual = before.usual;
+        self.unrecorded = before.untracked || before.unrecorded;
+        self.connection_mark = before.connection_mark;
+        self.redirected = before.redirected;
+    }
+}
+
+fn listeners_of<'a>(aim: Aim<'a>, redirected: bool) -> Option<&'a [Listener]> {
+    match aim {
+        Aim::Direct => None,
+        Aim::Translated(listeners) => redirected.then_some(listeners),
+        Aim::Either(listeners) => listeners,
+    }
+}
+
+/// Whether a socket takes what arrives.
+enum Heard {
+    Yes,
+    No,
+    Unsure,
+}
+
+fn heard(listeners: &[Listener], flow: &Flow, state: &State) -> Heard {
+    let v6 = flow.is_v6();
+    let at = value(state.destination(v6)).and_then(|bytes| address(&bytes));
+    let mut heard = Heard::No;
+    for listener in listeners {
+        let port = super::bits::equal(state.port(), &listener.port.to_be_bytes());
+        let family = listener.address.is_ipv6() == v6 || !v6 && takes_both(listener);
+        let link = listener
+            .interface
+            .as_ref()
+            .is_none_or(|name| *name == flow.link.name);
+        if listener.transport != flow.transport || port == super::bits::Truth::No || !family || !link {
+            continue;
+        }
+        let address = listener.address.is_unspecified() || at == Some(listener.address);
+        if address && port == super::bits::Truth::Yes {
+            return Heard::Yes;
+        }
+        if address || at.is_none() && !listener.address.is_loopback() {
+            heard = Heard::Unsure;
+        }
+    }
+    heard
+}
+
+/// A socket on `::` that takes IPv4 too.
+pub(super) const fn takes_both(listener: &Listener) -> bool {
+    listener.address.is_unspecified() && listener.address.is_ipv6() && !listener.v6_only
+}
+
+fn address(bytes: &[u8]) -> Option<IpAddr> {
+    if let Ok(octets) = <[u8; 4]>::try_from(bytes) {
+        return Some(Ipv4Addr::from(octets).into());
+    }
+    <[u8; 16]>::try_from(bytes)
+        .ok()
+        .map(|octets| Ipv6Addr::from(octets).into())
+}
+
+/// The destination of a state in words: `172.17.0.2:80`, `*:8080`.
+fn target(state: &State, v6: bool) -> String {
+    let port = match value(state.port()).as_deref() {
+        Some([high, low]) => u16::from_be_bytes([*high, *low]).to_string(),
+        _ => "*".to_owned(),
+    };
+    let known = |bytes: &[Byte]| value(bytes).and_then(|bytes| address(&bytes));
+    match known(state.destination(v6)) {
+        Some(IpAddr::V4(address)) => format!("{address}:{port}"),
+        Some(IpAddr::V6(address)) => format!("[{address}]:{port}"),
+        None => format!("*:{port}"),
+    }
+}

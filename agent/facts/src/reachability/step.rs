@@ -1,0 +1,331 @@
+//! What one expression does with a packet.
+//!
+//! Source: the `eval` functions of `net/netfilter/nft_*.c`.
+
+use crate::firewall::expression::{
+    Comparison, Conntrack, Expression, Header, Meta, Nat, NatKind, Register, Verdict,
+};
+use crate::firewall::ruleset::Table;
+
+use super::bits::{self, Byte, Cause, Truth, cause, known, unknown};
+use super::extension;
+use super::lookup::{lookup, search, unknown_lookup};
+use super::machine::{At, Machine, Registers, store};
+use super::packet::{State, put};
+use super::reading::{Load, conntrack, fib, meta, payload};
+
+/// What running an expression comes to.
+pub(super) enum Effect {
+    /// The next expression.
+    Go,
+    /// The next rule.
+    Stop,
+    /// The next expression where it holds, else the next rule.
+    Test(Truth),
+    /// The next expression or the next rule; what usually happens may be known.
+    Maybe { usual: Option<bool>, doubt: String },
+    /// The end of the rule.
+    Verdict(Verdict),
+    /// Anything.
+    Undecided { cause: Cause, doubt: Option<String> },
+    /// One of several values or verdicts, or, where `missing` is, the next rule.
+    Branches {
+        ways: Vec<Way>,
+        missing: Option<bool>,
+        cause: Cause,
+        doubt: Option<String>,
+    },
+}
+
+/// One way that a lookup may go.
+pub(super) struct Way {
+    pub(super) usual: bool,
+    pub(super) verdict: Option<Verdict>,
+    pub(super) to: Register,
+    pub(super) bytes: Vec<Byte>,
+}
+
+pub(super) fn maybe(doubt: impl Into<String>) -> Effect {
+    Effect::Maybe {
+        usual: None,
+        doubt: doubt.into(),
+    }
+}
+
+pub(super) fn undecided(doubt: impl Into<String>) -> Effect {
+    Effect::Undecided {
+        cause: Cause::OTHER,
+        doubt: Some(doubt.into()),
+    }
+}
+
+/// Bytes of the register file.
+fn read(registers: &Registers, from: Register, length: usize) -> &[Byte] {
+    let end = from.offset().saturating_add(length).min(registers.len());
+    registers.get(from.offset()..end).unwrap_or_default()
+}
+
+/// Runs one expression.
+pub(super) fn step(
+    machine: &Machine<'_>,
+    place: usize,
+    table: &Table,
+    at: &At<'_>,
+    expression: &Expression,
+    registers: &mut Registers,
+    state: &mut State,
+) -> Effect {
+    match expression {
+        Expression::Meta { key, to } => load(registers, *to, meta(at, state, *key), || format!("{key:?}")),
+        Expression::MetaSet { key, from } => match key {
+            Meta::Mark => {
+                put(&mut state.mark, 0, read(registers, *from, 4));
+                Effect::Go
+            }
+            Meta::Other(_) => Effect::Go,
+            _ => undecided("the packet is made to look like another"),
+        },
+        Expression::Payload {
+            base,
+            offset,
+            length,
+            to,
+        } => {
+            let found = payload(at, state, *base, *offset, *length);
+            load(registers, *to, found, || {
+                "part of the packet that senders choose".to_owned()
+            })
+        }
+        Expression::PayloadSet {
+            base,
+            offset,
+            length,
+            from,
+        } => {
+            payload_set(at, state, registers, (*base, *offset, *length), *from);
+            Effect::Go
+        }
+        Expression::Option {
+            presence,
+            network,
+            to,
+            length,
+        } => match (*network, *presence) {
+            // The packet that stands for the class has no extension header and no IP option.
+            (true, true) => load(registers, *to, Load::Known(known(&[0])), String::new),
+            (true, false) => Effect::Stop,
+            (false, _) => {
+                let length = usize::try_from(*length).unwrap_or_default().min(16);
+                load(registers, *to, Load::Unknown(length), || {
+                    "a TCP option".to_owned()
+                })
+            }
+        },
+        Expression::Conntrack { key, reply, to } => {
+            let found = conntrack(at, state, *key, *reply);
+            load(registers, *to, found, || format!("ct {key:?}"))
+        }
+        Expression::ConntrackSet { key, from } => {
+            if *key == Conntrack::Mark && at.tracked != Some(false) && !state.untracked {
+                put(&mut state.connection_mark, 0, read(registers, *from, 4));
+            }
+            Effect::Go
+        }
+        Expression::Fib {
+            result,
+            source,
+            presence,
+            to,
+        } => fib(at, state, *result, *source, *presence, *to, registers),
+        Expression::Load { to, value } => load(registers, *to, Load::Known(known(value)), String::new),
+        Expression::LoadOpaque { to, name } => {
+            if let Some(to) = to {
+                store(registers, *to, &unknown(16, Cause::OTHER));
+            }
+            maybe(format!("{name} is not evaluated"))
+        }
+        Expression::Bitwise { from, to, mask, xor } => {
+            let bytes = read(registers, *from, mask.len())
+                .iter()
+                .zip(mask.iter().zip(xor));
+            let bytes: Vec<_> = bytes
+                .map(|(byte, (mask, xor))| byte.masked(*mask, *xor))
+                .collect();
+            store(registers, *to, &bytes);
+            Effect::Go
+        }
+        Expression::Byteorder {
+            from,
+            to,
+            length,
+            size,
+        } => {
+            let (length, size) = (*length as usize, (*size as usize).max(1));
+            let mut bytes = read(registers, *from, length).to_vec();
+            if cfg!(target_endian = "little") {
+                bytes.chunks_mut(size).for_each(<[Byte]>::reverse);
+            }
+            store(registers, *to, &bytes);
+            Effect::Go
+        }
+        Expression::Compare {
+            from,
+            comparison,
+            value,
+        } => Effect::Test(compare(read(registers, *from, value.len()), *comparison, value)),
+        Expression::Range {
+            from,
+            inverted,
+            low,
+            high,
+        } => {
+            let inside = bits::within(read(registers, *from, low.len()), low, high);
+            Effect::Test(if *inverted { inside.not() } else { inside })
+        }
+        Expression::Lookup {
+            set: name,
+            from,
+            to,
+            inverted,
+        } => {
+            let Some(set) = table.sets.get(name) else {
+                return unknown_lookup(*to, format!("set {name} is missing"));
+            };
+            if let Some(reason) = &set.incomplete {
+                return unknown_lookup(*to, reason.clone());
+            }
+            let found = search(set, read(registers, *from, set.key_length));
+            let updated = machine.is_updated(place, name);
+            lookup(found, *to, *inverted, updated.then_some(name))
+        }
+        Expression::SetUpdate { set, .. } => Effect::Maybe {
+            usual: Some(true),
+            doubt: format!("set {set} is changed by the rules themselves"),
+        },
+        Expression::Verdict(verdict) => Effect::Verdict(verdict.clone()),
+        Expression::Reject => Effect::Verdict(Verdict::Drop),
+        Expression::Nat(nat) => translate(at, state, registers, nat),
+        Expression::NoTrack => match at.tracked {
+            Some(false) => {
+                state.untracked = true;
+                Effect::Go
+            }
+            Some(true) => Effect::Go,
+            None => undecided("notrack at the priority of connection tracking"),
+        },
+        Expression::Limit { name, inverted } => Effect::Maybe {
+            usual: Some(!inverted),
+            doubt: format!("{name} depends on traffic"),
+        },
+        Expression::Object { kind, name } => object(table, *kind, name),
+        Expression::Passive => Effect::Go,
+        Expression::Extension(extension) => extension::evaluate(extension, at, state),
+        Expression::Opaque { name } => undecided(format!("{name} is not evaluated")),
+    }
+}
+
+pub(super) fn load(
+    registers: &mut Registers,
+    to: Register,
+    found: Load,
+    what: impl FnOnce() -> String,
+) -> Effect {
+    match found {
+        Load::Known(bytes) => {
+            store(registers, to, &bytes);
+            Effect::Go
+        }
+        Load::Unknown(length) => {
+            store(registers, to, &unknown(length, Cause::OTHER));
+            maybe(format!("{} is not known", what()))
+        }
+        Load::Nothing => Effect::Stop,
+    }
+}
+
+fn compare(bytes: &[Byte], comparison: Comparison, value: &[u8]) -> Truth {
+    match comparison {
+        Comparison::Equal => bits::equal(bytes, value),
+        Comparison::NotEqual => bits::equal(bytes, value).not(),
+        Comparison::Less => bits::less(bytes, value),
+        Comparison::GreaterOrEqual => bits::less(bytes, value).not(),
+        Comparison::Greater => bits::greater(bytes, value),
+        Comparison::LessOrEqual => bits::greater(bytes, value).not(),
+    }
+}
+
+/// `nft_payload_set_eval`: translation without connection tracking, and the like.
+fn payload_set(
+    at: &At<'_>,
+    state: &mut State,
+    registers: &Registers,
+    (base, offset, length): (Header, u32, u32),
+    from: Register,
+) {
+    let bytes = read(registers, from, (length as usize).min(16)).to_vec();
+    let before = (state.destination(at.v6).to_vec(), state.port().to_vec());
+    match base {
+        Header::Network => put(&mut state.network, offset as usize, &bytes),
+        Header::Transport => put(&mut state.transport, offset as usize, &bytes),
+        Header::Link | Header::Inner => {}
+    }
+    state.redirected |= before != (state.destination(at.v6).to_vec(), state.port().to_vec());
+}
+
+/// `nft_nat_eval`, `nft_redir_eval`, `nft_masq_eval`.
+fn translate(at: &At<'_>, state: &mut State, registers: &Registers, nat: &Nat) -> Effect {
+    // A translation of the other family is passed over (`nft_nat_inet_eval`).
+    if nat.kind == NatKind::Destination && nat.address.is_some() && nat.ipv6 != at.v6 {
+        return Effect::Go;
+    }
+    state.translated = true;
+    if nat.kind == NatKind::Source {
+        return Effect::Verdict(Verdict::Accept);
+    }
+    state.redirected = true;
+    let width = if at.v6 { 16 } else { 4 };
+    if let Some(address) = nat.address {
+        let certain = nat.address_to.is_none() && !nat.mapped;
+        let bytes = if certain {
+            read(registers, address, width).to_vec()
+        } else {
+            unknown(width, Cause::OTHER)
+        };
+        state.set_destination(at.v6, &bytes);
+    } else if nat.kind == NatKind::Redirect {
+        // To an address of the interface it came in on: of this host, whichever it is.
+        state.set_destination(at.v6, &unknown(width, Cause::DESTINATION));
+    }
+    if let Some(port) = nat.port {
+        let certain = nat.port_to.is_none() && !nat.mapped;
+        let bytes = if certain {
+            read(registers, port, 2).to_vec()
+        } else {
+            unknown(2, Cause::OTHER)
+        };
+        state.set_port(&bytes);
+    }
+    Effect::Verdict(Verdict::Accept)
+}
+
+/// `nft_objref_eval`, by `NFT_OBJECT_*`.
+fn object(table: &Table, kind: u32, name: &str) -> Effect {
+    match kind {
+        // Counter, conntrack helper, tunnel, timeout, security mark, expectation.
+        1 | 3 | 6 | 7 | 8 | 9 => Effect::Go,
+        // Quota, limit, connlimit.
+        2 | 4 | 5 => Effect::Maybe {
+            usual: table
+                .objects
+                .get(&(kind, name.to_owned()))
+                .map(|object| !object.inverted),
+            doubt: format!("{name} depends on traffic"),
+        },
+        _ => undecided(format!("object {name} is not evaluated")),
+    }
+}
+
+/// The unknown bits of a value, for those who look at a state from outside.
+pub(super) fn doubt_of(bytes: &[Byte]) -> Cause {
+    cause(bytes)
+}

@@ -1,0 +1,222 @@
+//! What the rules are said to let through, against what really comes through: two network namespaces joined by veth
+//! pairs, real rules, real sockets, real connections.
+//!
+//! Needs root, nft(8) and ip(8); without them it says so and does nothing.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "nft(8) and ip(8) set up what is measured, the sockets answer what they are sent, and helpers of tests \
+              may panic"
+)]
+
+mod cases;
+mod net;
+
+use std::net::IpAddr;
+
+use plumbline_config::plan::Transport;
+use plumbline_facts::firewall::{self, FirewallFacts, json};
+use plumbline_facts::reachability::{
+    Confidence, Fate, IpFamily, Question, Reach, Reachability, Reply, Verdict, Via, answer, reachability,
+};
+use plumbline_facts::{Host, Known};
+
+use net::{Client, Probe, nft, open_namespace, probes};
+
+/// What was said about the probes of one ruleset.
+#[derive(Default)]
+struct Score {
+    right: usize,
+    unknown: usize,
+    wrong: Vec<String>,
+}
+
+impl Score {
+    fn add(&mut self, name: &str, probe: &Probe, said: &Reply, open: bool) {
+        match (said.verdict, open) {
+            (Verdict::Unknown, _) => self.unknown += 1,
+            (Verdict::Reachable, true) | (Verdict::Blocked, false) => self.right += 1,
+            _ => self
+                .wrong
+                .push(format!("{name}: {probe:?} is open: {open}, said {said:?}")),
+        }
+    }
+}
+
+fn question(probe: &Probe) -> Question {
+    Question {
+        id: serde_json::Value::Null,
+        from: Some(probe.from),
+        from_port: probe.from_port,
+        interface: Some(probe.interface.to_owned()),
+        to: probe.to,
+        port: probe.port,
+        transport: probe.transport,
+    }
+}
+
+fn live() -> FirewallFacts {
+    match firewall::read(&Host::live().unwrap()) {
+        Known::Value(facts) => facts,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Whether the listing of sockets says of a probe what the single question says.
+fn listed(found: &Reachability, probe: &Probe) -> Verdict {
+    let of = |reaches: &[Reach], any_port: bool| {
+        reaches
+            .iter()
+            .filter(|reach| !any_port || reach.source_ports.is_empty())
+            .any(|reach| {
+                let address = reach.address.is_unspecified() || reach.address == probe.to;
+                let interface = reach
+                    .interfaces
+                    .iter()
+                    .any(|name| name == "*" || name == probe.interface);
+                reach.transport == probe.transport
+                    && (reach.family == IpFamily::Ip6) == probe.to.is_ipv6()
+                    && (reach.port..=reach.last_port.unwrap_or(reach.port)).contains(&probe.port)
+                    && reach.from.iter().any(|net| net.contains(&probe.from))
+                    && address
+                    && interface
+            })
+    };
+    if of(&found.reachable, true) {
+        Verdict::Reachable
+    } else if of(&found.reachable, false) || of(&found.unknown, false) {
+        Verdict::Unknown
+    } else {
+        Verdict::Blocked
+    }
+}
+
+#[test]
+fn no_verdict_is_wrong_on_real_rules() {
+    let Some(listeners) = open_namespace() else {
+        eprintln!("SKIPPED: needs root, nft and ip, and the right to make network namespaces");
+        return;
+    };
+    let client = Client::start();
+    let (mut by_netlink, mut by_json) = (Score::default(), Score::default());
+    for case in cases::CASES {
+        nft("flush ruleset");
+        if case.rules.starts_with('*') && !net::has_iptables() {
+            eprintln!("SKIPPED: {}: there is no iptables-nft-restore", case.name);
+            continue;
+        }
+        nft(case.rules);
+        let facts = live();
+        assert!(
+            facts.ruleset.gaps.is_empty(),
+            "{}: {:?}",
+            case.name,
+            facts.ruleset.gaps
+        );
+        let dump = net::output("nft", &["-j", "list", "ruleset"]);
+        let from_json = FirewallFacts {
+            ruleset: json::parse(dump.as_bytes()).unwrap(),
+            surroundings: facts.surroundings.clone(),
+            ..FirewallFacts::default()
+        };
+        let probes = probes(case);
+        let listing = reachability(&facts, &listeners);
+        let open = client.try_all(&probes, 1);
+        let unknown_before = by_netlink.unknown;
+        for (probe, open) in probes.iter().zip(open) {
+            let said = answer(&facts, Some(&listeners), &question(probe));
+            // A busy machine may be slow to answer: what should be open is given a second and longer chance.
+            let open = open
+                || said.verdict == Verdict::Reachable && client.try_all(std::slice::from_ref(probe), 8)[0];
+            by_netlink.add(case.name, probe, &said, open);
+            let said_json = answer(&from_json, Some(&listeners), &question(probe));
+            by_json.add(&format!("{} (json)", case.name), probe, &said_json, open);
+            if probe.from_port.is_none() && said.verdict != Verdict::Unknown {
+                let listed = listed(&listing, probe);
+                let agrees = listed == said.verdict || listed == Verdict::Unknown;
+                assert!(
+                    agrees,
+                    "{}: {probe:?}: listed {listed:?}, said {said:?}",
+                    case.name
+                );
+            }
+        }
+        let unknown = by_netlink.unknown - unknown_before;
+        assert!(
+            unknown <= case.unknown,
+            "{}: {unknown} of {} unknown",
+            case.name,
+            probes.len()
+        );
+    }
+    for (name, score) in [("netlink", &by_netlink), ("json", &by_json)] {
+        eprintln!(
+            "{name}: {} right, {} unknown, {} wrong",
+            score.right,
+            score.unknown,
+            score.wrong.len()
+        );
+    }
+    let wrong: Vec<_> = by_netlink.wrong.iter().chain(&by_json.wrong).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn a_listing_says_from_where_and_by_which_way() {
+    let Some(listeners) = open_namespace() else {
+        eprintln!("SKIPPED: needs root, nft and ip, and the right to make network namespaces");
+        return;
+    };
+    let _client = Client::start();
+    nft(
+        "table inet f { chain i { type filter hook input priority 0; policy drop; iif lo accept; ct state established accept; \
+         tcp dport 22 ip saddr 192.0.2.0/24 accept; tcp dport 80 accept; tcp dport 443 tcp sport 53 accept; \
+         tcp dport 5432 limit rate 5/second accept; iifname \"eth1\" udp dport 53 accept; }; }; \
+         table ip n { chain p { type nat hook prerouting priority dstnat; tcp dport { 8000-8010, 9000 } redirect to :80; }; };",
+    );
+    let found = reachability(&live(), &listeners);
+    let one = |family, transport, port, via| {
+        let mut hits = found.reachable.iter().filter(|reach| {
+            (reach.family, reach.transport, reach.port, reach.via) == (family, transport, port, via)
+        });
+        let hit = hits.next();
+        assert!(hits.next().is_none(), "{port} stands twice in {found:#?}");
+        hit
+    };
+    let text = |nets: &[ipnet::IpNet]| nets.iter().map(ToString::to_string).collect::<Vec<_>>();
+
+    let ssh = one(IpFamily::Ip, Transport::Tcp, 22, Via::Input).unwrap();
+    assert_eq!(
+        (text(&ssh.from), ssh.interfaces.as_slice()),
+        (vec!["192.0.2.0/24".to_owned()], &["*".to_owned()][..])
+    );
+    assert!(one(IpFamily::Ip6, Transport::Tcp, 22, Via::Input).is_none());
+    let web = one(IpFamily::Ip6, Transport::Tcp, 80, Via::Input).unwrap();
+    assert_eq!(
+        (text(&web.from), web.confidence),
+        (vec!["::/0".to_owned()], Confidence::Exact)
+    );
+    let hole = one(IpFamily::Ip, Transport::Tcp, 443, Via::Input).unwrap();
+    assert_eq!(hole.source_ports, ["53"]);
+    let limited = one(IpFamily::Ip, Transport::Tcp, 5432, Via::Input).unwrap();
+    assert_eq!(limited.confidence, Confidence::Assumed);
+    let dns = one(IpFamily::Ip, Transport::Udp, 53, Via::Input).unwrap();
+    assert_eq!(dns.interfaces, ["eth1"]);
+    let range = one(IpFamily::Ip, Transport::Tcp, 8000, Via::Dnat).unwrap();
+    assert_eq!(
+        (range.last_port, range.targets.as_slice()),
+        (Some(8010), &["*:80".to_owned()][..])
+    );
+    assert!(one(IpFamily::Ip, Transport::Tcp, 9000, Via::Dnat).is_some());
+    assert!(
+        found
+            .unreachable
+            .iter()
+            .any(|reach| reach.port == 8080 && reach.family == IpFamily::Ip)
+    );
+    assert_eq!(found.default_input.ip, Fate::Drop);
+    let from: IpAddr = "198.51.100.7".parse().unwrap();
+    assert!(!ssh.from.iter().any(|net| net.contains(&from)));
+}

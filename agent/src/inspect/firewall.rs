@@ -1,0 +1,336 @@
+//! `inspect firewall`.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use plumbline_config::lang::Lang;
+use plumbline_config::message::{Message, text};
+use plumbline_config::plan::Transport;
+use plumbline_facts::firewall::{self, FirewallFacts, json};
+use plumbline_facts::reachability::{
+    Confidence, DefaultInput, Fate, Question, Reach, Reachability, Reply, Verdict, answer, reachability,
+};
+use plumbline_facts::sockets::{self, Listener, Process};
+use plumbline_facts::{Host, Unknown};
+use serde::{Deserialize, Serialize};
+
+use super::known;
+use crate::output::{Failure, Format, Outcome, Output};
+
+/// Largest file of rules, listeners or questions taken, in bytes.
+const LARGEST_FILE: u64 = 256 * 1024 * 1024;
+
+/// Arguments of `inspect firewall`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Without --from, --to or --questions: every socket, and from where it is reachable.\n\
+                  --listeners takes a JSON array of {\"transport\",\"address\",\"port\",\"process\",\"interface\",\"v6_only\"}; \
+                  the last three may be left out.\n\
+                  --questions takes {\"id\",\"from\",\"from_port\",\"interface\",\"to\",\"port\",\"transport\"} a line, and prints \
+                  {\"id\",\"verdict\",\"confidence\",\"because\"} a line.\n\n\
+                  Example: plumbline-agent inspect firewall\n\
+                  Example: nft -j list ruleset > rules.json; plumbline-agent inspect firewall --ruleset rules.json --listeners sockets.json\n\
+                  Example: plumbline-agent inspect firewall --from 192.0.2.7 --to 198.51.100.1:22"
+)]
+pub(crate) struct Args {
+    /// Judge by a dump of `nft -j list ruleset` instead of the loaded rules
+    #[arg(long, value_name = "FILE")]
+    ruleset: Option<PathBuf>,
+
+    /// The sockets that listen, instead of those of this network namespace
+    #[arg(long, value_name = "FILE")]
+    listeners: Option<PathBuf>,
+
+    /// Ask about this source address
+    #[arg(long, value_name = "ADDR", requires = "to")]
+    from: Option<IpAddr>,
+
+    /// Ask about this source port
+    #[arg(long, value_name = "N", requires = "to")]
+    from_port: Option<u16>,
+
+    /// Ask about packets that come in on this interface
+    #[arg(long, value_name = "IF", requires = "to")]
+    interface: Option<String>,
+
+    /// Ask whether this address and port can be reached
+    #[arg(long, value_name = "ADDR:PORT", conflicts_with = "questions")]
+    to: Option<SocketAddr>,
+
+    /// Transport that is asked about
+    #[arg(long, value_name = "tcp|udp", default_value = "tcp", value_parser = transport)]
+    transport: Transport,
+
+    /// Answer the questions in this file, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    questions: Option<PathBuf>,
+}
+
+fn transport(text: &str) -> Result<Transport, String> {
+    [Transport::Tcp, Transport::Udp]
+        .into_iter()
+        .find(|transport| transport.name() == text)
+        .ok_or_else(|| "write tcp or udp".to_owned())
+}
+
+/// A socket, as it is read from a file and printed.
+#[derive(Debug, Serialize, Deserialize)]
+struct Socket {
+    transport: Transport,
+    address: IpAddr,
+    port: u16,
+    #[serde(default)]
+    process: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    interface: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    v6_only: Option<bool>,
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    engine: Vec<&'static str>,
+    default_input: Fate,
+    default_input_by_family: DefaultInput,
+    listeners: Vec<Socket>,
+    reachable: &'a [Reach],
+    unreachable: &'a [Reach],
+    unknown: &'a [Reach],
+}
+
+/// Prints what is reachable, or the answers to questions.
+pub(crate) fn run(args: &Args, output: &Output) -> Result<Outcome, Failure> {
+    let host = Host::live()?;
+    let facts = match &args.ruleset {
+        Some(file) => FirewallFacts {
+            ruleset: json::parse(&contents(&host, file)?)
+                .map_err(|error| Failure::new(format!("{}: {error}", file.display())))?,
+            ..FirewallFacts::default()
+        },
+        None => known(&firewall::read(&host), output.lang)?.clone(),
+    };
+    let listeners = listeners(args, &host, output.lang)?;
+    if let Some(file) = &args.questions {
+        return answer_all(&contents(&host, file)?, &facts, listeners.as_deref(), output);
+    }
+    if let Some(to) = args.to {
+        let question = Question {
+            id: serde_json::Value::Null,
+            from: args.from,
+            from_port: args.from_port,
+            interface: args.interface.clone(),
+            to: to.ip(),
+            port: to.port(),
+            transport: args.transport,
+        };
+        let reply = answer(&facts, listeners.as_deref(), &question);
+        match output.format {
+            Format::Json => output.json_line(&reply)?,
+            Format::Table => table_of_replies(&[reply], output)?,
+        }
+        return Ok(Outcome::Clean);
+    }
+    list(&facts, &listeners.unwrap_or_default(), output)?;
+    Ok(Outcome::Clean)
+}
+
+fn contents(host: &Host, file: &Path) -> Result<Vec<u8>, Failure> {
+    host.read(std::path::absolute(file)?, LARGEST_FILE)
+        .map_err(|error| Failure::new(error.to_string()))
+}
+
+/// The sockets; `None` with a dump that none were given for.
+fn listeners(args: &Args, host: &Host, lang: Lang) -> Result<Option<Vec<Listener>>, Failure> {
+    if let Some(file) = &args.listeners {
+        let sockets: Vec<Socket> = serde_json::from_slice(&contents(host, file)?)
+            .map_err(|error| Failure::new(format!("{}: {error}", file.display())))?;
+        return Ok(Some(from_file(&sockets)));
+    }
+    if args.ruleset.is_some() {
+        return Ok(None);
+    }
+    let say = |unknown: Unknown| {
+        let verdict = plumbline_checks::Verdict::unknown(plumbline_checks::Verdict::HOST, &unknown);
+        Failure::new(verdict.message.render_in(lang))
+    };
+    Ok(Some(sockets::read(host).map_err(say)?.listeners))
+}
+
+fn from_file(sockets: &[Socket]) -> Vec<Listener> {
+    let listener = |socket: &Socket| Listener {
+        transport: socket.transport,
+        address: socket.address,
+        port: socket.port,
+        interface: socket.interface.clone(),
+        // Where it is not said: a socket on :: that stands beside one on 0.0.0.0 takes IPv6 alone.
+        v6_only: socket.v6_only.unwrap_or_else(|| {
+            socket.address.is_ipv6()
+                && sockets.iter().any(|other| {
+                    other.address.is_ipv4()
+                        && other.address.is_unspecified()
+                        && (other.transport, other.port) == (socket.transport, socket.port)
+                })
+        }),
+        process: socket.process.clone().map(|name| Process { pid: 0, name }),
+    };
+    sockets.iter().map(listener).collect()
+}
+
+/// Answers each line; a line that is no question is answered so.
+fn answer_all(
+    lines: &[u8],
+    facts: &FirewallFacts,
+    listeners: Option<&[Listener]>,
+    output: &Output,
+) -> Result<Outcome, Failure> {
+    let mut replies = Vec::new();
+    for (number, line) in lines.split(|byte| *byte == b'\n').enumerate() {
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        let reply = match serde_json::from_slice::<Question>(line) {
+            Ok(question) => answer(facts, listeners, &question),
+            Err(error) => Reply {
+                id: serde_json::from_slice::<serde_json::Value>(line)
+                    .ok()
+                    .and_then(|value| value.get("id").cloned())
+                    .unwrap_or_default(),
+                verdict: Verdict::Unknown,
+                confidence: Confidence::Exact,
+                because: vec![format!("line {}: {error}", number + 1)],
+            },
+        };
+        match output.format {
+            Format::Json => output.json_line(&reply)?,
+            Format::Table => replies.push(reply),
+        }
+    }
+    if output.format == Format::Table {
+        table_of_replies(&replies, output)?;
+    }
+    Ok(Outcome::Clean)
+}
+
+fn list(facts: &FirewallFacts, listeners: &[Listener], output: &Output) -> Result<(), Failure> {
+    let found = reachability(facts, listeners);
+    if output.format == Format::Table {
+        return table(facts, &found, output);
+    }
+    let socket = |listener: &Listener| Socket {
+        transport: listener.transport,
+        address: listener.address,
+        port: listener.port,
+        process: listener.process.as_ref().map(|process| process.name.clone()),
+        interface: listener.interface.clone(),
+        v6_only: None,
+    };
+    let by_family = found.default_input;
+    output.json(&Report {
+        engine: facts.engines(),
+        default_input: match (by_family.ip, by_family.ip6) {
+            (Fate::Drop, Fate::Drop) => Fate::Drop,
+            (Fate::Accept, _) | (_, Fate::Accept) => Fate::Accept,
+            _ => Fate::Unknown,
+        },
+        default_input_by_family: by_family,
+        listeners: listeners.iter().map(socket).collect(),
+        reachable: &found.reachable,
+        unreachable: &found.unreachable,
+        unknown: &found.unknown,
+    })
+}
+
+fn table(facts: &FirewallFacts, found: &Reachability, output: &Output) -> Result<(), Failure> {
+    let engines = match facts.engines() {
+        engines if engines.is_empty() => "-".to_owned(),
+        engines => engines.join(", "),
+    };
+    let fate = |fate| match fate {
+        Fate::Drop => "drop",
+        Fate::Accept => "accept",
+        Fate::Unknown => "unknown",
+    };
+    let summary = Message::new("firewall-default-input")
+        .arg("engines", engines)
+        .arg("ip", fate(found.default_input.ip))
+        .arg("ip6", fate(found.default_input.ip6));
+    output.line(&summary.render_in(output.lang))?;
+    let word = |key| text(output.lang, key);
+    let rows = |reaches: &[Reach], key: Option<&'static str>| {
+        let row = |reach: &Reach| {
+            let word_key = key.unwrap_or(match reach.confidence {
+                Confidence::Exact => "firewall-word-yes",
+                Confidence::Assumed => "firewall-word-assumed",
+            });
+            let mut from = reach.from.iter().map(ToString::to_string).collect::<Vec<_>>();
+            if !reach.source_ports.is_empty() {
+                let ports =
+                    Message::new("firewall-word-source-ports").arg("ports", reach.source_ports.join(", "));
+                from.push(ports.render_in(output.lang));
+            }
+            [
+                socket_text(reach),
+                word(word_key),
+                from.join(", "),
+                reach.interfaces.join(", "),
+                reach.because.join("; "),
+            ]
+        };
+        reaches.iter().map(row).collect::<Vec<_>>()
+    };
+    let headings = [
+        "firewall-heading-socket",
+        "firewall-heading-reach",
+        "firewall-heading-from",
+        "firewall-heading-interfaces",
+        "firewall-heading-because",
+    ]
+    .map(word);
+    let mut all = rows(&found.reachable, None);
+    all.extend(rows(&found.unknown, Some("firewall-word-unknown")));
+    all.extend(rows(&found.unreachable, Some("firewall-word-no")));
+    output.table(headings.each_ref().map(String::as_str), all)
+}
+
+/// `tcp/[::]:443 nginx`, `tcp/0.0.0.0:8000-8010 → *:80 nginx`.
+fn socket_text(reach: &Reach) -> String {
+    let mut text = format!(
+        "{}/{}",
+        reach.transport,
+        SocketAddr::new(reach.address, reach.port)
+    );
+    if let Some(last) = reach.last_port {
+        text = format!("{text}-{last}");
+    }
+    if !reach.targets.is_empty() {
+        text = format!("{text} → {}", reach.targets.join(", "));
+    }
+    match &reach.process {
+        Some(process) => format!("{text} {process}"),
+        None => text,
+    }
+}
+
+fn table_of_replies(replies: &[Reply], output: &Output) -> Result<(), Failure> {
+    let headings = [
+        "firewall-heading-question",
+        "firewall-heading-reach",
+        "firewall-heading-because",
+    ]
+    .map(|key| text(output.lang, key));
+    let row = |reply: &Reply| {
+        let key = match (reply.verdict, reply.confidence) {
+            (Verdict::Reachable, Confidence::Exact) => "firewall-word-yes",
+            (Verdict::Reachable, Confidence::Assumed) => "firewall-word-assumed",
+            (Verdict::Blocked, _) => "firewall-word-no",
+            (Verdict::Unknown, _) => "firewall-word-unknown",
+        };
+        let id = match &reply.id {
+            serde_json::Value::Null => "-".to_owned(),
+            serde_json::Value::String(id) => id.clone(),
+            other => other.to_string(),
+        };
+        [id, text(output.lang, key), reply.because.join("; ")]
+    };
+    output.table(headings.each_ref().map(String::as_str), replies.iter().map(row))
+}
