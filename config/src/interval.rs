@@ -114,6 +114,13 @@ impl Interval {
         SignedDuration::from_secs(self.nominal_seconds())
     }
 
+    /// Whether it is longer than `other` by the calendar: 13 months exceed a year, 60 months do not exceed 5 years.
+    #[must_use]
+    pub fn exceeds(self, other: Self) -> bool {
+        let start = Timestamp::UNIX_EPOCH;
+        self.after(start, &TimeZone::UTC) > other.after(start, &TimeZone::UTC)
+    }
+
     /// The interval as people read it: `3 months`, `3 個月`.
     #[must_use]
     pub fn words(self) -> Bilingual {
@@ -236,6 +243,25 @@ mod tests {
             "200 years",
         ] {
             assert!(text.parse::<Interval>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn lengths_compare_by_the_calendar() {
+        let length = |text: &str| text.parse::<Interval>().unwrap();
+        for (shorter, longer) in [
+            ("1 year", "13 months"),
+            ("59 months", "5 years"),
+            ("365 days", "2 years"),
+        ] {
+            assert!(length(longer).exceeds(length(shorter)) && !length(shorter).exceeds(length(longer)));
+        }
+        for (one, same) in [
+            ("12 months", "1 year"),
+            ("60 months", "5 years"),
+            ("72 hours", "3 days"),
+        ] {
+            assert!(!length(one).exceeds(length(same)) && !length(same).exceeds(length(one)));
         }
     }
 

@@ -3,6 +3,8 @@
 
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
+mod antivirus_running;
+mod antivirus_signatures;
 mod assess;
 mod check;
 mod encryption_cipher;
@@ -13,7 +15,10 @@ mod encryption_swap;
 mod encryption_volumes;
 #[cfg(test)]
 mod invariants;
+pub mod logins;
+mod logins_abnormal;
 mod patch_security_updates;
+mod tls_protocol_versions;
 
 pub use assess::assess;
 pub use check::{Check, Context, Verdict};
@@ -23,7 +28,11 @@ pub const CHECKS: &[Check] = &[
     encryption_volumes::CHECK,
     encryption_cipher::CHECK,
     encryption_swap::CHECK,
+    tls_protocol_versions::CHECK,
+    logins_abnormal::CHECK,
     patch_security_updates::CHECK,
+    antivirus_running::CHECK,
+    antivirus_signatures::CHECK,
 ];
 
 /// The check with this catalogue id.

@@ -1,18 +1,30 @@
 //! Everything a run read.
 
+use crate::antivirus::AntivirusFacts;
 use crate::known::Known;
+use crate::logins::LoginFacts;
 use crate::memory::Memory;
 use crate::os::OsFacts;
 use crate::packages::PackageFacts;
+use crate::sockets::Sockets;
+use crate::tls::TlsListeners;
 use crate::volumes::VolumeFacts;
 
 /// Everything a run read, one field a probe.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Facts {
+    /// Attempts to log in.
+    pub logins: Known<LoginFacts>,
     /// The operating system.
     pub os: Known<OsFacts>,
+    /// Listening sockets and the processes behind them.
+    pub sockets: Known<Sockets>,
+    /// What the listening TCP sockets speak.
+    pub tls: Known<TlsListeners>,
     /// Packages and pending updates.
     pub packages: Known<PackageFacts>,
+    /// Anti-virus.
+    pub antivirus: Known<AntivirusFacts>,
     /// Mounted file systems, swap areas and the devices beneath them.
     pub volumes: Known<VolumeFacts>,
     /// What the probes want kept for the next run, once this run's findings are safe.

@@ -50,6 +50,17 @@ pub enum Unknown {
     },
 }
 
+impl<T> From<Unknown> for Known<T> {
+    fn from(unknown: Unknown) -> Self {
+        match unknown {
+            Unknown::NotAsked(_) => Self::NotAsked,
+            Unknown::Absent(what) => Self::Absent(what),
+            Unknown::Denied(denial) => Self::Denied(denial),
+            Unknown::Failed { what, why } => Self::Failed { what, why },
+        }
+    }
+}
+
 impl<T> Known<T> {
     /// A failure to look.
     pub fn failed(what: impl Into<String>, why: impl fmt::Display) -> Self {

@@ -5,15 +5,19 @@
 
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
+pub mod antivirus;
 mod ask;
+pub mod command;
 mod facts;
 pub mod host;
 mod known;
+pub mod logins;
 mod memory;
 pub mod os;
 pub mod packages;
 mod probe;
 pub mod sockets;
+pub mod tls;
 pub mod volumes;
 
 pub use ask::Ask;

@@ -2,12 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::logins::LoginMemory;
 use crate::packages::PackageMemory;
 
 /// Kept by the agent between runs, and handed back to the probes; empty on a first or a one-shot run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Memory {
+    /// How far logs have been read, and the attempts to log in of the last days.
+    pub logins: LoginMemory,
     /// Since when security updates have been pending.
     pub packages: PackageMemory,
 }

@@ -2,21 +2,33 @@
 
 use std::collections::BTreeSet;
 
+use crate::antivirus::AntivirusProbe;
 use crate::ask::Ask;
 use crate::facts::Facts;
 use crate::host::Host;
 use crate::known::{Denial, Known};
+use crate::logins::LoginsProbe;
 use crate::os::OsProbe;
 use crate::packages::PackagesProbe;
+use crate::sockets::SocketsProbe;
+use crate::tls::TlsProbe;
 use crate::volumes::VolumesProbe;
 
 /// Names a fact that a check may need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ProbeId {
+    /// Attempts to log in.
+    Logins,
     /// The operating system and the host's name.
     Os,
+    /// Listening sockets and the processes behind them.
+    Sockets,
+    /// What the listening TCP sockets speak.
+    Tls,
     /// Packages and pending updates.
     Packages,
+    /// Anti-virus.
+    Antivirus,
     /// Mounted file systems, swap areas and the devices beneath them.
     Volumes,
 }
@@ -77,7 +89,11 @@ impl ProbeEntry {
 /// Every probe, in the order they run.
 pub const PROBES: &[ProbeEntry] = &[
     ProbeEntry::of::<OsProbe>(&[]),
+    ProbeEntry::of::<SocketsProbe>(&[]),
+    ProbeEntry::of::<TlsProbe>(&[ProbeId::Os, ProbeId::Sockets]),
+    ProbeEntry::of::<LoginsProbe>(&[]),
     ProbeEntry::of::<PackagesProbe>(&[]),
+    ProbeEntry::of::<AntivirusProbe>(&[]),
     ProbeEntry::of::<VolumesProbe>(&[]),
 ];
 

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use plumbline_config::lang::Bilingual;
 use plumbline_config::message::Message;
-use plumbline_config::plan::LoadedPlan;
+use plumbline_config::plan::{LoadedPlan, Warning};
+use plumbline_config::wire::PlanRef;
 
 use crate::output::{Failure, Format, Outcome, Output};
 
@@ -22,14 +24,36 @@ pub(crate) enum Command {
 /// Runs the command.
 pub(crate) fn run(command: &Command, output: &Output) -> Result<Outcome, Failure> {
     let Command::Validate { file } = command;
-    let plan = LoadedPlan::load(file)?;
+    let loaded = LoadedPlan::load(file)?;
+    let warnings: Vec<_> = loaded.plan.warnings().iter().map(Warning::message).collect();
     if output.format == Format::Json {
-        output.json(&plan.reference)?;
-    } else {
-        let sound = Message::new("plan-sound")
-            .arg("file", file.display())
-            .arg("version", &plan.reference.version);
-        output.line(&sound.render_in(output.lang))?;
+        output.json(&Validation {
+            reference: &loaded.reference,
+            warnings: warnings.iter().map(Message::render).collect(),
+        })?;
+        return Ok(Outcome::Clean);
     }
+    for warning in &warnings {
+        output.line(&warning.render_in(output.lang))?;
+    }
+    let key = if warnings.is_empty() {
+        "plan-sound"
+    } else {
+        "plan-sound-with-warnings"
+    };
+    let sound = Message::new(key)
+        .arg("file", file.display())
+        .arg("version", &loaded.reference.version)
+        .number("count", warnings.len());
+    output.line(&sound.render_in(output.lang))?;
     Ok(Outcome::Clean)
+}
+
+/// What `plan validate --format json` prints of a sound plan.
+#[derive(serde::Serialize)]
+struct Validation<'p> {
+    #[serde(flatten)]
+    reference: &'p PlanRef,
+    /// What an auditor would ask about; empty: the plan is complete.
+    warnings: Vec<Bilingual>,
 }

@@ -4,5 +4,9 @@
 //! The catalogue is data under `config/catalogue/`; everything else (help, `explain`, reports, metrics) derives from it.
 
 mod check;
+mod section12;
+mod sections;
 
 pub use check::*;
+pub use section12::*;
+pub use sections::*;

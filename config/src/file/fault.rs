@@ -3,11 +3,14 @@
 /// Most characters of a text from the file that a sentence repeats.
 const LONGEST_QUOTE: usize = 60;
 
+/// What a network is written like.
+const NETWORK: &str = "a network such as \"192.0.2.0/24\" or \"2001:db8::/32\"";
+
 /// Names the tables in which a key would be known: `service.transfer`.
 pub(crate) type Owners = fn(&str) -> Vec<String>;
 
-/// The sentence for `message`, about the key `key`.
-pub(super) fn sentence(message: &str, key: Option<&str>, owners: Owners) -> String {
+/// The sentence for `message`, about the key `key`, where the file has `text`.
+pub(super) fn sentence(message: &str, key: Option<&str>, text: &str, owners: Owners) -> String {
     let message = message.lines().collect::<Vec<_>>().join("; ");
     let here = key.map_or_else(|| "this value".to_owned(), |key| format!("`{key}`"));
     if let Some(rest) = message.strip_prefix("unknown field ") {
@@ -29,12 +32,17 @@ pub(super) fn sentence(message: &str, key: Option<&str>, owners: Owners) -> Stri
         return format!("{here} lacks the key {missing}");
     }
     if message == "duplicate key" {
-        return match key {
-            Some(key) => format!("the key `{key}` stands twice; keep one"),
-            None => "a key or table stands twice; keep one".to_owned(),
-        };
+        return format!("the key `{}` stands twice; keep one", shorten(text));
     }
-    message
+    if message == "invalid IP address syntax" {
+        return format!("{here} takes {NETWORK}");
+    }
+    // A type's own sentence names the value; the parser's names nothing.
+    if message.contains('`') || key.is_none() {
+        message
+    } else {
+        format!("{here}: {message}")
+    }
 }
 
 fn split<'m>(message: &'m str, start: &str) -> Option<(&'m str, &'m str)> {
@@ -49,12 +57,7 @@ fn unknown(what: &str, rest: &str, owners: impl Fn(&str) -> Vec<String>) -> Stri
         .unwrap_or((rest, ""));
     let given = given.trim_matches('`');
     let quoted = shorten(given);
-    let nearest = known
-        .split('`')
-        .skip(1)
-        .step_by(2)
-        .map(|known| (strsim::damerau_levenshtein(given, known), known))
-        .min_by_key(|(distance, _)| *distance);
+    let nearest = nearest(given, known.split('`').skip(1).step_by(2));
     let owners = owners(given);
     let belongs = (1..=2).contains(&owners.len()) && nearest.is_none_or(|(distance, _)| distance > 2);
     if belongs {
@@ -105,17 +108,29 @@ fn wanted(expected: &str) -> String {
         "a map" => "a table".to_owned(),
         other if other.starts_with("struct ") => "a table".to_owned(),
         other if other.starts_with("path") => "a path in quotes".to_owned(),
-        other if other.contains("network address") => {
-            "a network such as \"192.0.2.0/24\" or \"2001:db8::/32\"".to_owned()
-        }
+        other if other.contains("network address") => NETWORK.to_owned(),
         other => other.to_owned(),
     }
 }
 
-fn shorten(text: &str) -> String {
-    if text.chars().count() <= LONGEST_QUOTE {
-        return text.to_owned();
+/// The one of `known` that is nearest to `given`, and how many letters apart they are.
+pub(crate) fn nearest<'k>(given: &str, known: impl Iterator<Item = &'k str>) -> Option<(usize, &'k str)> {
+    let given = shorten(given);
+    known
+        .map(|known| (strsim::damerau_levenshtein(&given, &shorten(known)), known))
+        .min_by_key(|(distance, _)| *distance)
+}
+
+/// The head of a text from the file, fit for a terminal.
+pub(crate) fn shorten(text: &str) -> String {
+    let mut letters = text.chars();
+    let mut head: String = letters
+        .by_ref()
+        .take(LONGEST_QUOTE)
+        .map(|letter| if letter.is_control() { '\u{fffd}' } else { letter })
+        .collect();
+    if letters.next().is_some() {
+        head.push('…');
     }
-    let head: String = text.chars().take(LONGEST_QUOTE).collect();
-    format!("{head}…")
+    head
 }

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use places::line_at;
 
-pub(crate) use fault::Owners;
+pub(crate) use fault::{Owners, nearest, shorten};
 pub(crate) use places::Places;
 
 /// Largest plan or settings file taken, in bytes.
@@ -97,11 +97,12 @@ pub(crate) fn parse_with<T: DeserializeOwned>(
     let text = without_mark(text);
     toml::from_str(text).map_err(|error| {
         let start = error.span().map(|span| span.start);
+        let at = error.span().and_then(|span| text.get(span)).unwrap_or_default();
         let key = start.and_then(|start| Places::of(text)?.key_at(start));
         FileError::At {
             path: path.to_owned(),
             line: start.map_or(1, |start| line_at(text, start)),
-            fault: fault::sentence(error.message(), key.as_deref(), owners),
+            fault: fault::sentence(error.message(), key.as_deref(), at, owners),
         }
     })
 }

@@ -8,7 +8,8 @@ use toml::de::{DeArray, DeTable, DeValue};
 /// The keys and values of a TOML text with their places.
 #[derive(Debug)]
 pub(crate) struct Places<'t> {
-    text: &'t str,
+    /// Offsets of the line ends.
+    ends: Vec<usize>,
     root: DeTable<'t>,
 }
 
@@ -27,7 +28,8 @@ impl<'t> Places<'t> {
     /// The places in `text`; `None` when it is not TOML.
     pub(crate) fn of(text: &'t str) -> Option<Self> {
         let root = DeTable::parse(text).ok()?.into_inner();
-        Some(Self { text, root })
+        let ends = text.match_indices('\n').map(|(at, _)| at).collect();
+        Some(Self { ends, root })
     }
 
     /// The line, from 1, of the key `path` (`audit.capital_twd`, `outsourcing.vendors.0.name`); of the nearest table
@@ -42,7 +44,7 @@ impl<'t> Places<'t> {
             at = span;
             here = next;
         }
-        line_at(self.text, at.start)
+        self.line_at(at.start)
     }
 
     /// Whether the key `path` is written down.
@@ -80,6 +82,10 @@ impl<'t> Places<'t> {
         found
     }
 
+    fn line_at(&self, offset: usize) -> usize {
+        self.ends.partition_point(|end| *end < offset) + 1
+    }
+
     // Recursion is as deep as the text nests, which the parser bounds.
     fn collect<'a>(&'a self, table: &'a DeTable<'a>, prefix: &str, found: &mut Vec<Leaf<'a>>) {
         for (key, value) in table {
@@ -94,7 +100,7 @@ impl<'t> Places<'t> {
                 leaf => found.push(Leaf {
                     key: path,
                     value: leaf,
-                    line: line_at(self.text, value.span().start),
+                    line: self.line_at(value.span().start),
                 }),
             }
         }

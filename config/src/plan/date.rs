@@ -7,6 +7,8 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde::ser::Serializer;
 
+use crate::file::shorten;
+
 /// Writes the day as text.
 pub(super) fn serialize<S: Serializer>(day: &Date, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(day)
@@ -27,8 +29,10 @@ impl<'de> Visitor<'de> for DayVisitor {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Date, E> {
-        text.parse()
-            .map_err(|_| E::custom(format_args!("`{text}` is not a day; write it as 2026-10-01")))
+        text.parse().map_err(|_| {
+            let head = shorten(text);
+            E::custom(format_args!("`{head}` is not a day; write it as 2026-10-01"))
+        })
     }
 
     // TOML hands its own dates over as a map of one private key.

@@ -8,12 +8,14 @@ mod development;
 mod governance;
 mod incident;
 mod inventory;
+mod keys;
 mod measures;
 mod outsourcing;
 mod people;
 mod processing;
 mod records;
 mod validate;
+mod warnings;
 
 use std::path::Path;
 
@@ -35,6 +37,7 @@ pub use outsourcing::*;
 pub use people::*;
 pub use processing::*;
 pub use records::*;
+pub use warnings::*;
 
 /// The plan file's contents, section by section.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -133,6 +136,8 @@ impl Plan {
     }
 }
 
+const EXAMPLE: &str = include_str!("../../plan.example.toml");
+
 /// A plan with the identity of the text it was read from.
 #[derive(Clone, Debug)]
 pub struct LoadedPlan {
@@ -152,7 +157,7 @@ impl LoadedPlan {
 
     /// Reads and validates a plan from its text; `path` only names it in errors.
     pub fn from_text(text: String, path: &Path) -> Result<Self, FileError> {
-        let plan: Plan = file::parse(&text, path)?;
+        let plan: Plan = file::parse_with(&text, path, validate::owners)?;
         validate::validate(&plan, &text, path)?;
         let reference = PlanRef {
             version: plan.version.clone(),
@@ -167,9 +172,21 @@ impl LoadedPlan {
 
     /// The example plan that ships inside the programs: the whole form at its usual values.
     pub fn example() -> Result<Self, FileError> {
-        Self::from_text(
-            include_str!("../../plan.example.toml").to_owned(),
-            Path::new("plan.example.toml"),
-        )
+        Self::from_text(EXAMPLE.to_owned(), Path::new("plan.example.toml"))
+    }
+
+    /// The example with the keys that it leaves out written down: a `#` before a letter or a table.
+    fn every_key() -> String {
+        EXAMPLE
+            .lines()
+            .map(|line| match line.strip_prefix('#') {
+                Some(key) if key.starts_with(|c: char| c.is_ascii_lowercase() || c == '[') => key,
+                _ => line,
+            })
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 }
+
+#[cfg(test)]
+mod example_tests;

@@ -1,1 +1,41 @@
-## logins
+## logins.abnormal
+
+logins-nothing-abnormal = { $count ->
+        [0] No attempt to log in since { $since }, so none that is abnormal; read: { $sources }.
+        [one] Nothing abnormal in the one attempt to log in since { $since }; read: { $sources }.
+       *[other] Nothing abnormal among the { $count } attempts to log in since { $since }; read: { $sources }.
+    }
+logins-brute-force = Brute force: { $count } failed logins from { $source } between { $first } and { $last }.
+logins-brute-force-distributed = Distributed brute force: { $count } failed logins as { $user } from { $sources } sources between { $first } and { $last }.
+logins-brute-force-distributed-unknown = Distributed brute force: { $count } failed logins as an account that does not exist, from { $sources } sources between { $first } and { $last }.
+logins-password-spraying = Password spraying: { $users } accounts tried from { $source } between { $first } and { $last }.
+logins-success-after-failures = { $source } logged in by a secret at { $last }, after { $count } failed logins from there since { $first }.
+logins-root-login = { $sources ->
+        [one] root logged in over the network from { $source } in a way that the plan rules out, last at { $last }.
+       *[other] root logged in over the network from { $sources } sources in a way that the plan rules out, last at { $last }.
+    }
+logins-others = { $count ->
+        [one] One further source or account shows abnormal logins.
+       *[other] { $count } further sources or accounts show abnormal logins.
+    }
+logins-partly-unread = Records of logins were not read, or not wholly: { $sources }.
+logins-evicted = { $count ->
+        [one] One attempt of the last days was dropped, since there are too many to keep.
+       *[other] { $count } attempts of the last days were dropped, since there are too many to keep.
+    }
+
+## inspect logins
+
+inspect-logins-summary = { $lines } lines read, { $unparsed } not understood; { $attempts } attempts to log in, { $anomalies } abnormal patterns.
+heading-kind = Kind
+heading-user = User
+heading-sources = Sources
+heading-first = First
+heading-last = Last
+heading-count = Count
+heading-time = Time
+heading-service = Service
+heading-source = Source
+heading-outcome = Outcome
+heading-method = Method
+heading-line = Line

@@ -1,1 +1,34 @@
-## logins
+## logins.abnormal
+
+logins-nothing-abnormal = { $count ->
+        [0] 自 { $since } 起沒有任何登入嘗試，故無異常；已讀取：{ $sources }。
+       *[other] 自 { $since } 起共 { $count } 次登入嘗試，均無異常；已讀取：{ $sources }。
+    }
+logins-brute-force = 暴力破解：{ $source } 於 { $first } 至 { $last } 間登入失敗 { $count } 次。
+logins-brute-force-distributed = 分散式暴力破解：{ $sources } 個來源於 { $first } 至 { $last } 間以帳號 { $user } 登入失敗 { $count } 次。
+logins-brute-force-distributed-unknown = 分散式暴力破解：{ $sources } 個來源於 { $first } 至 { $last } 間以不存在之帳號登入失敗 { $count } 次。
+logins-password-spraying = 密碼噴灑：{ $source } 於 { $first } 至 { $last } 間嘗試 { $users } 個帳號。
+logins-success-after-failures = { $source } 自 { $first } 起登入失敗 { $count } 次後，於 { $last } 以密碼類驗證登入成功。
+logins-root-login = { $sources ->
+        [1] root 由 { $source } 以計畫不允許之方式遠端登入，最近一次為 { $last }。
+       *[other] root 由 { $sources } 個來源以計畫不允許之方式遠端登入，最近一次為 { $last }。
+    }
+logins-others = 另有 { $count } 個來源或帳號出現異常登入。
+logins-partly-unread = 下列登入紀錄未能讀取或未能完整讀取：{ $sources }。
+logins-evicted = 近日登入嘗試過多，超出保留上限，其中 { $count } 次未予保留。
+
+## inspect logins
+
+inspect-logins-summary = 讀取 { $lines } 行，其中 { $unparsed } 行無法解讀；登入嘗試 { $attempts } 次，異常樣態 { $anomalies } 項。
+heading-kind = 類型
+heading-user = 帳號
+heading-sources = 來源
+heading-first = 起始時間
+heading-last = 最近時間
+heading-count = 次數
+heading-time = 時間
+heading-service = 服務
+heading-source = 來源
+heading-outcome = 結果
+heading-method = 驗證方式
+heading-line = 行號

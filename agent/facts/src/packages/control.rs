@@ -62,7 +62,7 @@ impl<R: Read> Stanzas<R> {
     pub fn next(&mut self) -> io::Result<Option<&[u8]>> {
         let mut skipping = false;
         let range = loop {
-            while self.buffer.get(self.start) == Some(&b'\n') && self.start < self.end {
+            while !skipping && self.start < self.end && self.buffer.get(self.start) == Some(&b'\n') {
                 self.start += 1;
             }
             self.searched = self.searched.max(self.start);
@@ -230,6 +230,13 @@ mod tests {
         let (found, too_large) = all(&text);
         assert_eq!(found, [b"A: 1".to_vec(), b"C: 3".to_vec()]);
         assert_eq!(too_large, 1);
+        // Wherever the reads happen to end.
+        for length in [CHUNK - 1, CHUNK, CHUNK + 1] {
+            let mut text = b"B: ".to_vec();
+            text.resize(LARGEST_STANZA + CHUNK + length, b'x');
+            text.extend(b"\n\nC: 3\n\nD: 4\n");
+            assert_eq!(all(&text).0, [b"C: 3".to_vec(), b"D: 4\n".to_vec()], "{length}");
+        }
     }
 
     #[test]

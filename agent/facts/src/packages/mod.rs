@@ -8,6 +8,7 @@ mod apt;
 mod candidate;
 pub mod control;
 mod first_seen;
+mod glob;
 pub mod lists;
 pub mod pins;
 mod reboot;

@@ -77,7 +77,7 @@ impl Release {
                 b"butautomaticupgrades" => release.but_automatic_upgrades = is_yes(&text()),
                 b"architectures" => has_all = words(value).contains(&"all".to_owned()),
                 b"no-support-for-architecture-all" => {
-                    repeated = words(value).contains(&"Packages".to_owned())
+                    repeated = words(value).contains(&"Packages".to_owned());
                 }
                 b"sha256" | b"sha512" => release.sizes.extend(sizes(value)),
                 _ => {}
@@ -100,8 +100,7 @@ impl Release {
 /// Whether a suite's name is that of security updates; `buster/updates` is how Debian named them before 11.
 #[must_use]
 pub fn is_security_suite(suite: &str) -> bool {
-    let suite = suite.trim_end_matches('/');
-    suite.ends_with("-security") || suite.ends_with("/updates")
+    suite.trim_end_matches('/').ends_with("-security") || suite.ends_with("/updates")
 }
 
 fn is_yes(text: &str) -> bool {
@@ -181,6 +180,7 @@ Origin: forged
             assert_eq!(release.is_security(), security, "{label} {suite}");
         }
         assert!(is_security_suite("buster/updates") && !is_security_suite("buster-updates"));
+        assert!(!is_security_suite("./updates/"));
     }
 
     #[test]

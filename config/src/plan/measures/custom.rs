@@ -31,6 +31,14 @@ pub struct Custom {
     pub ports: Vec<PortRule>,
 }
 
+impl Custom {
+    /// Whether nothing is declared.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// A file holds a line, or does not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

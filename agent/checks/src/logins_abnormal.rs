@@ -1,0 +1,388 @@
+//! `logins.abnormal`: no abnormal pattern among the attempts to log in of the last days.
+
+use std::collections::BTreeMap;
+
+use plumbline_config::message::Message;
+use plumbline_config::plan::LoginRules;
+use plumbline_facts::logins::{LoginFacts, Reading};
+use plumbline_facts::{Facts, Known, ProbeId, Unknown};
+use serde_json::{Value, json};
+
+use crate::check::{Check, Context, Verdict};
+use crate::logins::{Anomaly, AnomalyKind, Subject, detect};
+
+/// Subject of what is said of the records themselves.
+const RECORDS: &str = "login-records";
+
+/// Subject that stands for those beyond [`MOST_SUBJECTS`].
+const OTHERS: &str = "source:others";
+
+/// Most subjects that get a finding of their own.
+const MOST_SUBJECTS: usize = 100;
+
+/// Most addresses and accounts named in the evidence of one anomaly.
+const MOST_NAMED: usize = 20;
+
+pub(crate) const CHECK: Check = Check {
+    id: "logins.abnormal",
+    needs: &[ProbeId::Logins],
+    judge,
+    #[cfg(test)]
+    examples,
+};
+
+fn judge(facts: &Facts, context: &Context<'_>) -> Result<Vec<Verdict>, Unknown> {
+    let monitoring = &context.measures().monitoring;
+    let rules = &monitoring.logins;
+    if let Some(reason) = monitoring
+        .not_applicable
+        .as_ref()
+        .or(rules.not_applicable.as_ref())
+    {
+        return Ok(vec![Verdict::switched_off(reason)]);
+    }
+    let logins = facts.logins.value()?;
+    let zone = context.plan.zone();
+    let mut by_subject: BTreeMap<Subject, Vec<Anomaly>> = BTreeMap::new();
+    // A host has one clock and its peers' logs another: what lies ahead is as recent as can be.
+    let recent = |anomaly: &Anomaly| rules.report_for.after(anomaly.last_at, &zone) >= context.now;
+    for anomaly in detect(&logins.events, rules).into_iter().filter(recent) {
+        by_subject
+            .entry(anomaly.subject.clone())
+            .or_default()
+            .push(anomaly);
+    }
+    // `detect` puts the worst first, so that the first of each subject leads.
+    let mut subjects: Vec<Vec<Anomaly>> = by_subject.into_values().collect();
+    subjects.sort_by_key(|anomalies| {
+        anomalies
+            .first()
+            .map(|worst| std::cmp::Reverse((worst.kind.severity(), worst.last_at)))
+    });
+    let others = subjects.split_off(subjects.len().min(MOST_SUBJECTS));
+    let mut verdicts: Vec<Verdict> = subjects
+        .iter()
+        .filter_map(|anomalies| failing(anomalies, rules))
+        .collect();
+    if !others.is_empty() {
+        let message = Message::new("logins-others").number("count", others.len());
+        let worst = others
+            .iter()
+            .flatten()
+            .map(|anomaly| anomaly.kind.severity())
+            .max();
+        let verdict = Verdict::fail(OTHERS, message).evidence(json!({ "subjects": others.len() }));
+        verdicts.extend(worst.map(|severity| verdict.severity(severity)));
+    }
+    if verdicts.is_empty() {
+        verdicts.push(passing(logins, rules));
+    }
+    verdicts.extend(partly_unread(logins));
+    Ok(verdicts)
+}
+
+/// One subject with all that is abnormal about it; the worst comes first.
+fn failing(anomalies: &[Anomaly], rules: &LoginRules) -> Option<Verdict> {
+    let worst = anomalies.first()?;
+    let message = Message::new(key(worst))
+        .number("count", usize::try_from(worst.count).unwrap_or(usize::MAX))
+        .arg("source", source(worst))
+        .arg("user", worst.users.first().map_or("-", String::as_str))
+        .number("users", worst.users.len() + worst.unknown_users)
+        .number("sources", worst.sources.len())
+        .arg("first", worst.first_at)
+        .arg("last", worst.last_at);
+    let evidence: Vec<Value> = anomalies.iter().map(evidence).collect();
+    let kinds: Vec<&str> = anomalies.iter().map(|anomaly| anomaly.kind.name()).collect();
+    Some(
+        Verdict::fail(worst.subject.to_string(), message)
+            .compared(
+                expected(worst.kind, rules),
+                json!({ "kinds": kinds, "count": worst.count }),
+            )
+            .evidence(json!({ "anomalies": evidence }))
+            .severity(worst.kind.severity()),
+    )
+}
+
+fn source(anomaly: &Anomaly) -> String {
+    match &anomaly.subject {
+        Subject::Source(group) => group.to_string(),
+        Subject::User(_) | Subject::UnknownUser => anomaly.sources.first().cloned().unwrap_or_default(),
+    }
+}
+
+const fn key(anomaly: &Anomaly) -> &'static str {
+    match (anomaly.kind, &anomaly.subject) {
+        (AnomalyKind::BruteForce, Subject::Source(_)) => "logins-brute-force",
+        (AnomalyKind::BruteForce, Subject::User(_)) => "logins-brute-force-distributed",
+        (AnomalyKind::BruteForce, Subject::UnknownUser) => "logins-brute-force-distributed-unknown",
+        (AnomalyKind::PasswordSpraying, _) => "logins-password-spraying",
+        (AnomalyKind::RootLogin, _) => "logins-root-login",
+        (AnomalyKind::SuccessAfterFailures, _) => "logins-success-after-failures",
+    }
+}
+
+fn expected(kind: AnomalyKind, rules: &LoginRules) -> Value {
+    match kind {
+        AnomalyKind::BruteForce => json!({
+            "failures_below": rules.brute_force_failures,
+            "within_seconds": rules.brute_force_within.nominal_seconds(),
+        }),
+        AnomalyKind::PasswordSpraying => json!({
+            "users_below": rules.spraying_users,
+            "within_seconds": rules.spraying_within.nominal_seconds(),
+        }),
+        AnomalyKind::RootLogin => json!({ "root_login": rules.root_login }),
+        AnomalyKind::SuccessAfterFailures => json!({
+            "failures_below": rules.success_after_failures,
+            "within_seconds": rules.success_after_failures_within.nominal_seconds(),
+        }),
+    }
+}
+
+/// What an auditor needs, without names that may be passwords.
+fn evidence(anomaly: &Anomaly) -> Value {
+    let sources: Vec<&String> = anomaly.sources.iter().take(MOST_NAMED).collect();
+    let users: Vec<&String> = anomaly.users.iter().take(MOST_NAMED).collect();
+    let methods: Vec<&str> = anomaly.methods.iter().map(|method| method.name()).collect();
+    json!({
+        "kind": anomaly.kind.name(),
+        "severity": anomaly.kind.severity(),
+        "count": anomaly.count,
+        "first_at": anomaly.first_at,
+        "last_at": anomaly.last_at,
+        "sources": sources,
+        "source_count": anomaly.sources.len(),
+        "users": users,
+        "user_count": anomaly.users.len(),
+        "unknown_user_count": anomaly.unknown_users,
+        "methods": methods,
+    })
+}
+
+fn passing(logins: &LoginFacts, rules: &LoginRules) -> Verdict {
+    let read: Vec<&str> = logins
+        .sources
+        .iter()
+        .filter(|source| matches!(source.reading, Known::Value(_)))
+        .map(|source| source.name.as_str())
+        .collect();
+    let count: u64 = logins.events.iter().map(|event| u64::from(event.count)).sum();
+    let message = Message::new("logins-nothing-abnormal")
+        .number("count", usize::try_from(count).unwrap_or(usize::MAX))
+        .arg("since", logins.since)
+        .arg("sources", read.join(", "));
+    let sources: Vec<Value> = logins
+        .sources
+        .iter()
+        .filter_map(|source| Some((source, source.reading.value().ok()?)))
+        .map(|(source, reading)| json!({ "name": source.name, "lines": reading.lines, "unparsed": reading.unparsed, "from": reading.from }))
+        .collect();
+    let expected = json!({
+        "brute_force": expected(AnomalyKind::BruteForce, rules),
+        "password_spraying": expected(AnomalyKind::PasswordSpraying, rules),
+        "success_after_failures": expected(AnomalyKind::SuccessAfterFailures, rules),
+        "root_login": rules.root_login,
+    });
+    Verdict::pass(Verdict::HOST, message)
+        .compared(expected, json!({ "anomalies": 0 }))
+        .evidence(json!({ "attempts": count, "since": logins.since, "sources": sources }))
+}
+
+/// What is there and was not read, or not wholly.
+fn partly_unread(logins: &LoginFacts) -> Option<Verdict> {
+    let mut reasons = Vec::new();
+    for source in &logins.sources {
+        let name = &source.name;
+        match &source.reading {
+            Known::Denied(denial) => {
+                reasons.push(json!({ "source": name, "denied": true, "needs": denial.needs }));
+            }
+            Known::Failed { why, .. } => reasons.push(json!({ "source": name, "failed": why })),
+            Known::Value(Reading { lost: true, .. }) => {
+                reasons.push(json!({ "source": name, "lost": true }));
+            }
+            Known::Value(_) | Known::Absent(_) | Known::NotAsked => {}
+        }
+    }
+    let named: Vec<&str> = reasons
+        .iter()
+        .filter_map(|reason| reason.get("source")?.as_str())
+        .collect();
+    let message = if !named.is_empty() {
+        Message::new("logins-partly-unread").arg("sources", named.join(", "))
+    } else if logins.evicted > 0 {
+        Message::new("logins-evicted").number("count", usize::try_from(logins.evicted).unwrap_or(usize::MAX))
+    } else {
+        return None;
+    };
+    let evidence = json!({ "sources": reasons, "evicted": logins.evicted });
+    Some(Verdict::error(RECORDS, message).evidence(evidence))
+}
+
+#[cfg(test)]
+fn examples() -> crate::check::Examples {
+    use plumbline_config::plan::Plan;
+
+    let passing = tests::facts(&tests::failures("203.0.113.7", 4));
+    let mut failing = tests::failures("203.0.113.7", 5);
+    failing.extend(tests::failures("2001:db8::7", 50));
+    crate::check::Examples {
+        passing: (passing, Plan::default()),
+        failing: (tests::facts(&failing), Plan::default()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::{SignedDuration, Timestamp};
+    use plumbline_config::finding::{Severity, Status};
+    use plumbline_config::ident::Role;
+    use plumbline_config::plan::{Plan, RootLogin};
+    use plumbline_facts::Denial;
+    use plumbline_facts::logins::{LoginEvent, Method, Outcome, Service, Source, SourceReading};
+
+    use super::*;
+    use crate::invariants::NOW;
+
+    /// Failures of the last minutes.
+    pub(super) fn failures(source: &str, count: i64) -> Vec<LoginEvent> {
+        let now: Timestamp = NOW.parse().unwrap();
+        let failed = |n| LoginEvent {
+            at: now - SignedDuration::from_secs(100 - n),
+            service: Service::Sshd,
+            user: Some("root".to_owned()),
+            unknown_user: false,
+            source: Some(Source::Address(source.parse().unwrap())),
+            outcome: Outcome::Failed,
+            method: Method::Password,
+            count: 1,
+            line: 0,
+        };
+        (0..count).map(failed).collect()
+    }
+
+    pub(super) fn facts(events: &[LoginEvent]) -> Facts {
+        let now: Timestamp = NOW.parse().unwrap();
+        let logins = LoginFacts {
+            since: now - SignedDuration::from_hours(48),
+            events: events.to_vec(),
+            sources: vec![SourceReading {
+                name: "/var/log/auth.log".to_owned(),
+                reading: Known::Value(Reading {
+                    lines: 40,
+                    ..Reading::default()
+                }),
+            }],
+            evicted: 0,
+        };
+        Facts {
+            logins: Known::Value(logins),
+            ..Facts::default()
+        }
+    }
+
+    fn judged(facts: &Facts, plan: &Plan, now: &str) -> Vec<Verdict> {
+        let context = Context {
+            plan,
+            role: Role::Service,
+            now: now.parse().unwrap(),
+        };
+        judge(facts, &context).unwrap()
+    }
+
+    #[test]
+    fn one_finding_a_subject_led_by_the_worst() {
+        let mut events = failures("203.0.113.7", 6);
+        events.push(LoginEvent {
+            outcome: Outcome::Accepted,
+            at: NOW.parse().unwrap(),
+            ..events[0].clone()
+        });
+        let verdicts = judged(&facts(&events), &Plan::default(), NOW);
+        let subjects: Vec<_> = verdicts
+            .iter()
+            .map(|v| (v.subject.as_str(), v.severity))
+            .collect();
+        assert_eq!(
+            subjects,
+            [
+                ("source:203.0.113.7", Some(Severity::Critical)),
+                ("user:root", Some(Severity::High))
+            ]
+        );
+        assert_eq!(
+            verdicts[0].actual["kinds"],
+            json!(["success-after-failures", "brute-force"])
+        );
+        assert_eq!(
+            verdicts[0].evidence["anomalies"][1]["sources"],
+            json!(["203.0.113.7"])
+        );
+    }
+
+    #[test]
+    fn a_name_that_may_be_a_password_is_nowhere_told() {
+        let mut events = failures("203.0.113.7", 9);
+        for (n, event) in events.iter_mut().enumerate() {
+            event.user = Some(format!("hunter{n}"));
+            event.unknown_user = true;
+        }
+        let verdicts = judged(&facts(&events), &Plan::default(), NOW);
+        assert!(!format!("{verdicts:?}").contains("hunter"), "{verdicts:?}");
+        assert_eq!(verdicts[0].evidence["anomalies"][0]["unknown_user_count"], 9);
+    }
+
+    #[test]
+    fn an_anomaly_is_reported_for_as_long_as_declared() {
+        let facts = facts(&failures("203.0.113.7", 6));
+        let status = |now| judged(&facts, &Plan::default(), now)[0].status;
+        assert_eq!(status("2026-11-22T23:00:00Z"), Status::Fail);
+        assert_eq!(status("2026-11-23T01:00:00Z"), Status::Pass);
+    }
+
+    #[test]
+    fn a_source_that_could_not_be_read_is_an_error_beside_the_rest() {
+        let mut facts = facts(&[]);
+        let Known::Value(logins) = &mut facts.logins else {
+            panic!();
+        };
+        logins.sources.push(SourceReading {
+            name: "journal".to_owned(),
+            reading: Known::Denied(Denial {
+                what: "journal".to_owned(),
+                needs: "CAP_DAC_READ_SEARCH".to_owned(),
+            }),
+        });
+        let verdicts = judged(&facts, &Plan::default(), NOW);
+        let statuses: Vec<_> = verdicts.iter().map(|v| (v.subject.as_str(), v.status)).collect();
+        assert_eq!(
+            statuses,
+            [("host", Status::Pass), ("login-records", Status::Error)]
+        );
+    }
+
+    #[test]
+    fn an_item_switched_off_is_not_judged() {
+        let mut plan = Plan::default();
+        plan.service.monitoring.not_applicable = Some("no servers".to_owned());
+        let verdicts = judged(&facts(&failures("203.0.113.7", 6)), &plan, NOW);
+        assert_eq!(verdicts[0].status, Status::NotApplicable);
+    }
+
+    #[test]
+    fn more_subjects_than_can_be_told_are_summed_up() {
+        let events: Vec<_> = (0..150)
+            .flat_map(|n| failures(&format!("198.51.100.{n}"), 5))
+            .collect();
+        let mut plan = Plan::default();
+        plan.service.monitoring.logins.root_login = RootLogin::Allowed;
+        let verdicts = judged(&facts(&events), &plan, NOW);
+        let last = verdicts.last().unwrap();
+        assert_eq!(
+            (verdicts.len(), last.subject.as_str()),
+            (MOST_SUBJECTS + 1, OTHERS)
+        );
+    }
+}

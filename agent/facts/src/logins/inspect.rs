@@ -1,0 +1,191 @@
+//! Reads files that a person names, whole and at once: logs, wtmp and btmp, journal export.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use super::attempt::Merger;
+use super::duplicate::{Origin, Seen};
+use super::event::LoginEvent;
+use super::follow::{self, Sink};
+use super::journal::{self, Export};
+use super::line::Line;
+use super::scan::{self, Scan, Tally};
+use super::timestamp::Clock;
+use super::utmp::{self, Records};
+use super::{said, zone};
+use crate::host::{Host, ReadError};
+
+/// How files are to be read.
+#[derive(Clone, Debug, Default)]
+pub struct Input {
+    /// Files, oldest first where one follows another.
+    pub files: Vec<PathBuf>,
+    /// Year of lines without one; `None`: the newest that is not after the file was last written to.
+    pub year: Option<i16>,
+}
+
+/// What the files tell.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Inspected {
+    /// Lines, entries and records.
+    pub lines: u64,
+    /// Those that could not be understood.
+    pub unparsed: u64,
+    /// Attempts, oldest first.
+    pub events: Vec<LoginEvent>,
+}
+
+/// Why a file could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum InspectError {
+    /// It could not be opened or read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// It is compressed, and broken or cut off.
+    #[error("{} is compressed and can't be read to its end; is it whole?", .0.display())]
+    Broken(PathBuf),
+}
+
+/// What a file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Log,
+    Export,
+    Records(utmp::Kind),
+}
+
+/// Reads `input.files` of `host`.
+pub fn inspect(host: &Host, input: &Input) -> Result<Inspected, InspectError> {
+    let mut files = Vec::new();
+    for path in &input.files {
+        let name = path.to_string_lossy().into_owned();
+        let (format, written_at) = recognise(host, &name)?;
+        files.push((name, format, written_at));
+    }
+    let zone = zone(host);
+    let any = |format| files.iter().any(|(_, known, _)| *known == format);
+    // Only where there are both can a line have come by both ways.
+    let mut seen = if any(Format::Log) && any(Format::Export) {
+        Seen::resume(&[])
+    } else {
+        Seen::default()
+    };
+    let mut merger = Merger::default();
+    // Kept from file to file, since a set year goes on through new year.
+    let mut set_clock = Clock::new(zone.clone(), Timestamp::UNIX_EPOCH, input.year);
+    let mut records = Vec::new();
+    let mut inspected = Inspected::default();
+    for (name, format, written_at) in &files {
+        let (lines, unparsed, cut) = match format {
+            Format::Log => {
+                let mut own_clock = Clock::new(zone.clone(), *written_at, None);
+                let clock = if input.year.is_some() {
+                    &mut set_clock
+                } else {
+                    &mut own_clock
+                };
+                let mut scan = Scan::new(&mut merger, &mut seen, clock, Timestamp::MIN);
+                let cut = follow::read_whole(host, name, &mut scan)?;
+                let Tally { lines, unparsed, .. } = scan.end(true);
+                (lines, unparsed, cut)
+            }
+            Format::Export => {
+                let mut entries = Entries {
+                    export: Export::default(),
+                    taken: Taken {
+                        merger: &mut merger,
+                        seen: &mut seen,
+                        lines: 0,
+                        unparsed: 0,
+                    },
+                };
+                let cut = follow::read_whole(host, name, &mut entries)?;
+                let Entries { export, mut taken } = entries;
+                export.end(&mut |entry| taken.take(entry));
+                (taken.lines, taken.unparsed, cut)
+            }
+            Format::Records(kind) => {
+                let mut sink = Records::new(*kind);
+                let cut = follow::read_whole(host, name, &mut sink)?;
+                records.extend(sink.events);
+                (sink.read, 0, cut)
+            }
+        };
+        if cut {
+            return Err(InspectError::Broken(Path::new(name).to_owned()));
+        }
+        inspected.lines += lines;
+        inspected.unparsed += unparsed;
+    }
+    let (events, _) = merger.finish(None);
+    inspected.events = utmp::merge(events, &records);
+    Ok(inspected)
+}
+
+/// What a file holds, by its first bytes and size, and when it was last written to.
+fn recognise(host: &Host, path: &str) -> Result<(Format, Timestamp), ReadError> {
+    /// Enough for ten records.
+    const HEAD: u64 = 10 * utmp::RECORD as u64;
+    let (head, metadata, compressed) = follow::peek(host, path, HEAD)?;
+    let name = Path::new(path).file_name().unwrap_or_default().to_string_lossy();
+    // Of a compressed file only the head's size is known.
+    let whole = head.len() - head.len() % utmp::RECORD;
+    let size = match compressed {
+        true if head.len() as u64 == HEAD => whole as u64,
+        true => head.len() as u64,
+        false => std::os::unix::fs::MetadataExt::size(&metadata),
+    };
+    let format = if journal::looks_like_export(&head) {
+        Format::Export
+    } else if let Some(kind) = utmp::kind_of(&name, size, &head) {
+        Format::Records(kind)
+    } else {
+        Format::Log
+    };
+    let second = std::os::unix::fs::MetadataExt::mtime(&metadata);
+    Ok((format, Timestamp::from_second(second).unwrap_or_default()))
+}
+
+/// Takes in journal export.
+struct Entries<'a> {
+    export: Export,
+    taken: Taken<'a>,
+}
+
+struct Taken<'a> {
+    merger: &'a mut Merger,
+    seen: &'a mut Seen,
+    lines: u64,
+    unparsed: u64,
+}
+
+impl Taken<'_> {
+    fn take(&mut self, entry: &journal::Entry) {
+        self.lines += 1;
+        let Some(at) = entry.at else {
+            self.unparsed += 1;
+            return;
+        };
+        let line = Line::of_entry(entry);
+        if let Some(said) = said::read(line.tag, line.message) {
+            let place = (at, self.lines);
+            scan::take(self.merger, self.seen, &line, &said, place, Origin::Journal);
+        }
+    }
+}
+
+impl Sink for Entries<'_> {
+    fn feed(&mut self, piece: &[u8]) {
+        let taken = &mut self.taken;
+        self.export.feed(piece, &mut |entry| taken.take(entry));
+    }
+
+    fn unread(&self) -> usize {
+        0
+    }
+
+    fn next_file(&mut self, _skip: bool) {
+        self.export = Export::default();
+    }
+}

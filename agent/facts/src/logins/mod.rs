@@ -1,0 +1,325 @@
+//! Attempts to log in, from every log that tells of them.
+//!
+//! Sources, brought together and each attempt counted once: the systemd journal, `auth.log` or `secure` of a syslog
+//! daemon, and the records of wtmp and btmp. A run reads what was written since the last one; the events of the last
+//! [`KEPT_FOR`] and the reading positions stay in [`Memory`](crate::Memory). All that is kept is withheld of names that
+//! need not be accounts: people type passwords there.
+
+mod attempt;
+mod console;
+mod dropbear;
+mod duplicate;
+mod event;
+mod follow;
+mod inspect;
+mod journal;
+mod line;
+mod mail_ftp;
+mod pam;
+mod remember;
+mod said;
+mod scan;
+mod sshd;
+mod sudo_su;
+mod timestamp;
+mod utmp;
+mod xrdp;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+
+use crate::ask::Ask;
+use crate::command::{CommandError, Ending};
+use crate::facts::Facts;
+use crate::host::{Host, ReadError};
+use crate::known::{Denial, Known};
+use crate::probe::{Probe, ProbeId};
+
+use attempt::Merger;
+use duplicate::{Origin, Seen};
+use scan::Scan;
+use timestamp::Clock;
+use utmp::Records;
+
+pub use event::{LoginEvent, Method, Outcome, Service, Source};
+pub use inspect::{Input, InspectError, Inspected, inspect};
+pub use remember::{KEPT_FOR, LoginMemory, MOST_EVENTS};
+
+/// Logs of a syslog daemon that hold what sshd, su, sudo and PAM say: Debian's name and Red Hat's.
+const LOGS: [&str; 2] = ["/var/log/auth.log", "/var/log/secure"];
+
+/// Where they stand on a system that has neither (Alpine, Arch, SUSE).
+const FALLBACK_LOG: &str = "/var/log/messages";
+
+/// Logins and failed logins by utmp(5).
+const RECORDS: [(&str, utmp::Kind); 2] = [
+    ("/var/log/wtmp", utmp::Kind::Wtmp),
+    ("/var/log/btmp", utmp::Kind::Btmp),
+];
+
+/// Directories of the journal: persistent and volatile (systemd-journald.service(8)).
+const JOURNALS: [&str; 2] = ["/var/log/journal", "/run/log/journal"];
+
+/// The name that the journal goes by among the sources.
+const JOURNAL: &str = "journal";
+
+/// What would let us read logs: they belong to these groups on Debian and with systemd.
+const NEEDS: &str = "CAP_DAC_READ_SEARCH, or group adm and systemd-journal";
+
+/// Largest time zone file taken, in bytes.
+const LARGEST_ZONE: u64 = 256 * 1024;
+
+/// What [`LoginsProbe`] reads.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LoginFacts {
+    /// Attempts since this time are held.
+    pub since: Timestamp,
+    /// Attempts, oldest first; names of accounts that may not exist are withheld.
+    pub events: Vec<LoginEvent>,
+    /// Every source that was looked for.
+    pub sources: Vec<SourceReading>,
+    /// Attempts of this time that had to be dropped to stay within [`MOST_EVENTS`].
+    pub evicted: u64,
+}
+
+/// A source, and what came of reading it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SourceReading {
+    /// Path of the file, or `journal`.
+    pub name: String,
+    /// What this run read of it.
+    pub reading: Known<Reading>,
+}
+
+/// What one run read of one source.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Reading {
+    /// Lines, entries or records.
+    pub lines: u64,
+    /// Lines that could not be understood.
+    pub unparsed: u64,
+    /// Time of the first line that told of a login.
+    pub from: Option<Timestamp>,
+    /// Something was written that this run could not read any more: a rotated file is gone, or there was too much.
+    pub lost: bool,
+}
+
+/// Reads logs.
+pub struct LoginsProbe;
+
+impl Probe for LoginsProbe {
+    type Fact = LoginFacts;
+    const ID: ProbeId = ProbeId::Logins;
+
+    fn gather(host: &Host, ask: &Ask, facts: &mut Facts) -> Known<LoginFacts> {
+        let mut memory = ask.memory.logins.clone();
+        let sources = read(host, ask.now, &mut memory);
+        let known = if sources.iter().any(shows_failures) {
+            Known::Value(LoginFacts {
+                since: memory.since(ask.now),
+                events: utmp::merge(memory.events.clone(), &memory.records),
+                evicted: memory.evicted,
+                sources,
+            })
+        } else {
+            none_readable(&sources)
+        };
+        facts.memory.logins = memory;
+        known
+    }
+
+    fn slot(facts: &mut Facts) -> &mut Known<LoginFacts> {
+        &mut facts.logins
+    }
+}
+
+/// Whether a source was read that would show a failed login: wtmp shows none.
+fn shows_failures(source: &SourceReading) -> bool {
+    matches!(source.reading, Known::Value(_)) && source.name != RECORDS[0].0
+}
+
+fn none_readable(sources: &[SourceReading]) -> Known<LoginFacts> {
+    let refused: Vec<&str> = sources
+        .iter()
+        .filter(|source| matches!(source.reading, Known::Denied(_)))
+        .map(|source| source.name.as_str())
+        .collect();
+    if !refused.is_empty() {
+        return Known::denied(refused.join(", "), NEEDS);
+    }
+    let why = |source: &SourceReading| match &source.reading {
+        Known::Failed { why, .. } => why.clone(),
+        _ => format!("{} does not exist", source.name),
+    };
+    let reasons: Vec<String> = sources.iter().map(why).collect();
+    Known::failed("login records", reasons.join("; "))
+}
+
+/// Reads on in every source.
+fn read(host: &Host, now: Timestamp, memory: &mut LoginMemory) -> Vec<SourceReading> {
+    let since = memory.since(now);
+    let zone = zone(host);
+    let mut merger = Merger::resume(std::mem::take(&mut memory.connections));
+    let mut seen = Seen::resume(&memory.singles);
+    let mut sources = vec![SourceReading {
+        name: JOURNAL.to_owned(),
+        reading: read_journal(host, now, since, memory, (&mut merger, &mut seen)),
+    }];
+    let mut read_log = |path: &str, memory: &mut LoginMemory| {
+        let mut clock = Clock::new(zone.clone(), now, None);
+        let mut scan = Scan::new(&mut merger, &mut seen, &mut clock, since);
+        let followed = follow::follow(host, path, memory.position(path), since, 1, &mut scan);
+        let tally = scan.end(false);
+        SourceReading {
+            name: path.to_owned(),
+            reading: known(memory.follow(path, followed), |lost| Reading {
+                lines: tally.lines,
+                unparsed: tally.unparsed,
+                from: tally.first_at,
+                lost,
+            }),
+        }
+    };
+    let logs = LOGS.map(|path| read_log(path, memory));
+    let none_there = logs.iter().all(|log| matches!(log.reading, Known::Absent(_)));
+    sources.extend(logs);
+    if none_there {
+        sources.push(read_log(FALLBACK_LOG, memory));
+    }
+    let (events, connections) = merger.finish(Some(now));
+    memory.connections = connections;
+    memory.singles = seen.remembered(now);
+    let mut records = Vec::new();
+    for (path, kind) in RECORDS {
+        let mut sink = Records::new(kind);
+        let unit = utmp::RECORD as u64;
+        let followed = follow::follow(host, path, memory.position(path), since, unit, &mut sink);
+        sources.push(SourceReading {
+            name: path.to_owned(),
+            reading: known(memory.follow(path, followed), |lost| Reading {
+                lines: sink.read,
+                unparsed: 0,
+                from: sink.events.first().map(|event| event.at),
+                lost,
+            }),
+        });
+        records.extend(sink.events);
+    }
+    memory.keep(now, events, records);
+    sources
+}
+
+fn known(followed: Result<bool, ReadError>, reading: impl FnOnce(bool) -> Reading) -> Known<Reading> {
+    match followed {
+        Ok(lost) => Known::Value(reading(lost)),
+        Err(ReadError::NotFound(path)) => Known::Absent(path.display().to_string()),
+        Err(ReadError::Denied(path)) => Known::denied(path.display().to_string(), NEEDS),
+        Err(error) => error.into_known(),
+    }
+}
+
+fn read_journal(
+    host: &Host,
+    now: Timestamp,
+    since: Timestamp,
+    memory: &mut LoginMemory,
+    (merger, seen): (&mut Merger, &mut Seen),
+) -> Known<Reading> {
+    // journalctl speaks of the running host alone.
+    if !host.is_live() {
+        return Known::Absent(JOURNAL.to_owned());
+    }
+    match journal_files(host) {
+        Ok(true) => {}
+        Ok(false) => return Known::Absent(JOURNAL.to_owned()),
+        Err(denial) => return Known::Denied(denial),
+    }
+    let mut reading = Reading::default();
+    let mut cursor = None;
+    let mut take = |entry: &journal::Entry| {
+        reading.lines += 1;
+        if let Ok(text) = std::str::from_utf8(&entry.cursor) {
+            cursor = Some(text.to_owned());
+        }
+        let Some(at) = entry.at else {
+            reading.unparsed += 1;
+            return;
+        };
+        let line = line::Line::of_entry(entry);
+        if let Some(said) = said::read(line.tag, line.message) {
+            reading.from.get_or_insert(at);
+            if at >= since {
+                scan::take(merger, seen, &line, &said, (at, 0), Origin::Journal);
+            }
+        }
+    };
+    let from = memory.journal_read_at.unwrap_or(since);
+    let ending = match (
+        &memory.journal_cursor,
+        journal::read(memory.journal_cursor.as_deref(), from, &mut take),
+    ) {
+        // A cursor that the journal does not know any more.
+        (Some(_), Err(CommandError::Failed { .. })) => journal::read(None, from, &mut take),
+        (_, ending) => ending,
+    };
+    memory.journal_cursor = cursor.or(memory.journal_cursor.take());
+    match ending {
+        Ok(ending) => {
+            // What was cut off comes in the next run, behind the cursor.
+            if ending == Ending::Success {
+                memory.journal_read_at = Some(now);
+            }
+            Known::Value(reading)
+        }
+        Err(CommandError::NotFound(program)) => Known::Absent(program.display().to_string()),
+        Err(error) => Known::failed(JOURNAL, error),
+    }
+}
+
+/// Whether there are journal files, and all of them can be read.
+fn journal_files(host: &Host) -> Result<bool, Denial> {
+    let refused = |path: String| Denial {
+        what: path,
+        needs: NEEDS.to_owned(),
+    };
+    let mut found = false;
+    for top in JOURNALS {
+        let machines = match host.list(top) {
+            Ok(machines) => machines,
+            Err(ReadError::Denied(_)) => return Err(refused(top.to_owned())),
+            Err(_) => continue,
+        };
+        for machine in machines {
+            let directory = format!("{top}/{machine}");
+            let names = match host.list(&directory) {
+                Ok(names) => names,
+                Err(ReadError::Denied(_)) => return Err(refused(directory)),
+                Err(_) => continue,
+            };
+            for name in names
+                .iter()
+                .filter(|name| name.starts_with("system") && name.ends_with(".journal"))
+            {
+                let path = format!("{directory}/{name}");
+                match host.open_file(&path) {
+                    Ok(_) => found = true,
+                    Err(ReadError::Denied(_)) => return Err(refused(path)),
+                    Err(_) => {}
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The zone that the host's logs without one are written in.
+fn zone(host: &Host) -> TimeZone {
+    host.read("/etc/localtime", LARGEST_ZONE)
+        .ok()
+        .and_then(|bytes| TimeZone::tzif("Local", &bytes).ok())
+        .unwrap_or(TimeZone::UTC)
+}
+
+#[cfg(test)]
+mod tests;

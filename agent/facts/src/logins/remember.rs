@@ -1,0 +1,173 @@
+//! What the probe keeps from run to run.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::attempt::Connection;
+use super::duplicate::Single;
+use super::event::{LoginEvent, Method, Outcome};
+use super::follow::{FilePosition, Followed};
+use crate::host::ReadError;
+
+/// How long attempts are kept: a slow attack takes a day to show, and is to be seen for a day after.
+pub const KEPT_FOR: SignedDuration = SignedDuration::from_hours(48);
+
+/// Most attempts kept, of log lines and of records each.
+pub const MOST_EVENTS: usize = 65_536;
+
+/// Reading positions, and the attempts of the last [`KEPT_FOR`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LoginMemory {
+    /// How far each file has been read.
+    pub(super) positions: Vec<FilePosition>,
+    /// The last journal entry that was read.
+    pub(super) journal_cursor: Option<String>,
+    /// When the journal was last read to its end.
+    pub(super) journal_read_at: Option<Timestamp>,
+    /// Attempts that log lines told of.
+    pub(super) events: Vec<LoginEvent>,
+    /// Attempts that records of wtmp and btmp told of.
+    pub(super) records: Vec<LoginEvent>,
+    /// Connections that may not have ended.
+    pub(super) connections: Vec<Connection>,
+    /// Lines that may yet come by another way.
+    pub(super) singles: Vec<Single>,
+    /// Attempts dropped for want of room, and when that was last.
+    pub(super) evicted: u64,
+    pub(super) evicted_at: Option<Timestamp>,
+}
+
+impl LoginMemory {
+    /// Attempts before this are of no interest.
+    pub(super) fn since(&self, now: Timestamp) -> Timestamp {
+        // Logs have whole seconds, and so have those who read this.
+        let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
+        now.saturating_sub(KEPT_FOR).unwrap_or(Timestamp::MIN)
+    }
+
+    pub(super) fn position(&self, path: &str) -> Option<&FilePosition> {
+        self.positions.iter().find(|position| position.path == path)
+    }
+
+    /// Keeps how far `path` has been read. Gives whether something was lost.
+    pub(super) fn follow(
+        &mut self,
+        path: &str,
+        followed: Result<Followed, ReadError>,
+    ) -> Result<bool, ReadError> {
+        let followed = followed?;
+        self.positions.retain(|position| position.path != path);
+        self.positions.push(followed.position);
+        Ok(followed.lost)
+    }
+
+    /// Adds what a run read, and drops what is too old or too much.
+    pub(super) fn keep(&mut self, now: Timestamp, events: Vec<LoginEvent>, records: Vec<LoginEvent>) {
+        let since = self.since(now);
+        let mut evicted = 0;
+        for (kept, new) in [(&mut self.events, events), (&mut self.records, records)] {
+            kept.extend(new);
+            kept.retain(|event| event.at >= since);
+            for event in kept.iter_mut() {
+                event.withhold_unknown_user();
+                event.line = 0;
+            }
+            kept.sort_by_key(|event| event.at);
+            evicted += evict(kept);
+        }
+        if self.evicted_at.is_some_and(|at| at < since) {
+            (self.evicted, self.evicted_at) = (0, None);
+        }
+        if evicted > 0 {
+            self.evicted = self.evicted.saturating_add(evicted);
+            self.evicted_at = Some(now);
+        }
+    }
+}
+
+/// Drops down to [`MOST_EVENTS`]: what matters least goes first, and of that the oldest. Gives how many attempts went.
+fn evict(events: &mut Vec<LoginEvent>) -> u64 {
+    let mut excess = events.len().saturating_sub(MOST_EVENTS);
+    let mut evicted = 0;
+    for least in [is_probe, is_failure, |_: &LoginEvent| true] {
+        if excess == 0 {
+            break;
+        }
+        events.retain(|event| {
+            let drop = excess > 0 && least(event);
+            if drop {
+                excess -= 1;
+                evicted += u64::from(event.count);
+            }
+            !drop
+        });
+    }
+    evicted
+}
+
+fn is_probe(event: &LoginEvent) -> bool {
+    event.method == Method::Probe
+}
+
+fn is_failure(event: &LoginEvent) -> bool {
+    event.outcome == Outcome::Failed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::event::{Service, Source};
+    use super::*;
+
+    fn event(second: i64, outcome: Outcome, method: Method) -> LoginEvent {
+        LoginEvent {
+            at: Timestamp::from_second(second).unwrap(),
+            service: Service::Sshd,
+            user: Some("hunter2".into()),
+            unknown_user: outcome == Outcome::Failed,
+            source: Some(Source::Address([203, 0, 113, 7].into())),
+            outcome,
+            method,
+            count: 1,
+            line: 5,
+        }
+    }
+
+    #[test]
+    fn the_least_interesting_goes_first_and_is_counted() {
+        let mut memory = LoginMemory::default();
+        let mut events = vec![event(1, Outcome::Accepted, Method::Password)];
+        events.extend((0..10).map(|n| event(2 + n, Outcome::Failed, Method::Probe)));
+        events.extend((0..MOST_EVENTS as i64 + 1).map(|n| event(20 + n, Outcome::Failed, Method::Password)));
+        memory.keep(Timestamp::from_second(100_000).unwrap(), events, Vec::new());
+        assert_eq!((memory.events.len(), memory.evicted), (MOST_EVENTS, 12));
+        assert_eq!(memory.events[0].outcome, Outcome::Accepted);
+        assert!(memory.events.iter().all(|event| event.method == Method::Password));
+        let kept = serde_json::to_string(&memory.events[1]).unwrap();
+        assert!(!kept.contains("hunter2"), "{kept}");
+    }
+
+    #[test]
+    fn what_is_too_old_goes_and_so_does_the_word_of_what_was_dropped() {
+        let mut memory = LoginMemory {
+            evicted: 3,
+            evicted_at: Some(Timestamp::from_second(5).unwrap()),
+            ..LoginMemory::default()
+        };
+        let events = vec![
+            event(1, Outcome::Failed, Method::Password),
+            event(300_000, Outcome::Failed, Method::Password),
+        ];
+        memory.keep(Timestamp::from_second(300_000).unwrap(), events, Vec::new());
+        assert_eq!((memory.events.len(), memory.evicted), (1, 0));
+    }
+
+    #[test]
+    fn memory_reads_what_it_writes() {
+        let mut memory = LoginMemory::default();
+        let events = vec![event(9, Outcome::Accepted, Method::Publickey)];
+        memory.keep(Timestamp::from_second(10).unwrap(), events, Vec::new());
+        let text = serde_json::to_string(&memory).unwrap();
+        assert_eq!(serde_json::from_str::<LoginMemory>(&text).unwrap(), memory);
+    }
+}

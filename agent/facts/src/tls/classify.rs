@@ -1,0 +1,333 @@
+//! What an endpoint speaks: TLS at once, TLS after a request, or something else.
+//!
+//! Port number and process name only order the attempts. Each is one connection, and what one hears may call for
+//! another.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::hello::{Hello, TLS1_2};
+use super::line::{Blocked, Cut, Stream};
+use super::spoken::{Spoken, recognise};
+use super::starttls::{self, Refusal};
+use super::trial::{Peer, Trial, Until};
+use super::versions::{Names, any_version, old_style};
+use super::{Protocol, StartTls, ssl2};
+
+/// Wait for an answer to the first hello. A server under load takes longer to answer TLS than to greet.
+const HELLO_PATIENCE: Duration = Duration::from_millis(1500);
+/// Wait for an answer to what was said in another protocol.
+const TALK_PATIENCE: Duration = Duration::from_millis(450);
+/// Wait for a greeting where one is expected: mail servers let strangers wait (postscreen(8)).
+const GREETING_PATIENCE: Duration = Duration::from_millis(3500);
+
+/// What was found out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) protocol: Protocol,
+    /// The protocol spoken in clear, where it is known.
+    pub(super) speaks: Option<&'static str>,
+    /// What could not be found out.
+    pub(super) why: Option<String>,
+    /// A hello that was accepted, and with which version.
+    pub(super) accepted: Option<(u16, Hello)>,
+    pub(super) reachable: bool,
+}
+
+impl Found {
+    fn new(protocol: Protocol) -> Self {
+        Self {
+            protocol,
+            speaks: None,
+            why: None,
+            accepted: None,
+            reachable: true,
+        }
+    }
+
+    fn plain(speaks: &'static str) -> Self {
+        Self {
+            speaks: Some(speaks),
+            ..Self::new(Protocol::Cleartext)
+        }
+    }
+
+    fn unknown(why: impl Into<String>) -> Self {
+        Self {
+            why: Some(why.into()),
+            ..Self::new(Protocol::Unknown)
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Attempt {
+    Hello,
+    Greeting,
+    Http,
+    Talk(StartTls),
+    OldHello,
+    Ssl2Hello,
+}
+
+const ATTEMPTS: [Attempt; 8] = [
+    Attempt::Hello,
+    Attempt::Greeting,
+    Attempt::Http,
+    Attempt::Talk(StartTls::Postgresql),
+    Attempt::Talk(StartTls::Ldap),
+    Attempt::Talk(StartTls::Xmpp),
+    Attempt::OldHello,
+    Attempt::Ssl2Hello,
+];
+
+/// What an attempt came to.
+enum Step {
+    Found(Found),
+    /// Try this next.
+    Next(Attempt),
+    Silent,
+    Closed,
+    Unrecognised,
+}
+
+/// Whether a peer of this port or process is one that greets, and so may take its time.
+pub(super) fn greets(port: u16, process: &str) -> bool {
+    matches!(likeliest(port, process), Some(Attempt::Greeting))
+}
+
+fn likeliest(port: u16, process: &str) -> Option<Attempt> {
+    match port {
+        21 | 22 | 24 | 25 | 110 | 143 | 587 | 2525 | 3306 | 4190 => return Some(Attempt::Greeting),
+        389 => return Some(Attempt::Talk(StartTls::Ldap)),
+        5222 => return Some(Attempt::Talk(StartTls::Xmpp)),
+        5269 => return Some(Attempt::Talk(StartTls::XmppServer)),
+        5432 => return Some(Attempt::Talk(StartTls::Postgresql)),
+        _ => {}
+    }
+    match process {
+        "sshd" | "mysqld" | "mariadbd" => Some(Attempt::Greeting),
+        "postgres" | "postmaster" => Some(Attempt::Talk(StartTls::Postgresql)),
+        _ => None,
+    }
+}
+
+/// Finds out what is spoken. `peer` has no request before TLS yet.
+pub(super) fn classify(peer: &Peer<'_>, port: u16, process: &str, names: &Names) -> Found {
+    let first = likeliest(port, process);
+    let mut pending: VecDeque<Attempt> = first.into_iter().chain(ATTEMPTS).collect();
+    let mut tried = Vec::new();
+    let (mut closed, mut unrecognised, mut hint) = (false, false, None);
+    while let Some(attempt) = pending.pop_front() {
+        if tried.contains(&attempt) {
+            continue;
+        }
+        if peer.line.time_left().is_zero() {
+            return Found::unknown("it did not become clear what is spoken in the time for one endpoint");
+        }
+        tried.push(attempt);
+        let step = match attempt {
+            Attempt::Hello => hello(peer, &any_version(names), HELLO_PATIENCE),
+            Attempt::OldHello => hello(peer, &old_style(TLS1_2), TALK_PATIENCE),
+            Attempt::Ssl2Hello => ssl2_hello(peer),
+            Attempt::Greeting => {
+                let expected = first == Some(attempt) || hint == Some(attempt);
+                greeting(
+                    peer,
+                    if expected {
+                        GREETING_PATIENCE
+                    } else {
+                        TALK_PATIENCE
+                    },
+                )
+            }
+            Attempt::Http => http(peer),
+            Attempt::Talk(kind) => talk(peer, kind),
+        };
+        match step {
+            Ok(Step::Found(found)) => return found,
+            Ok(Step::Next(next)) => {
+                hint = Some(next);
+                pending.push_front(next);
+            }
+            Ok(Step::Silent) => {}
+            Ok(Step::Closed) => closed = true,
+            Ok(Step::Unrecognised) => unrecognised = true,
+            Err(error @ Blocked::Refused(..)) if tried.len() == 1 => {
+                return Found {
+                    reachable: false,
+                    ..Found::unknown(error.to_string())
+                };
+            }
+            Err(Blocked::Refused(..)) => closed = true,
+            Err(error) => return Found::unknown(error.to_string()),
+        }
+    }
+    if unrecognised || hint.is_some() {
+        Found::unknown("it answers in a way that is not recognised")
+    } else if closed {
+        Found::unknown("it closes the connection whatever is said to it")
+    } else {
+        Found {
+            why: Some("it accepts connections and answers nothing that was said to it".to_owned()),
+            ..Found::new(Protocol::Silent)
+        }
+    }
+}
+
+fn hello(peer: &Peer<'_>, hello: &Hello, patience: Duration) -> Result<Step, Blocked> {
+    let peer = Peer { patience, ..*peer };
+    Ok(match peer.say(hello, Until::Hello) {
+        Trial::Answered(answer, _) => Step::Found(Found {
+            accepted: Some((answer.version, hello.clone())),
+            ..Found::new(Protocol::Tls)
+        }),
+        Trial::Alert(_) => Step::Found(Found::new(Protocol::Tls)),
+        Trial::Foreign(heard) if hello.encode().starts_with(&heard) => Step::Found(Found::plain("echo")),
+        Trial::Foreign(heard) => after_foreign(&heard),
+        Trial::Closed => Step::Closed,
+        Trial::Silent => Step::Silent,
+        Trial::Blocked(why) => return Err(why),
+    })
+}
+
+fn ssl2_hello(peer: &Peer<'_>) -> Result<Step, Blocked> {
+    let peer = Peer {
+        patience: TALK_PATIENCE,
+        ..*peer
+    };
+    Ok(match peer.say_ssl2() {
+        Ok(ssl2::Answer::Hello { .. } | ssl2::Answer::Error) | Err(Trial::Alert(_)) => {
+            Step::Found(Found::new(Protocol::Tls))
+        }
+        Err(Trial::Closed) => Step::Closed,
+        Err(Trial::Silent) => Step::Silent,
+        Err(Trial::Blocked(why)) => return Err(why),
+        _ => Step::Unrecognised,
+    })
+}
+
+/// What an answer that is not TLS says, or calls for.
+fn after_foreign(heard: &[u8]) -> Step {
+    match recognise(heard, true) {
+        Some(Spoken::Ssh) => Step::Found(Found::new(Protocol::Ssh)),
+        Some(Spoken::Http) => Step::Found(Found::plain("http")),
+        Some(Spoken::Telnet) => Step::Found(Found::plain("telnet")),
+        Some(Spoken::Text) => Step::Found(Found::plain("text")),
+        Some(Spoken::Reply | Spoken::Imap | Spoken::Pop3 | Spoken::Mysql) => Step::Next(Attempt::Greeting),
+        Some(Spoken::Xmpp) => Step::Next(Attempt::Talk(StartTls::Xmpp)),
+        Some(Spoken::Ldap) => Step::Next(Attempt::Talk(StartTls::Ldap)),
+        Some(Spoken::Postgresql) => Step::Next(Attempt::Talk(StartTls::Postgresql)),
+        Some(Spoken::Binary) | None => Step::Unrecognised,
+    }
+}
+
+/// Listens until what is spoken is recognised; `Err` where nothing was said.
+fn hear(stream: &mut Stream) -> Result<Spoken, Cut> {
+    let cut = loop {
+        if let Some(spoken) = recognise(stream.heard(), false) {
+            return Ok(spoken);
+        }
+        if let Err(cut) = stream.listen() {
+            break cut;
+        }
+    };
+    recognise(stream.heard(), true).ok_or(cut)
+}
+
+fn greeting(peer: &Peer<'_>, patience: Duration) -> Result<Step, Blocked> {
+    let mut stream = peer.line.connect(patience)?;
+    let spoken = match hear(&mut stream) {
+        Ok(spoken) => spoken,
+        Err(cut) => return Ok(step_of(cut)),
+    };
+    let kind = match spoken {
+        Spoken::Reply => {
+            let text = String::from_utf8_lossy(stream.heard()).to_ascii_uppercase();
+            match text {
+                _ if text.contains("FTP") => StartTls::Ftp,
+                _ if text.contains("LMTP") => return Ok(Step::Found(Found::plain("lmtp"))),
+                _ if text.starts_with('2') && !text.starts_with("220") => {
+                    return Ok(Step::Found(Found::plain("text")));
+                }
+                _ => StartTls::Smtp,
+            }
+        }
+        Spoken::Imap => StartTls::Imap,
+        Spoken::Pop3 => StartTls::Pop3,
+        Spoken::Mysql => StartTls::Mysql,
+        // Not one that is spoken to next.
+        _ => return Ok(after_foreign(stream.heard())),
+    };
+    match starttls::begin(kind, &mut stream, peer.name) {
+        // A mail server knows EHLO; what greets like one and does not is an FTP server that keeps its name to itself.
+        Err(Refusal::Other) if kind == StartTls::Smtp => {
+            let mut stream = peer.line.connect(patience)?;
+            Ok(after_greeting(
+                StartTls::Ftp,
+                starttls::begin(StartTls::Ftp, &mut stream, peer.name),
+            ))
+        }
+        outcome => Ok(after_greeting(kind, outcome)),
+    }
+}
+
+/// The conclusion on a peer that has shown by its greeting which protocol it speaks.
+fn after_greeting(kind: StartTls, outcome: Result<(), Refusal>) -> Step {
+    Step::Found(match outcome {
+        Ok(()) => Found::new(Protocol::StartTls(kind)),
+        Err(Refusal::Plain) => Found::plain(kind.name()),
+        Err(Refusal::Other) => Found::plain("text"),
+        Err(why) => Found::unknown(format!("it greets in {}, but {why}", kind.name())),
+    })
+}
+
+/// The conclusion on a peer whose protocol the caller names.
+pub(super) fn after_named(kind: StartTls, outcome: Result<Result<(), Refusal>, Blocked>) -> Found {
+    match outcome {
+        Ok(Ok(())) => Found::new(Protocol::StartTls(kind)),
+        Ok(Err(Refusal::Plain)) => Found {
+            why: Some(Refusal::Plain.to_string()),
+            ..Found::plain(kind.name())
+        },
+        Ok(Err(why)) => Found::unknown(why.to_string()),
+        Err(why) => Found {
+            reachable: !matches!(why, Blocked::Refused(..)),
+            ..Found::unknown(why.to_string())
+        },
+    }
+}
+
+fn http(peer: &Peer<'_>) -> Result<Step, Blocked> {
+    let mut stream = peer.line.connect(TALK_PATIENCE)?;
+    let outcome = stream
+        .send(b"HEAD / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        .and_then(|()| hear(&mut stream));
+    Ok(match outcome {
+        Ok(_spoken) => after_foreign(stream.heard()),
+        Err(cut) => step_of(cut),
+    })
+}
+
+/// Speaks first, in the protocol of `kind`, to a peer that waits for that.
+fn talk(peer: &Peer<'_>, kind: StartTls) -> Result<Step, Blocked> {
+    let mut stream = peer.line.connect(TALK_PATIENCE)?;
+    Ok(match starttls::begin(kind, &mut stream, peer.name) {
+        Ok(()) => Step::Found(Found::new(Protocol::StartTls(kind))),
+        Err(Refusal::Plain) => Step::Found(Found::plain(kind.name())),
+        Err(Refusal::Failed(why)) => {
+            Step::Found(Found::unknown(format!("it speaks {}, but {why}", kind.name())))
+        }
+        Err(Refusal::Other) if kind == StartTls::Xmpp => Step::Next(Attempt::Talk(StartTls::XmppServer)),
+        Err(Refusal::Other) => Step::Unrecognised,
+        Err(Refusal::Cut(cut)) => step_of(cut),
+    })
+}
+
+const fn step_of(cut: Cut) -> Step {
+    match cut {
+        Cut::Ended | Cut::Reset => Step::Closed,
+        Cut::Silent => Step::Silent,
+        Cut::TooMuch => Step::Unrecognised,
+    }
+}

@@ -1,0 +1,200 @@
+//! Connections to one endpoint, under one deadline and one limit for the whole dialogue with it.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// Most bytes taken from one connection. The longest honest answer is a certificate chain with a long list of client
+/// certificate authorities.
+const MOST_BYTES: usize = 256 * 1024;
+/// Most bytes of one line of a text protocol; SMTP allows 512, and greetings are longer in practice.
+const LONGEST_LINE: usize = 4096;
+
+/// The way to one endpoint.
+#[derive(Debug)]
+pub(super) struct Line {
+    addresses: Vec<SocketAddr>,
+    /// Place in `addresses` of the one that answers.
+    good: AtomicUsize,
+    deadline: Instant,
+    left: AtomicU32,
+}
+
+/// Why there is no connection on which to say a hello.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Blocked {
+    #[error("could not connect to {0}: {1}")]
+    Refused(SocketAddr, String),
+    #[error("the time for this endpoint was used up")]
+    TimeUp,
+    #[error("the number of connections allowed for one endpoint was used up")]
+    TooMany,
+    #[error("TLS could not be begun: {0}")]
+    Talk(String),
+}
+
+impl Line {
+    /// To the first of `addresses` that can be connected to.
+    pub(super) const fn new(addresses: Vec<SocketAddr>, deadline: Instant, most_connections: u32) -> Self {
+        Self {
+            addresses,
+            good: AtomicUsize::new(0),
+            deadline,
+            left: AtomicU32::new(most_connections),
+        }
+    }
+
+    /// How much of the time for the endpoint is left.
+    pub(super) fn time_left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    /// Connects; what is said on the connection has to be said within `patience`.
+    pub(super) fn connect(&self, patience: Duration) -> Result<Stream, Blocked> {
+        if self
+            .left
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1))
+            .is_err()
+        {
+            return Err(Blocked::TooMany);
+        }
+        let now = Instant::now();
+        let until = self.deadline.min(now + patience);
+        let first = self.good.load(Ordering::Relaxed);
+        let mut last = Blocked::TimeUp;
+        for (place, address) in self.addresses.iter().enumerate().skip(first) {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            match TcpStream::connect_timeout(address, left) {
+                Ok(tcp) => {
+                    self.good.store(place, Ordering::Relaxed);
+                    // Handshakes are small messages that wait for each other.
+                    let _unimportant = tcp.set_nodelay(true);
+                    return Ok(Stream {
+                        tcp,
+                        until,
+                        heard: Vec::new(),
+                        total: 0,
+                    });
+                }
+                Err(error) => last = Blocked::Refused(*address, error.to_string()),
+            }
+        }
+        Err(last)
+    }
+}
+
+/// A connection, with what was heard on it and not yet taken.
+#[derive(Debug)]
+pub(super) struct Stream {
+    tcp: TcpStream,
+    until: Instant,
+    heard: Vec<u8>,
+    total: usize,
+}
+
+/// Why no more is heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Cut {
+    #[error("the peer closed the connection")]
+    Ended,
+    #[error("the peer reset the connection")]
+    Reset,
+    #[error("the peer did not answer in time")]
+    Silent,
+    #[error("the peer sent more than it should")]
+    TooMuch,
+}
+
+impl Stream {
+    /// Sends all of `bytes`.
+    pub(super) fn send(&mut self, bytes: &[u8]) -> Result<(), Cut> {
+        self.tcp
+            .set_write_timeout(Some(self.left()?))
+            .and_then(|()| self.tcp.write_all(bytes))
+            .map_err(|error| cut(&error))
+    }
+
+    /// What was heard and not yet taken.
+    pub(super) fn heard(&self) -> &[u8] {
+        &self.heard
+    }
+
+    /// Takes all that was heard.
+    pub(super) fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.heard)
+    }
+
+    /// Waits for more to be heard, at least one byte.
+    pub(super) fn listen(&mut self) -> Result<(), Cut> {
+        let mut buffer = [0; 4096];
+        let length = loop {
+            let left = self.left()?;
+            match self
+                .tcp
+                .set_read_timeout(Some(left))
+                .and_then(|()| self.tcp.read(&mut buffer))
+            {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(cut(&error)),
+                Ok(0) => return Err(Cut::Ended),
+                Ok(length) => break length,
+            }
+        };
+        self.total += length;
+        if self.total > MOST_BYTES {
+            return Err(Cut::TooMuch);
+        }
+        self.heard.extend(buffer.iter().take(length));
+        Ok(())
+    }
+
+    /// Takes one line, without its end; bytes that are not UTF-8 are replaced.
+    pub(super) fn line(&mut self) -> Result<String, Cut> {
+        let mut looked_at = 0;
+        loop {
+            let end = self.heard.iter().skip(looked_at).position(|byte| *byte == b'\n');
+            if let Some(end) = end {
+                let line: Vec<u8> = self.heard.drain(..=looked_at + end).collect();
+                return Ok(String::from_utf8_lossy(&line).trim_end().to_owned());
+            }
+            looked_at = self.heard.len();
+            if looked_at > LONGEST_LINE {
+                return Err(Cut::TooMuch);
+            }
+            self.listen()?;
+        }
+    }
+
+    /// Takes exactly `length` bytes.
+    pub(super) fn exactly(&mut self, length: usize) -> Result<Vec<u8>, Cut> {
+        while self.heard.len() < length {
+            if length > MOST_BYTES {
+                return Err(Cut::TooMuch);
+            }
+            self.listen()?;
+        }
+        Ok(self.heard.drain(..length).collect())
+    }
+
+    fn left(&self) -> Result<Duration, Cut> {
+        let left = self.until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            Err(Cut::Silent)
+        } else {
+            Ok(left)
+        }
+    }
+}
+
+fn cut(error: &io::Error) -> Cut {
+    match error.kind() {
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => Cut::Silent,
+        ErrorKind::UnexpectedEof | ErrorKind::WriteZero => Cut::Ended,
+        // ECONNRESET, EPIPE, ECONNABORTED: the peer is gone, whatever the kernel calls it.
+        _ => Cut::Reset,
+    }
+}

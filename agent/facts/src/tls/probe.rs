@@ -1,0 +1,144 @@
+//! The probe over the listening sockets of the running host.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+
+use plumbline_config::plan::Transport;
+
+use super::survey::{Options, Target, survey};
+use super::{TlsListener, TlsListeners};
+use crate::ask::Ask;
+use crate::facts::Facts;
+use crate::host::Host;
+use crate::known::Known;
+use crate::probe::{Probe, ProbeId};
+use crate::sockets::Listener;
+
+/// Speaks to every listening TCP socket.
+pub struct TlsProbe;
+
+impl Probe for TlsProbe {
+    type Fact = TlsListeners;
+    const ID: ProbeId = ProbeId::Tls;
+
+    fn gather(host: &Host, _ask: &Ask, facts: &mut Facts) -> Known<TlsListeners> {
+        if !host.is_live() {
+            return Known::failed("TLS", "TLS can only be tried on the running host");
+        }
+        let sockets = match facts.sockets.value() {
+            Ok(sockets) => sockets,
+            Err(unknown) => return unknown.into(),
+        };
+        let listeners: Vec<&Listener> = sockets
+            .listeners
+            .iter()
+            .filter(|listener| listener.transport == Transport::Tcp)
+            .collect();
+        let targets: Vec<Target> = listeners.iter().map(|listener| target(host, listener)).collect();
+        let options = Options {
+            alternate_name: facts.os.value().ok().map(|os| os.host_name.clone()),
+            ..Options::default()
+        };
+        let endpoints = survey(&targets, &options, |_| {});
+        let listeners = listeners
+            .into_iter()
+            .zip(endpoints)
+            .map(|(listener, endpoint)| TlsListener {
+                listener: listener.clone(),
+                endpoint,
+            })
+            .collect();
+        Known::Value(TlsListeners { listeners })
+    }
+
+    fn slot(facts: &mut Facts) -> &mut Known<TlsListeners> {
+        &mut facts.tls
+    }
+}
+
+fn target(host: &Host, listener: &Listener) -> Target {
+    Target {
+        endpoint: SocketAddr::new(listener.address, listener.port).to_string(),
+        addresses: addresses(host, listener),
+        port: listener.port,
+        process: listener
+            .process
+            .as_ref()
+            .map(|process| process.name.clone())
+            .unwrap_or_default(),
+        ..Target::default()
+    }
+}
+
+/// Where a socket can be reached from the host itself: where it is bound, or over loopback where it is bound to any
+/// address.
+fn addresses(host: &Host, listener: &Listener) -> Vec<SocketAddr> {
+    let at = |address: IpAddr| SocketAddr::new(address, listener.port);
+    match listener.address {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => vec![at(Ipv4Addr::LOCALHOST.into())],
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) if listener.v6_only => vec![at(Ipv6Addr::LOCALHOST.into())],
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => {
+            vec![at(Ipv6Addr::LOCALHOST.into()), at(Ipv4Addr::LOCALHOST.into())]
+        }
+        // A link-local address means nothing without its interface.
+        IpAddr::V6(address) if address.is_unicast_link_local() => {
+            let scope = listener
+                .interface
+                .as_deref()
+                .and_then(|name| interface_index(host, name));
+            vec![SocketAddrV6::new(address, listener.port, 0, scope.unwrap_or_default()).into()]
+        }
+        address => vec![at(address)],
+    }
+}
+
+fn interface_index(host: &Host, name: &str) -> Option<u32> {
+    let text = host
+        .read_text(format!("/sys/class/net/{name}/ifindex"), 64)
+        .ok()?;
+    text.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sockets::Sockets;
+
+    fn listener(address: &str, v6_only: bool) -> Listener {
+        Listener {
+            transport: Transport::Tcp,
+            address: address.parse().unwrap(),
+            port: 443,
+            interface: None,
+            v6_only,
+            process: None,
+        }
+    }
+
+    #[test]
+    fn any_address_is_reached_over_loopback_of_its_family() {
+        let host = Host::at(tempfile::tempdir().unwrap().path()).unwrap();
+        let tried = |address, v6_only| -> Vec<String> {
+            addresses(&host, &listener(address, v6_only))
+                .iter()
+                .map(ToString::to_string)
+                .collect()
+        };
+        assert_eq!(tried("0.0.0.0", false), ["127.0.0.1:443"]);
+        assert_eq!(tried("::", true), ["[::1]:443"]);
+        assert_eq!(tried("::", false), ["[::1]:443", "127.0.0.1:443"]);
+        assert_eq!(tried("192.0.2.7", false), ["192.0.2.7:443"]);
+    }
+
+    #[test]
+    fn a_directory_has_no_listener_to_speak_to() {
+        let host = Host::at(tempfile::tempdir().unwrap().path()).unwrap();
+        let mut facts = Facts {
+            sockets: Known::Value(Sockets::default()),
+            ..Facts::default()
+        };
+        assert!(matches!(
+            TlsProbe::gather(&host, &Ask::default(), &mut facts),
+            Known::Failed { .. }
+        ));
+    }
+}

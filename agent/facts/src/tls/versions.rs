@@ -1,0 +1,357 @@
+//! Which versions are accepted: a hello for each, and second hellos of other shapes before "not offered" is said.
+//!
+//! Evidence is weighed. A ServerHello of the version proves it offered. A ServerHello of another version or a fatal
+//! alert is the server's own no. A closed connection is a no only if a hello that is known to be liked is answered
+//! afterwards, since a server that is out of breath closes too. Silence proves nothing.
+
+use std::time::Duration;
+
+use plumbline_config::plan::TlsVersion;
+
+use super::hello::{Hello, SSL3, TLS1_2, TLS1_3};
+use super::line::Blocked;
+use super::trial::{Peer, Trial, Until};
+use super::{Offer, ssl2, suites};
+
+/// `protocol_version`, RFC 8446 6.2: the one alert that speaks of nothing but the version.
+const PROTOCOL_VERSION: u8 = 70;
+/// How long a server that stops answering is left alone before it is asked once more.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// The order of trials: what is likeliest to prove something first, since time may run out.
+const ORDER: [TlsVersion; 6] = [
+    TlsVersion::V1_0,
+    TlsVersion::V1_1,
+    TlsVersion::V1_2,
+    TlsVersion::V1_3,
+    TlsVersion::Ssl3,
+    TlsVersion::Ssl2,
+];
+/// Rounds of trials: as many as there are shapes of a hello for one version.
+const ROUNDS: usize = 3;
+/// Silences after which a version is not asked for again.
+const MOST_SILENCES: u8 = 2;
+/// Longest and shortest wait for an answer to one hello.
+const LONGEST_PATIENCE: Duration = Duration::from_secs(2);
+const SHORTEST_PATIENCE: Duration = Duration::from_millis(200);
+
+/// What is known of the versions so far.
+#[derive(Debug, Default)]
+pub(super) struct Versions {
+    /// By version, in the order of [`TlsVersion::ALL`].
+    evidence: [Evidence; 6],
+    /// A hello that the server accepted.
+    liked: Option<Hello>,
+}
+
+/// What speaks for and against one version.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Evidence {
+    accepted: bool,
+    /// Refused in a way that no other hello for the version would change.
+    settled: bool,
+    /// Refused by an alert or an answer that is not TLS.
+    refused: bool,
+    closed: bool,
+    silences: u8,
+    /// Why it could not be asked at all.
+    blocked: Option<String>,
+}
+
+impl Evidence {
+    const fn is_open(&self) -> bool {
+        !self.accepted && !self.settled && self.silences < MOST_SILENCES && self.blocked.is_none()
+    }
+
+    /// Whether nothing but closed connections speaks against the version.
+    const fn rests_on_closing(&self) -> bool {
+        self.closed && !self.accepted && !self.settled && !self.refused
+    }
+}
+
+/// One hello for one version.
+enum Question {
+    Ssl2,
+    Tls(Box<Hello>),
+}
+
+/// What a question came to.
+enum Answer {
+    Ssl2(Result<ssl2::Answer, Trial>),
+    Tls(Trial),
+}
+
+impl Versions {
+    /// Takes a ServerHello, whatever it answered.
+    pub(super) fn accepted(&mut self, number: u16, hello: &Hello) {
+        if let Some(version) = from_wire(number) {
+            self.of(version).accepted = true;
+            self.liked = Some(hello.clone());
+        }
+    }
+
+    /// Tries every version of which nothing is known yet, `at_once` at a time: a first hello for each, then second and
+    /// third ones where the first proved nothing.
+    pub(super) fn try_all(&mut self, peer: &Peer<'_>, names: &Names, at_once: usize) {
+        for round in 0..ROUNDS {
+            let open = ORDER.into_iter().filter(|version| self.of(*version).is_open());
+            let mut questions: Vec<_> = open
+                .filter_map(|version| Some((version, question(version, round, names)?)))
+                .collect();
+            while !questions.is_empty() {
+                // Each gets its share of the time that is left.
+                let turns = u32::try_from(questions.len().div_ceil(at_once)).unwrap_or(u32::MAX);
+                let peer = Peer {
+                    patience: (peer.line.time_left() / turns.max(1))
+                        .clamp(SHORTEST_PATIENCE, LONGEST_PATIENCE),
+                    ..*peer
+                };
+                let rest = questions.split_off(at_once.min(questions.len()));
+                let turn = std::mem::replace(&mut questions, rest);
+                for ((version, question), answer) in turn.iter().zip(ask(&peer, &turn)) {
+                    self.weigh(*version, question, answer);
+                }
+                // An answer may have been of another version than was asked for.
+                questions.retain(|(version, _)| self.of(*version).is_open());
+            }
+        }
+        if self.evidence.iter().any(Evidence::rests_on_closing) && !self.still_answers(peer) {
+            for evidence in self
+                .evidence
+                .iter_mut()
+                .filter(|evidence| evidence.rests_on_closing())
+            {
+                evidence.blocked = Some(
+                    "the peer closed the connection, and afterwards refused a hello that it had accepted"
+                        .to_owned(),
+                );
+            }
+        }
+    }
+
+    /// The conclusion on each version.
+    pub(super) fn conclude(self) -> [Offer; 6] {
+        let any = self.evidence.iter().any(|evidence| evidence.accepted);
+        self.evidence.map(|evidence| match evidence {
+            Evidence { accepted: true, .. } => Offer::Offered,
+            Evidence {
+                blocked: Some(why), ..
+            } => Offer::Unknown(why),
+            Evidence { settled: true, .. } if any => Offer::NotOffered,
+            Evidence { silences: 1.., .. } => Offer::Unknown("the peer did not answer in time".to_owned()),
+            _ if any => Offer::NotOffered,
+            _ => Offer::Unknown("the peer accepted no hello, so it may want one of another kind".to_owned()),
+        })
+    }
+
+    fn weigh(&mut self, version: TlsVersion, question: &Question, answer: Answer) {
+        let evidence = self.of(version);
+        let trial = match answer {
+            Answer::Ssl2(Ok(ssl2::Answer::Hello { .. })) => {
+                evidence.accepted = true;
+                return;
+            }
+            // It has an error message of its own for "no cipher in common".
+            Answer::Ssl2(Ok(_)) => Trial::Foreign(Vec::new()),
+            Answer::Ssl2(Err(trial)) | Answer::Tls(trial) => trial,
+        };
+        match trial {
+            Trial::Answered(hello, _) => {
+                // A server takes the highest version that both have, so another one is its no.
+                evidence.settled = true;
+                if let Question::Tls(asked) = question {
+                    self.accepted(hello.version, asked);
+                }
+            }
+            Trial::Alert(PROTOCOL_VERSION) => evidence.settled = true,
+            Trial::Alert(_) | Trial::Foreign(_) => evidence.refused = true,
+            Trial::Closed => evidence.closed = true,
+            Trial::Silent => evidence.silences += 1,
+            Trial::Blocked(why) => evidence.blocked = Some(why.to_string()),
+        }
+    }
+
+    fn of(&mut self, version: TlsVersion) -> &mut Evidence {
+        let [ssl2, ssl3, v1_0, v1_1, v1_2, v1_3] = &mut self.evidence;
+        match version {
+            TlsVersion::Ssl2 => ssl2,
+            TlsVersion::Ssl3 => ssl3,
+            TlsVersion::V1_0 => v1_0,
+            TlsVersion::V1_1 => v1_1,
+            TlsVersion::V1_2 => v1_2,
+            TlsVersion::V1_3 => v1_3,
+        }
+    }
+
+    /// Whether a hello that was liked before is liked still.
+    fn still_answers(&self, peer: &Peer<'_>) -> bool {
+        let answered = || match &self.liked {
+            Some(hello) => matches!(peer.say(hello, Until::Hello), Trial::Answered(..)),
+            // Only SSL 2.0 was accepted, or nothing.
+            None => matches!(peer.say_ssl2(), Ok(ssl2::Answer::Hello { .. })),
+        };
+        answered() || {
+            std::thread::sleep(PAUSE);
+            answered()
+        }
+    }
+}
+
+fn question(version: TlsVersion, round: usize, names: &Names) -> Option<Question> {
+    if version == TlsVersion::Ssl2 {
+        return (round == 0).then_some(Question::Ssl2);
+    }
+    let hello = shapes(to_wire(version), names).into_iter().nth(round)?;
+    Some(Question::Tls(Box::new(hello)))
+}
+
+/// Asks all of a turn at the same time.
+fn ask(peer: &Peer<'_>, turn: &[(TlsVersion, Question)]) -> Vec<Answer> {
+    let ask_one = |question: &Question| match question {
+        Question::Ssl2 => Answer::Ssl2(peer.say_ssl2()),
+        Question::Tls(hello) => Answer::Tls(peer.say(hello, Until::Hello)),
+    };
+    if let [(_, only)] = turn {
+        return vec![ask_one(only)];
+    }
+    std::thread::scope(|scope| {
+        let asked: Vec<_> = turn
+            .iter()
+            .map(|(_, question)| scope.spawn(|| ask_one(question)))
+            .collect();
+        let gone = |_| Answer::Tls(Trial::Blocked(Blocked::TimeUp));
+        asked
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or_else(gone))
+            .collect()
+    })
+}
+
+/// Names to send in `server_name`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Names {
+    /// In the first hellos.
+    pub(super) first: Option<String>,
+    /// In the second hellos.
+    pub(super) second: Option<String>,
+}
+
+/// A hello that a server of any age since TLS 1.0 can answer, for its highest version.
+pub(super) fn any_version(names: &Names) -> Hello {
+    Hello {
+        version: TLS1_2,
+        versions: vec![TLS1_3, TLS1_2],
+        suites: [suites::TLS1_3, &suites::all_before_1_3()].concat(),
+        groups: suites::groups(),
+        signatures: suites::SIGNATURES.to_vec(),
+        key_shares: Vec::new(),
+        name: names.first.clone(),
+        modern: true,
+    }
+}
+
+/// A hello without extensions that the oldest servers can read.
+pub(super) fn old_style(version: u16) -> Hello {
+    Hello {
+        version,
+        suites: suites::OLD.to_vec(),
+        signatures: if version == TLS1_2 {
+            suites::SIGNATURES.to_vec()
+        } else {
+            Vec::new()
+        },
+        ..Hello::default()
+    }
+}
+
+/// The hellos for one version, likeliest first.
+fn shapes(version: u16, names: &Names) -> Vec<Hello> {
+    let signatures = if version >= TLS1_2 {
+        suites::SIGNATURES.to_vec()
+    } else {
+        Vec::new()
+    };
+    let short_groups = vec![0x001d, 0x0017, 0x0018, 0x0019];
+    match version {
+        SSL3 => {
+            let long = Hello {
+                version,
+                suites: suites::all_before_1_3(),
+                ..Hello::default()
+            };
+            vec![old_style(version), long]
+        }
+        TLS1_3 => {
+            let wide = Hello {
+                versions: vec![TLS1_3],
+                suites: suites::TLS1_3.to_vec(),
+                ..any_version(names)
+            };
+            let with_keys = Hello {
+                groups: short_groups,
+                key_shares: vec![(0x001d, x25519_base()), (0x0017, P256_BASE.to_vec())],
+                name: names.second.clone(),
+                ..wide.clone()
+            };
+            let hybrid = Hello {
+                groups: vec![suites::X25519MLKEM768],
+                ..wide.clone()
+            };
+            vec![wide, with_keys, hybrid]
+        }
+        _ => {
+            let wide = Hello {
+                version,
+                suites: suites::all_before_1_3(),
+                groups: suites::groups(),
+                signatures: signatures.clone(),
+                name: names.first.clone(),
+                modern: true,
+                ..Hello::default()
+            };
+            let short = Hello {
+                suites: suites::SHORT.to_vec(),
+                groups: short_groups,
+                name: names.second.clone(),
+                ..wide.clone()
+            };
+            vec![wide, old_style(version), short]
+        }
+    }
+}
+
+/// The base point of Curve25519 (RFC 7748 4.1): as good a public key as any for a server that only has to answer.
+fn x25519_base() -> Vec<u8> {
+    let mut key = vec![0; 32];
+    if let Some(first) = key.first_mut() {
+        *first = 9;
+    }
+    key
+}
+
+/// The base point of P-256 (SEC 2, 2.4.2), uncompressed.
+const P256_BASE: [u8; 65] = [
+    0x04, 0x6b, 0x17, 0xd1, 0xf2, 0xe1, 0x2c, 0x42, 0x47, 0xf8, 0xbc, 0xe6, 0xe5, 0x63, 0xa4, 0x40, 0xf2,
+    0x77, 0x03, 0x7d, 0x81, 0x2d, 0xeb, 0x33, 0xa0, 0xf4, 0xa1, 0x39, 0x45, 0xd8, 0x98, 0xc2, 0x96, 0x4f,
+    0xe3, 0x42, 0xe2, 0xfe, 0x1a, 0x7f, 0x9b, 0x8e, 0xe7, 0xeb, 0x4a, 0x7c, 0x0f, 0x9e, 0x16, 0x2b, 0xce,
+    0x33, 0x57, 0x6b, 0x31, 0x5e, 0xce, 0xcb, 0xb6, 0x40, 0x68, 0x37, 0xbf, 0x51, 0xf5,
+];
+
+/// The number of a version on the wire; SSL 2.0 has one of its own kind.
+pub(super) const fn to_wire(version: TlsVersion) -> u16 {
+    match version {
+        TlsVersion::Ssl2 => 0x0002,
+        TlsVersion::Ssl3 => SSL3,
+        TlsVersion::V1_0 => 0x0301,
+        TlsVersion::V1_1 => 0x0302,
+        TlsVersion::V1_2 => TLS1_2,
+        TlsVersion::V1_3 => TLS1_3,
+    }
+}
+
+/// The version with this number on the wire.
+pub(super) fn from_wire(number: u16) -> Option<TlsVersion> {
+    TlsVersion::ALL
+        .into_iter()
+        .find(|version| to_wire(*version) == number)
+}

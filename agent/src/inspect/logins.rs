@@ -1,0 +1,211 @@
+//! `inspect logins`.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use plumbline_checks::logins::{Anomaly, detect};
+use plumbline_config::finding::Severity;
+use plumbline_config::ident::Role;
+use plumbline_config::message::{Message, text};
+use plumbline_config::plan::{LoadedPlan, LoginRules};
+use plumbline_facts::Host;
+use plumbline_facts::logins::{Input, Inspected, LoginEvent, inspect};
+use serde::Serialize;
+
+use crate::output::{Failure, Format, Outcome, Output};
+
+/// Arguments of `inspect logins`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: plumbline-agent inspect logins /var/log/auth.log.1 /var/log/auth.log --events"
+)]
+pub(crate) struct Args {
+    /// Logs (plain or .gz), wtmp, btmp or journal export; oldest first where one follows another
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+
+    /// Year of lines that have none; otherwise the newest that is not after the file was last written to
+    #[arg(long, value_name = "YEAR", value_parser = clap::value_parser!(i16).range(1970..=9998))]
+    year: Option<i16>,
+
+    /// Print every attempt too
+    #[arg(long)]
+    events: bool,
+
+    /// The plan whose thresholds are used; otherwise the form's usual ones
+    #[arg(long, value_name = "FILE")]
+    plan: Option<PathBuf>,
+
+    /// Scope of Section 7 whose thresholds are used: service or office
+    #[arg(long, default_value = "service")]
+    role: Role,
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    lines: u64,
+    unparsed: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    events: Option<Vec<EventRow<'a>>>,
+    anomalies: Vec<AnomalyRow<'a>>,
+}
+
+#[derive(Serialize)]
+struct EventRow<'a> {
+    at: Timestamp,
+    service: &'static str,
+    user: Option<&'a str>,
+    /// Whether the log does not vouch that the account exists.
+    unknown_user: bool,
+    source: Option<String>,
+    outcome: &'static str,
+    method: &'static str,
+    count: u32,
+    line: u64,
+}
+
+#[derive(Serialize)]
+struct AnomalyRow<'a> {
+    kind: &'static str,
+    user: Option<&'a str>,
+    sources: &'a [String],
+    first_at: Timestamp,
+    last_at: Timestamp,
+    count: u64,
+    severity: Severity,
+}
+
+/// Prints attempts and what is abnormal among them. All attempts in the files count, however old they are.
+pub(crate) fn run(args: &Args, output: &Output) -> Result<Outcome, Failure> {
+    let rules = rules(args)?;
+    let files = args
+        .files
+        .iter()
+        .map(|path| absolute(path))
+        .collect::<Result<_, _>>()?;
+    let input = Input {
+        files,
+        year: args.year,
+    };
+    let inspected = inspect(&Host::live()?, &input)?;
+    let anomalies = detect(&inspected.events, &rules);
+    if output.format == Format::Json {
+        let events = args
+            .events
+            .then(|| inspected.events.iter().map(EventRow::of).collect());
+        output.json(&Report {
+            lines: inspected.lines,
+            unparsed: inspected.unparsed,
+            events,
+            anomalies: anomalies.iter().map(AnomalyRow::of).collect(),
+        })?;
+    } else {
+        print(&inspected, &anomalies, args.events, output)?;
+    }
+    Ok(Outcome::Clean)
+}
+
+fn rules(args: &Args) -> Result<LoginRules, Failure> {
+    let Some(path) = &args.plan else {
+        return Ok(LoginRules::default());
+    };
+    let plan = LoadedPlan::load(path)?.plan;
+    Ok(plan.measures(args.role).monitoring.logins.clone())
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, Failure> {
+    std::path::absolute(path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))
+}
+
+impl<'a> EventRow<'a> {
+    fn of(event: &'a LoginEvent) -> Self {
+        Self {
+            at: event.at,
+            service: event.service.name(),
+            user: event.user.as_deref(),
+            unknown_user: event.unknown_user,
+            source: event.source.as_ref().map(ToString::to_string),
+            outcome: event.outcome.name(),
+            method: event.method.name(),
+            count: event.count,
+            line: event.line,
+        }
+    }
+}
+
+impl<'a> AnomalyRow<'a> {
+    fn of(anomaly: &'a Anomaly) -> Self {
+        Self {
+            kind: anomaly.kind.name(),
+            user: anomaly.user.as_deref(),
+            sources: &anomaly.sources,
+            first_at: anomaly.first_at,
+            last_at: anomaly.last_at,
+            count: anomaly.count,
+            severity: anomaly.kind.severity(),
+        }
+    }
+}
+
+fn print(inspected: &Inspected, anomalies: &[Anomaly], events: bool, output: &Output) -> Result<(), Failure> {
+    let size = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
+    let attempts: u64 = inspected.events.iter().map(|event| u64::from(event.count)).sum();
+    let summary = Message::new("inspect-logins-summary")
+        .number("lines", size(inspected.lines))
+        .number("unparsed", size(inspected.unparsed))
+        .number("attempts", size(attempts))
+        .number("anomalies", anomalies.len());
+    output.line(&summary.render_in(output.lang))?;
+    let word = |key| text(output.lang, key);
+    if events {
+        let headings = [
+            "heading-time",
+            "heading-service",
+            "heading-user",
+            "heading-source",
+            "heading-outcome",
+            "heading-method",
+            "heading-count",
+            "heading-line",
+        ]
+        .map(word);
+        let rows = inspected.events.iter().map(EventRow::of).map(|row| {
+            [
+                row.at.to_string(),
+                row.service.to_owned(),
+                row.user.unwrap_or("-").to_owned(),
+                row.source.unwrap_or_else(|| "-".to_owned()),
+                row.outcome.to_owned(),
+                row.method.to_owned(),
+                row.count.to_string(),
+                row.line.to_string(),
+            ]
+        });
+        output.table(headings.each_ref().map(String::as_str), rows)?;
+    }
+    if anomalies.is_empty() {
+        return Ok(());
+    }
+    let headings = [
+        "heading-severity",
+        "heading-kind",
+        "heading-user",
+        "heading-sources",
+        "heading-first",
+        "heading-last",
+        "heading-count",
+    ]
+    .map(word);
+    let rows = anomalies.iter().map(|anomaly| {
+        [
+            output.severity(anomaly.kind.severity()),
+            anomaly.kind.name().to_owned(),
+            anomaly.user.clone().unwrap_or_else(|| "-".to_owned()),
+            anomaly.sources.join(", "),
+            anomaly.first_at.to_string(),
+            anomaly.last_at.to_string(),
+            anomaly.count.to_string(),
+        ]
+    });
+    output.table(headings.each_ref().map(String::as_str), rows)
+}

@@ -1,0 +1,348 @@
+//! `inspect tls`: what endpoints speak, by really speaking to them.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use plumbline_checks::{CHECKS, Context};
+use plumbline_config::finding::Status;
+use plumbline_config::ident::Role;
+use plumbline_config::lang::Lang;
+use plumbline_config::message::text;
+use plumbline_config::plan::{Plan, Transport};
+use plumbline_facts::sockets::Listener;
+use plumbline_facts::tls::{
+    Certificate, Depth, Endpoint, Options, StartTls, Suite, Target, TlsListener, TlsListeners, Trust, survey,
+};
+use plumbline_facts::{Facts, Host, Known, ProbeId};
+use serde::Serialize;
+
+use crate::commands::check::load_plan;
+use crate::output::{Failure, Format, Outcome, Output, Progress};
+
+/// Largest list of endpoints and largest file of anchors taken, in bytes.
+const LARGEST_FILE: u64 = 16 * 1024 * 1024;
+/// Most endpoints of one run.
+const MOST_ENDPOINTS: usize = 10_000;
+/// Longest time for one run over many endpoints.
+const BUDGET: Duration = Duration::from_secs(3600);
+/// Where distributions keep the authorities that the host trusts.
+const HOST_ANCHORS: [&str; 3] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/cert.pem",
+];
+
+/// Arguments of `inspect tls`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: plumbline-agent inspect tls mail.example.tw:587 --starttls smtp\n\
+                        Example: plumbline-agent inspect tls --input endpoints.txt --lines"
+)]
+pub(crate) struct Args {
+    /// Endpoints to speak to
+    #[arg(value_name = "HOST:PORT", required_unless_present = "input")]
+    endpoints: Vec<String>,
+
+    /// Begin TLS by this protocol instead of finding out: smtp, imap, pop3, ftp, ldap, postgresql, mysql, xmpp,
+    /// xmpp-server
+    #[arg(long, value_name = "PROTO")]
+    starttls: Option<StartTls>,
+
+    /// Name to ask the server for; the host's own name where one was given
+    #[arg(long, value_name = "NAME")]
+    sni: Option<String>,
+
+    /// Host name that the certificate is expected to be for
+    #[arg(long, value_name = "HOSTNAME")]
+    name: Option<String>,
+
+    /// Trust the authorities of this PEM file instead of the host's own
+    #[arg(long, value_name = "FILE")]
+    trust: Option<PathBuf>,
+
+    /// Speak DTLS and QUIC over UDP
+    #[arg(long)]
+    udp: bool,
+
+    /// Judge each endpoint by this plan
+    #[arg(long, value_name = "FILE")]
+    plan: Option<PathBuf>,
+
+    /// Scope of Section 7 to judge by
+    #[arg(long, default_value = "service")]
+    role: Role,
+
+    /// Take endpoints from this file too, one HOST:PORT a line
+    #[arg(long, value_name = "FILE")]
+    input: Option<PathBuf>,
+
+    /// Print one JSON object a line, as each endpoint ends
+    #[arg(long)]
+    lines: bool,
+}
+
+/// An endpoint as it is printed.
+#[derive(Serialize)]
+struct Shown<'a> {
+    endpoint: &'a str,
+    reachable: bool,
+    protocol: &'static str,
+    speaks: Option<&'static str>,
+    versions: BTreeMap<&'static str, bool>,
+    versions_unknown: Vec<&'static str>,
+    cipher_suites: &'a [Suite],
+    groups: &'a [String],
+    client_certificate_required: bool,
+    certificates: &'a [Certificate],
+    verdicts: Vec<ShownVerdict>,
+    error: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct ShownVerdict {
+    rule: &'static str,
+    status: Status,
+    detail: String,
+}
+
+/// Speaks to the endpoints and prints what was found.
+pub(crate) fn run(args: &Args, output: &Output) -> Result<Outcome, Failure> {
+    if args.udp {
+        return Err(Failure::new(
+            "DTLS and QUIC (--udp) are not supported by this version; leave --udp out to speak TLS over TCP",
+        ));
+    }
+    let plan = args
+        .plan
+        .as_deref()
+        .map(|path| load_plan(Some(path)))
+        .transpose()?;
+    let judge = plan.as_ref().map(|plan| Judge {
+        plan: &plan.plan,
+        role: args.role,
+        now: Timestamp::now(),
+        lang: output.lang,
+    });
+    let targets = targets(args)?;
+    let options = Options {
+        depth: Depth::Full,
+        budget: BUDGET,
+        trust: trust(args, judge.as_ref())?,
+        ..Options::default()
+    };
+    let progress = Progress::start();
+    progress.say("tls");
+    let printed = Mutex::new(Ok(()));
+    let each = |endpoint: &Endpoint| {
+        if args.lines {
+            let line = output.json_line(&shown(endpoint, judge.as_ref()));
+            let mut printed = printed.lock().unwrap_or_else(PoisonError::into_inner);
+            if printed.is_ok() {
+                *printed = line;
+            }
+        }
+    };
+    let endpoints = survey(&targets, &options, each);
+    drop(progress);
+    printed.into_inner().unwrap_or_else(PoisonError::into_inner)?;
+    let shown: Vec<_> = endpoints
+        .iter()
+        .map(|endpoint| shown(endpoint, judge.as_ref()))
+        .collect();
+    if !args.lines {
+        print(&shown, output)?;
+    }
+    let failing = |verdict: &ShownVerdict| verdict.status == Status::Fail;
+    let any = shown.iter().any(|shown| shown.verdicts.iter().any(failing));
+    Ok(if any { Outcome::Failing } else { Outcome::Clean })
+}
+
+/// The endpoints named, on the command line and in the file.
+fn targets(args: &Args) -> Result<Vec<Target>, Failure> {
+    let listed = match &args.input {
+        Some(path) => String::from_utf8_lossy(&read_file(path)?).into_owned(),
+        None => String::new(),
+    };
+    let lines = listed
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let endpoints: Vec<&str> = args.endpoints.iter().map(String::as_str).chain(lines).collect();
+    if endpoints.len() > MOST_ENDPOINTS {
+        return Err(Failure::new(format!(
+            "{} endpoints are more than the {MOST_ENDPOINTS} of one run; split the list",
+            endpoints.len()
+        )));
+    }
+    endpoints
+        .into_iter()
+        .map(|endpoint| target(endpoint, args))
+        .collect()
+}
+
+fn target(endpoint: &str, args: &Args) -> Result<Target, Failure> {
+    let malformed = || {
+        Failure::new(format!(
+            "`{endpoint}` is not an endpoint; write HOST:PORT, such as www.example.tw:443 or [2001:db8::1]:443"
+        ))
+    };
+    let (host, port) = endpoint.rsplit_once(':').ok_or_else(malformed)?;
+    let port: u16 = port.parse().map_err(|_| malformed())?;
+    let host = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+        .unwrap_or(host);
+    if host.is_empty() || port == 0 {
+        return Err(malformed());
+    }
+    // A name that leads nowhere is an endpoint that can't be reached, not a mistake of the command.
+    let addresses: Vec<SocketAddr> = (host, port)
+        .to_socket_addrs()
+        .map(Iterator::collect)
+        .unwrap_or_default();
+    let host_name = host.parse::<IpAddr>().is_err().then(|| host.to_owned());
+    Ok(Target {
+        endpoint: endpoint.to_owned(),
+        addresses,
+        port,
+        name: args.sni.clone().or_else(|| host_name.clone()),
+        expected_name: args.name.clone().or(host_name),
+        process: String::new(),
+        starttls: args.starttls,
+    })
+}
+
+/// What certificates are held against: the anchors named, or those that the host itself trusts.
+fn trust(args: &Args, judge: Option<&Judge<'_>>) -> Result<Trust, Failure> {
+    let anchors = if let Some(path) = &args.trust {
+        let anchors = Trust::anchors_of_pem(&read_file(path)?);
+        if anchors.is_empty() {
+            return Err(Failure::new(format!(
+                "{} holds no certificate in PEM form",
+                path.display()
+            )));
+        }
+        Some(anchors)
+    } else {
+        let host = Host::live()?;
+        let mut read = HOST_ANCHORS
+            .iter()
+            .filter_map(|path| host.read(path, LARGEST_FILE).ok());
+        read.next().map(|pem| Trust::anchors_of_pem(&pem))
+    };
+    let notice = judge.map_or(Plan::default().service.transfer.certificate_notice, |judge| {
+        judge.plan.measures(judge.role).transfer.certificate_notice
+    });
+    Ok(Trust {
+        anchors,
+        now: Timestamp::now(),
+        notice: Duration::from_secs(notice.nominal_seconds().try_into().unwrap_or_default()),
+    })
+}
+
+/// A file that the caller names.
+fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
+    Ok(Host::live()?.read(std::path::absolute(path)?, LARGEST_FILE)?)
+}
+
+/// Judges an endpoint by the checks that rest on TLS alone, the same as for the host's own sockets.
+struct Judge<'a> {
+    plan: &'a Plan,
+    role: Role,
+    now: Timestamp,
+    lang: Lang,
+}
+
+impl Judge<'_> {
+    fn verdicts(&self, endpoint: &Endpoint) -> Vec<ShownVerdict> {
+        let listener = Listener {
+            transport: Transport::Tcp,
+            address: Ipv4Addr::UNSPECIFIED.into(),
+            port: 0,
+            interface: None,
+            v6_only: false,
+            process: None,
+        };
+        let listeners = vec![TlsListener {
+            listener,
+            endpoint: endpoint.clone(),
+        }];
+        let facts = Facts {
+            tls: Known::Value(TlsListeners { listeners }),
+            ..Facts::default()
+        };
+        let context = Context {
+            plan: self.plan,
+            role: self.role,
+            now: self.now,
+        };
+        let checks = CHECKS.iter().filter(|check| check.needs == [ProbeId::Tls]);
+        checks
+            .flat_map(|check| {
+                let verdicts = (check.judge)(&facts, &context).unwrap_or_default();
+                verdicts.into_iter().map(|verdict| ShownVerdict {
+                    rule: check.id,
+                    status: verdict.status,
+                    detail: verdict.message.render_in(self.lang),
+                })
+            })
+            .collect()
+    }
+}
+
+fn print(endpoints: &[Shown<'_>], output: &Output) -> Result<(), Failure> {
+    if output.format == Format::Json {
+        return output.json(&endpoints);
+    }
+    let row = |shown: &Shown<'_>| {
+        let offered: Vec<_> = shown
+            .versions
+            .iter()
+            .filter(|(_, is)| **is)
+            .map(|(name, _)| *name)
+            .collect();
+        [
+            shown.endpoint.to_owned(),
+            shown.speaks.unwrap_or(shown.protocol).to_owned(),
+            offered.join(" "),
+            shown.cipher_suites.len().to_string(),
+            shown
+                .certificates
+                .first()
+                .map(|own| own.subject.clone())
+                .unwrap_or_default(),
+            shown.error.unwrap_or_default().to_owned(),
+        ]
+    };
+    let headings = [
+        "tls-heading-endpoint",
+        "tls-heading-protocol",
+        "tls-heading-versions",
+        "tls-heading-suites",
+        "tls-heading-certificate",
+        "tls-heading-error",
+    ]
+    .map(|key| text(output.lang, key));
+    output.table(headings.each_ref().map(String::as_str), endpoints.iter().map(row))
+}
+
+fn shown<'a>(endpoint: &'a Endpoint, judge: Option<&Judge<'_>>) -> Shown<'a> {
+    Shown {
+        endpoint: &endpoint.endpoint,
+        reachable: endpoint.reachable,
+        protocol: endpoint.protocol.name(),
+        speaks: endpoint.speaks,
+        versions: endpoint.version_flags(),
+        versions_unknown: endpoint.unknown().map(|(version, _)| version.name()).collect(),
+        cipher_suites: &endpoint.cipher_suites,
+        groups: &endpoint.groups,
+        client_certificate_required: endpoint.client_certificate_required,
+        certificates: &endpoint.certificates,
+        verdicts: judge.map(|judge| judge.verdicts(endpoint)).unwrap_or_default(),
+        error: endpoint.error.as_deref(),
+    }
+}
