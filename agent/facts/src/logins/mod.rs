@@ -111,6 +111,13 @@ pub struct LoginsProbe;
 impl Probe for LoginsProbe {
     type Fact = LoginFacts;
     const ID: ProbeId = ProbeId::Logins;
+    // Not the journal, which is written all the time: failed logins are in btmp and others in wtmp too.
+    const WATCHES: &'static [&'static str] = &[
+        "/var/log/auth.log",
+        "/var/log/secure",
+        "/var/log/btmp",
+        "/var/log/wtmp",
+    ];
 
     fn gather(host: &Host, ask: &Ask, facts: &mut Facts) -> Known<LoginFacts> {
         let mut memory = ask.memory.logins.clone();

@@ -7,6 +7,7 @@
 mod netlink;
 mod owner;
 mod procnet;
+mod pulse;
 
 use std::net::IpAddr;
 
@@ -63,6 +64,7 @@ pub struct SocketsProbe;
 impl Probe for SocketsProbe {
     type Fact = Sockets;
     const ID: ProbeId = ProbeId::Sockets;
+    const PULSE: Option<fn(&Host) -> Option<u64>> = Some(pulse::pulse);
 
     fn gather(host: &Host, _ask: &Ask, _facts: &mut Facts) -> Known<Sockets> {
         match read(host) {
