@@ -65,7 +65,11 @@ mod tests {
         let lookup = bound(Transport::Udp, 51_000, 3);
         assert_eq!(fingerprint(&[ssh.clone(), web.clone(), lookup]), before);
         assert_ne!(fingerprint(std::slice::from_ref(&ssh)), before);
-        assert_ne!(fingerprint(&[ssh.clone(), bound(Transport::Tcp, 443, 9)]), before, "restarted");
+        assert_ne!(
+            fingerprint(&[ssh.clone(), bound(Transport::Tcp, 443, 9)]),
+            before,
+            "restarted"
+        );
         assert_ne!(fingerprint(&[ssh, web, bound(Transport::Udp, 53, 4)]), before);
     }
 
