@@ -113,7 +113,18 @@ pub struct AntivirusProbe;
 impl Probe for AntivirusProbe {
     type Fact = AntivirusFacts;
     const ID: ProbeId = ProbeId::Antivirus;
-    const WATCHES: &'static [&'static str] = &["/etc/clamav", "/var/lib/clamav"];
+    const WATCHES: &'static [&'static str] = &[
+        "/etc/clamav",
+        "/etc/clamd.conf",
+        "/etc/clamd.d",
+        "/etc/cron.d",
+        "/etc/freshclam.conf",
+        "/etc/systemd/system/multi-user.target.wants",
+        "/etc/systemd/system/timers.target.wants",
+        "/run/clamav",
+        "/var/lib/clamav",
+        "/var/spool/cron/crontabs",
+    ];
 
     fn gather(host: &Host, ask: &Ask, _facts: &mut Facts) -> Known<AntivirusFacts> {
         Known::Value(read(host, ask.now))

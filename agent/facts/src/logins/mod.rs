@@ -111,8 +111,7 @@ pub struct LoginsProbe;
 impl Probe for LoginsProbe {
     type Fact = LoginFacts;
     const ID: ProbeId = ProbeId::Logins;
-    // Not the journal's own files: every line of every service would be a change of them. btmp tells of failures where
-    // there is no text log.
+    // Not the journal, which is written all the time: failed logins are in btmp and others in wtmp too.
     const WATCHES: &'static [&'static str] = &[
         "/var/log/auth.log",
         "/var/log/secure",

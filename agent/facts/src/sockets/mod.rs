@@ -7,8 +7,8 @@
 mod netlink;
 mod owner;
 mod procnet;
+mod pulse;
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
 
 use plumbline_config::plan::Transport;
@@ -64,7 +64,7 @@ pub struct SocketsProbe;
 impl Probe for SocketsProbe {
     type Fact = Sockets;
     const ID: ProbeId = ProbeId::Sockets;
-    const PULSE: Option<fn(&Host) -> Option<u64>> = Some(pulse);
+    const PULSE: Option<fn(&Host) -> Option<u64>> = Some(pulse::pulse);
 
     fn gather(host: &Host, _ask: &Ask, _facts: &mut Facts) -> Known<Sockets> {
         match read(host) {
@@ -81,31 +81,13 @@ impl Probe for SocketsProbe {
 /// Reads the sockets of the network namespace that this process runs in, or, of a host that is a directory, the
 /// sockets that its `/proc/net` lists.
 pub fn read(host: &Host) -> Result<Sockets, Unknown> {
-    Ok(with_processes(host, table(host)?))
-}
-
-fn table(host: &Host) -> Result<Table, Unknown> {
-    if host.is_live() {
+    let table = if host.is_live() {
         // A sandbox may refuse netlink, and a kernel may lack the udp_diag module: /proc/net is slower and says less.
-        netlink::table(host).or_else(|_refused| procnet::table(host))
+        netlink::table(host).or_else(|_refused| procnet::table(host))?
     } else {
-        procnet::table(host)
-    }
-}
-
-/// A fingerprint of the listening TCP sockets. A server that is restarted, and may speak otherwise than before, has a
-/// new inode. UDP is left out: every name that a program looks up binds a socket for a moment.
-fn pulse(host: &Host) -> Option<u64> {
-    let table = table(host).ok()?;
-    let mut listening: Vec<_> = table
-        .iter()
-        .filter(|bound| bound.transport == Transport::Tcp)
-        .map(|bound| (bound.address, bound.port, bound.inode))
-        .collect();
-    listening.sort_unstable();
-    let mut hasher = DefaultHasher::new();
-    listening.hash(&mut hasher);
-    Some(hasher.finish())
+        procnet::table(host)?
+    };
+    Ok(with_processes(host, table))
 }
 
 /// The sockets of one network namespace, before their processes are known.
