@@ -67,6 +67,14 @@ pub struct FirewallProbe;
 impl Probe for FirewallProbe {
     type Fact = FirewallFacts;
     const ID: ProbeId = ProbeId::Firewall;
+    const WATCHES: &'static [&'static str] = &[
+        "/etc/nftables.conf",
+        "/etc/ufw",
+        "/etc/firewalld",
+        "/etc/iptables",
+    ];
+    const PULSE: Option<fn(&Host) -> Option<u64>> =
+        Some(|host| host.is_live().then(netlink::generation)?.map(u64::from));
 
     fn gather(host: &Host, _ask: &Ask, _facts: &mut Facts) -> Known<FirewallFacts> {
         read(host)

@@ -62,24 +62,18 @@ pub(super) enum DumpError {
 
 /// The rules loaded in this network namespace.
 pub(super) fn dump() -> Result<Ruleset, DumpError> {
-    let socket = match Socket::new(NETLINK_NETFILTER) {
-        Err(error) if error.raw_os_error() == Some(Errno::EPROTONOSUPPORT as i32) => {
-            return Err(DumpError::Unsupported);
-        }
-        other => other?,
-    };
-    socket.connect(&SocketAddr::new(0, 0))?;
-    let mut connection = Connection {
-        socket,
-        sequence: 0,
-        bytes: 0,
-    };
+    let mut connection = Connection::open()?;
     for _ in 0..MOST_ATTEMPTS {
         if let Some(ruleset) = connection.attempt()? {
             return Ok(ruleset);
         }
     }
     Err(DumpError::Unstable)
+}
+
+/// The number of the generation of the loaded rules, which every change raises; `None` where it can't be asked.
+pub(super) fn generation() -> Option<u32> {
+    Connection::open().ok()?.generation().ok()?
 }
 
 struct Connection {
@@ -89,6 +83,21 @@ struct Connection {
 }
 
 impl Connection {
+    fn open() -> Result<Self, DumpError> {
+        let socket = match Socket::new(NETLINK_NETFILTER) {
+            Err(error) if error.raw_os_error() == Some(Errno::EPROTONOSUPPORT as i32) => {
+                return Err(DumpError::Unsupported);
+            }
+            other => other?,
+        };
+        socket.connect(&SocketAddr::new(0, 0))?;
+        Ok(Self {
+            socket,
+            sequence: 0,
+            bytes: 0,
+        })
+    }
+
     /// One reading; `None` where the rules changed meanwhile.
     fn attempt(&mut self) -> Result<Option<Ruleset>, DumpError> {
         // To the first question of all, the lack of the subsystem is the one invalid thing about it.
