@@ -12,6 +12,7 @@ use prometheus::{
     Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+use crate::checklist::Checklist;
 use crate::freshness::{Cutoff, HostState};
 use crate::store::{Incoming, Keep, Store, StoreError};
 use anomalies::Anomalies;
@@ -26,6 +27,8 @@ pub(crate) struct Metrics {
     registry: Registry,
     hosts: IntGaugeVec,
     findings: IntGaugeVec,
+    items: IntGaugeVec,
+    lines: IntGaugeVec,
     anomalies: IntCounterVec,
     reports: IntCounterVec,
     requests: HistogramVec,
@@ -46,6 +49,16 @@ impl Metrics {
                 "plumbline_findings",
                 "Latest findings as shown: those too old to be trusted are stale.",
                 &["check", "role", "status", "severity"],
+            )?,
+            items: gauge(
+                "plumbline_checklist_item",
+                "Items of the Section 12 checklist: 1 at the status that each has.",
+                &["item", "status"],
+            )?,
+            lines: gauge(
+                "plumbline_checklist_line",
+                "Requirement lines of the Section 12 checklist: 1 at the status that each has.",
+                &["item", "line", "status"],
             )?,
             anomalies: counter(
                 "plumbline_login_anomalies_total",
@@ -71,6 +84,8 @@ impl Metrics {
         let registry = &metrics.registry;
         registry.register(Box::new(metrics.hosts.clone()))?;
         registry.register(Box::new(metrics.findings.clone()))?;
+        registry.register(Box::new(metrics.items.clone()))?;
+        registry.register(Box::new(metrics.lines.clone()))?;
         registry.register(Box::new(metrics.anomalies.clone()))?;
         registry.register(Box::new(metrics.reports.clone()))?;
         registry.register(Box::new(metrics.requests.clone()))?;
@@ -108,7 +123,12 @@ impl Metrics {
     }
 
     /// The text that Prometheus reads.
-    pub(crate) fn render(&self, store: &dyn Store, cutoff: Cutoff) -> Result<String, MetricsError> {
+    pub(crate) fn render(
+        &self,
+        store: &dyn Store,
+        cutoff: Cutoff,
+        checklist: &Checklist,
+    ) -> Result<String, MetricsError> {
         let mut tally = lock(&self.tally);
         tally.follow_hosts(store)?;
         tally.age(cutoff);
@@ -130,6 +150,19 @@ impl Metrics {
                 kind.severity.name(),
             ];
             self.findings.with_label_values(&labels).set(number);
+        }
+        self.items.reset();
+        self.lines.reset();
+        for item in &checklist.items {
+            let number = item.number.to_string();
+            self.items
+                .with_label_values(&[&number, item.status.name()])
+                .set(1);
+            for line in &item.lines {
+                self.lines
+                    .with_label_values(&[&number, &line.id, line.status.name()])
+                    .set(1);
+            }
         }
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;

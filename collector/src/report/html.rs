@@ -106,7 +106,7 @@ impl Page<'_> {
     }
 
     fn hosts(&self, counts: &HostCounts) -> String {
-        host_counts(counts).render_in(self.lang)
+        host_counts(counts, self.lang)
     }
 
     fn no_attestation(&self, kind: &AttestationKind) -> String {
@@ -129,13 +129,23 @@ impl Page<'_> {
     }
 }
 
-/// Hosts by what they show, in words.
-pub(crate) fn host_counts(counts: &HostCounts) -> Message {
-    Message::new("report-hosts-counts")
-        .arg("pass", counts.pass)
-        .arg("fail", counts.fail)
-        .arg("stale", counts.stale)
-        .arg("error", counts.error)
-        .arg("waived", counts.waived)
-        .arg("not_applicable", counts.not_applicable)
+/// Hosts by what they show, in words; what none of them shows is left out.
+pub(crate) fn host_counts(counts: &HostCounts, lang: Lang) -> String {
+    let said = [
+        ("hosts-pass", counts.pass),
+        ("hosts-fail", counts.fail),
+        ("hosts-stale", counts.stale),
+        ("hosts-error", counts.error),
+        ("hosts-waived", counts.waived),
+        ("hosts-manual", counts.manual),
+        ("hosts-not-applicable", counts.not_applicable),
+    ];
+    let said = said.into_iter().filter(|(_, count)| *count > 0);
+    let said: Vec<String> = said
+        .map(|(key, count)| Message::new(key).arg("count", count).render_in(lang))
+        .collect();
+    said.join(match lang {
+        Lang::ZhTw => "、",
+        Lang::En => ", ",
+    })
 }

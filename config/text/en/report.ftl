@@ -42,7 +42,6 @@ report-column-observed = Observed
 report-not-measured = not yet measured
 report-needs-attestation = needs an attestation: { $kind }
 report-no-attestation = no attestation on record ({ $kind })
-report-hosts-counts = { $pass } pass, { $fail } fail, { $stale } stale, { $error } could not look, { $waived } waived, { $not_applicable } not applicable
 report-hosts = Hosts
 report-hosts-none = No host has reported.
 report-attention = What needs attention
@@ -79,3 +78,10 @@ checklist-awaiting = { $count ->
         [one] 1 line awaits an attestation
        *[other] { $count } lines await an attestation
     }
+hosts-pass = { $count } pass
+hosts-fail = { $count } fail
+hosts-stale = { $count } stale
+hosts-error = { $count } could not look
+hosts-waived = { $count } waived
+hosts-manual = { $count } need attestation
+hosts-not-applicable = { $count } not applicable

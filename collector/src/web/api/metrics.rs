@@ -1,5 +1,7 @@
 //! `/metrics`.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -27,9 +29,10 @@ pub(super) const OPERATIONS: &[Operation] = &[Operation {
 }];
 
 async fn show(State(app): State<Shared>) -> Result<Response, Refusal> {
-    let (metrics, cutoff) = (std::sync::Arc::clone(&app.metrics), app.cutoff());
+    let checklist = super::reports::current_checklist(&app).await?;
+    let (metrics, cutoff) = (Arc::clone(&app.metrics), app.cutoff());
     let rendered = app
-        .blocking(move |store| Ok(metrics.render(store, cutoff)))
+        .blocking(move |store| Ok(metrics.render(store, cutoff, &checklist)))
         .await?;
     let text = rendered.map_err(|error| {
         error!(%error, "cannot render the metrics");

@@ -94,6 +94,11 @@ async fn checklist(
     Ok(Json(built))
 }
 
+/// The checklist as it stands now.
+pub(super) async fn current_checklist(app: &Shared) -> Result<Checklist, Refusal> {
+    build(app, |source| report::checklist(source, None)).await
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ReportParams {
