@@ -7,7 +7,7 @@ use sd_notify::NotifyState;
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::warn;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::cli::Place;
 use crate::output::{Failure, Outcome};
@@ -20,9 +20,11 @@ const BLOCKING_THREADS: usize = 32;
 pub(crate) fn run(place: &Place) -> Result<Outcome, Failure> {
     let settings = place.settings()?;
     // `PLUMBLINE_LOG=debug` says more. No log line holds a token, a user's name or a finding's text.
-    let filter = EnvFilter::try_from_env("PLUMBLINE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let level = std::env::var("PLUMBLINE_LOG")
+        .ok()
+        .and_then(|level| level.parse().ok());
     tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_max_level(level.unwrap_or(LevelFilter::INFO))
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();

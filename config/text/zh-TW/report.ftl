@@ -69,7 +69,7 @@ csv-error = 主機數_無法檢視
 csv-waived = 主機數_豁免
 csv-not-applicable = 主機數_不適用
 
-checklist-every = 每 { $interval } 一次
+checklist-every = 每 { $interval }一次
 checklist-heading-clause = 條款
 checklist-heading-requirement = 要求事項
 checklist-heading-status = 結果
