@@ -1,6 +1,5 @@
 //! The command line, and the exit codes: 0 done and nothing fails, 1 done and something fails, 2 could not do it.
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -8,7 +7,7 @@ use plumbline_config::lang::Lang;
 
 use crate::commands;
 use crate::inspect;
-use crate::output::{Format, Outcome, Output, report_failure};
+use plumbline_console::{Failure, Format, Outcome, Output, end, lang_of_environment, parse};
 
 /// Checks this host against the company's personal-data security maintenance plan.
 #[derive(Debug, Parser)]
@@ -23,9 +22,9 @@ struct Cli {
     #[command(subcommand)]
     command: Command,
 
-    /// How to print; a table on a terminal, JSON otherwise
-    #[arg(long, global = true, value_enum)]
-    format: Option<Format>,
+    /// How to print: table or json; a table on a terminal, JSON otherwise
+    #[arg(long, global = true)]
+    format: Option<String>,
 
     /// Language of sentences: zh-TW or en; from LC_ALL, LC_MESSAGES or LANG otherwise
     #[arg(long, global = true)]
@@ -59,24 +58,16 @@ enum Command {
 /// Runs the program on the process's own arguments.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => {
-            let code = if error.use_stderr() { 2 } else { 0 };
-            // Nothing is left to tell a caller whose output is closed.
-            let _closed = error.print();
-            return ExitCode::from(code);
-        }
-    };
-    let format = cli.format.unwrap_or_else(|| {
-        if std::io::stdout().is_terminal() {
-            Format::Table
-        } else {
-            Format::Json
-        }
-    });
-    let output = Output::new(format, cli.lang.unwrap_or_else(lang_of_environment));
-    let result = match cli.command {
+    match parse::<Cli>() {
+        Ok(cli) => end("plumbline-agent", run(cli)),
+        Err(code) => code,
+    }
+}
+
+fn run(cli: Cli) -> Result<Outcome, Failure> {
+    let lang = cli.lang.unwrap_or_else(lang_of_environment);
+    let output = Output::new(Format::asked(cli.format.as_deref())?, lang);
+    match cli.command {
         Command::Check(args) => commands::check::run(&args, &output),
         Command::List(args) => commands::list::run(&args, &output),
         Command::Explain(args) => commands::explain::run(&args, &output),
@@ -86,22 +77,7 @@ pub fn main() -> ExitCode {
         Command::Bundle(args) => commands::bundle::run(&args, &output),
         Command::Inspect(what) => what.run(&output),
         Command::Plan(command) => commands::plan::run(&command, &output),
-    };
-    match result {
-        Ok(Outcome::Clean) => ExitCode::SUCCESS,
-        Ok(Outcome::Failing) => ExitCode::from(1),
-        Err(failure) => {
-            report_failure(&failure);
-            ExitCode::from(2)
-        }
     }
-}
-
-/// The language of the first locale variable that is set, in the order of locale(7).
-fn lang_of_environment() -> Lang {
-    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(set);
-    Lang::from_locale(&locale.unwrap_or_default())
 }
 
 #[cfg(test)]

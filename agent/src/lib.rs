@@ -7,8 +7,8 @@ pub mod data_dir;
 pub mod identity;
 mod inspect;
 pub mod look;
-mod output;
 pub mod plan;
+mod progress;
 pub mod schedule;
 pub mod spool;
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! The command line, and the exit codes: 0 done and nothing fails, 1 done and something fails, 2 could not do it.
 
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -11,8 +10,8 @@ use plumbline_config::settings::{CollectorSettings, DEFAULT_COLLECTOR_SETTINGS};
 
 use crate::commands;
 use crate::home::Home;
-use crate::output::{Failure, Format, Outcome, Output, report_failure};
 use crate::store::SqliteStore;
+use plumbline_console::{Failure, Format, Outcome, Output, end, lang_of_environment, parse};
 
 /// Collects what agents find, and answers for it.
 #[derive(Debug, Parser)]
@@ -121,22 +120,9 @@ impl Place {
 pub fn main() -> ExitCode {
     // Whatever is written is for its owner alone.
     umask(Mode::from_bits_truncate(0o077));
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => {
-            let code = if error.use_stderr() { 2 } else { 0 };
-            // Nothing is left to tell a caller whose output is closed.
-            let _closed = error.print();
-            return ExitCode::from(code);
-        }
-    };
-    match run(cli) {
-        Ok(Outcome::Clean) => ExitCode::SUCCESS,
-        Ok(Outcome::Failing) => ExitCode::from(1),
-        Err(failure) => {
-            report_failure(&failure);
-            ExitCode::from(2)
-        }
+    match parse::<Cli>() {
+        Ok(cli) => end("plumbline-collector", run(cli)),
+        Err(code) => code,
     }
 }
 
@@ -146,12 +132,7 @@ fn run(cli: Cli) -> Result<Outcome, Failure> {
     if let Command::Report(args) = &cli.command {
         return commands::report::run(args, cli.format.as_deref(), lang, &cli.place);
     }
-    let format = match cli.format {
-        Some(name) => Format::named(&name)?,
-        None if std::io::stdout().is_terminal() => Format::Table,
-        None => Format::Json,
-    };
-    let output = Output { format, lang };
+    let output = Output::new(Format::asked(cli.format.as_deref())?, lang);
     match cli.command {
         Command::Init => commands::init::run(&cli.place, &output),
         Command::Serve => commands::serve::run(&cli.place),
@@ -165,13 +146,6 @@ fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Revoke(args) => commands::revoke::run(&args, &cli.place, &output),
         Command::Plan(command) => commands::plan::run(&command, &cli.place, &output),
     }
-}
-
-/// The language of the first locale variable that is set, in the order of locale(7).
-fn lang_of_environment() -> Lang {
-    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(set);
-    Lang::from_locale(&locale.unwrap_or_default())
 }
 
 #[cfg(test)]

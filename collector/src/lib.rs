@@ -12,7 +12,6 @@ pub mod freshness;
 mod home;
 mod ingest;
 mod metrics;
-mod output;
 mod pki;
 pub mod report;
 mod secret;

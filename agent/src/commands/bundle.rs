@@ -21,9 +21,10 @@ use serde::Serialize;
 use super::settings::Config;
 use crate::identity::Identity;
 use crate::look::{Look, Seen, look};
-use crate::output::{Failure, Format, Outcome, Output, Progress};
 use crate::plan;
+use crate::progress::Progress;
 use crate::spool::parts;
+use plumbline_console::{Failure, Format, Outcome, Output};
 
 /// The sequence of a report that is in a bundle.
 const BUNDLED: u64 = 0;

@@ -11,7 +11,8 @@ use plumbline_config::wire::Assessment;
 use plumbline_facts::{Host, Memory};
 
 use crate::look::{Look, Seen, look};
-use crate::output::{Failure, Format, Outcome, Output, Progress};
+use crate::progress::Progress;
+use plumbline_console::{Failure, Format, Outcome, Output};
 
 /// Where a plan is looked for when none is named.
 const DEFAULT_PLAN: &str = "/etc/plumbline/plan.toml";

@@ -13,8 +13,9 @@ use zeroize::Zeroizing;
 use super::settings::Config;
 use crate::identity::enroll::{About, enroll};
 use crate::identity::{Identity, IdentityError, machine_hash};
-use crate::output::{Failure, Format, Outcome, Output, Progress};
+use crate::progress::Progress;
 use crate::transport::Pin;
+use plumbline_console::{Failure, Format, Outcome, Output};
 
 /// Longest token taken from standard input, in bytes.
 const LONGEST_TOKEN: u64 = 4_096;

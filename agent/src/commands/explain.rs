@@ -5,7 +5,7 @@ use plumbline_config::ident::Role;
 use plumbline_config::message::text;
 use serde_json::json;
 
-use crate::output::{Failure, Format, Outcome, Output};
+use plumbline_console::{Failure, Format, Outcome, Output};
 
 /// Arguments of `explain`.
 #[derive(Debug, clap::Args)]

@@ -4,7 +4,7 @@ use plumbline_config::catalogue;
 use plumbline_config::message::text;
 use serde_json::json;
 
-use crate::output::{Failure, Format, Outcome, Output};
+use plumbline_console::{Failure, Format, Outcome, Output};
 
 /// Arguments of `list`.
 #[derive(Debug, clap::Args)]

@@ -7,7 +7,7 @@ use plumbline_config::message::Message;
 use plumbline_config::plan::{LoadedPlan, Warning};
 use plumbline_config::wire::PlanRef;
 
-use crate::output::{Failure, Format, Outcome, Output};
+use plumbline_console::{Failure, Format, Outcome, Output};
 
 /// Commands on a plan file.
 #[derive(Debug, clap::Subcommand)]

@@ -7,7 +7,7 @@ use tracing::Level;
 
 use super::settings::Config;
 use crate::daemon::{self, Options};
-use crate::output::{Failure, Outcome};
+use plumbline_console::{Failure, Outcome};
 
 /// Arguments of `run`.
 #[derive(Debug, clap::Args)]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use nix::sys::stat::{Mode, umask};
 use plumbline_config::settings::{AgentSettings, DEFAULT_AGENT_SETTINGS};
 
-use crate::output::Failure;
+use plumbline_console::Failure;
 
 /// The settings file.
 #[derive(Debug, clap::Args)]

@@ -6,7 +6,7 @@ use plumbline_config::message::{Message, text};
 
 use super::settings::Config;
 use crate::daemon::{Status, Trouble, ask};
-use crate::output::{Failure, Format, Outcome, Output};
+use plumbline_console::{Failure, Format, Outcome, Output};
 
 /// Arguments of `status`.
 #[derive(Debug, clap::Args)]

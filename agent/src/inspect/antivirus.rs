@@ -9,7 +9,7 @@ use plumbline_facts::antivirus::processes::Running;
 use plumbline_facts::antivirus::{self, ClamAv};
 use plumbline_facts::{Host, Known};
 
-use crate::output::{Failure, Format, Outcome, Output};
+use plumbline_console::{Failure, Format, Outcome, Output};
 
 /// Arguments of `inspect antivirus`.
 #[derive(Debug, clap::Args)]

@@ -9,7 +9,7 @@ use plumbline_facts::volumes::{
 };
 use serde::Serialize;
 
-use crate::output::{Failure, Format, Outcome, Output};
+use plumbline_console::{Failure, Format, Outcome, Output};
 
 /// Arguments of `inspect encryption`.
 #[derive(Debug, clap::Args)]

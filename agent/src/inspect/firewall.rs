@@ -15,7 +15,7 @@ use plumbline_facts::{Host, Unknown};
 use serde::{Deserialize, Serialize};
 
 use super::known;
-use crate::output::{Failure, Format, Outcome, Output};
+use plumbline_console::{Failure, Format, Outcome, Output};
 
 /// Largest file of rules, listeners or questions taken, in bytes.
 const LARGEST_FILE: u64 = 256 * 1024 * 1024;

@@ -12,7 +12,7 @@ use plumbline_facts::Host;
 use plumbline_facts::logins::{Input, Inspected, LoginEvent, inspect};
 use serde::Serialize;
 
-use crate::output::{Failure, Format, Outcome, Output};
+use plumbline_console::{Failure, Format, Outcome, Output};
 
 /// Arguments of `inspect logins`.
 #[derive(Debug, clap::Args)]

@@ -12,7 +12,7 @@ use plumbline_checks::Verdict;
 use plumbline_config::lang::Lang;
 use plumbline_facts::Known;
 
-use crate::output::{Failure, Outcome, Output};
+use plumbline_console::{Failure, Outcome, Output};
 
 /// What to look at.
 #[derive(Debug, clap::Subcommand)]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use plumbline_facts::{Host, os};
 
-use crate::output::{Failure, Format, Outcome, Output};
+use plumbline_console::{Failure, Format, Outcome, Output};
 
 /// Arguments of `inspect os`.
 #[derive(Debug, clap::Args)]

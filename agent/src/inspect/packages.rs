@@ -8,7 +8,7 @@ use plumbline_facts::packages::{self, PackageFacts, PackageMemory, Upgrade};
 use plumbline_facts::{Host, Known};
 
 use super::known;
-use crate::output::{Failure, Format, Outcome, Output};
+use plumbline_console::{Failure, Format, Outcome, Output};
 
 /// Arguments of `inspect packages`.
 #[derive(Debug, clap::Args)]

@@ -21,7 +21,8 @@ use plumbline_facts::{Facts, Host, Known, ProbeId};
 use serde::Serialize;
 
 use crate::commands::check::load_plan;
-use crate::output::{Failure, Format, Outcome, Output, Progress};
+use crate::progress::Progress;
+use plumbline_console::{Failure, Format, Outcome, Output};
 
 /// Largest list of endpoints and largest file of anchors taken, in bytes.
 const LARGEST_FILE: u64 = 16 * 1024 * 1024;

@@ -7,9 +7,9 @@ use serde::Serialize;
 use super::{act, duration};
 use crate::access::Access;
 use crate::cli::Place;
-use crate::output::{Failure, Format, Outcome, Output};
 use crate::store::{ApiToken, Store};
 use crate::tokens;
+use plumbline_console::{Failure, Format, Outcome, Output};
 
 /// Commands on API tokens.
 #[derive(Debug, clap::Subcommand)]
@@ -111,7 +111,7 @@ fn list(place: &Place, output: &Output) -> Result<Outcome, Failure> {
         return Ok(Outcome::Clean);
     }
     let time = |at: Option<Timestamp>| at.map(|at| at.to_string()).unwrap_or_default();
-    output.table(
+    output.table_under(
         [
             "collector-heading-token",
             "collector-heading-role",

@@ -6,8 +6,8 @@ use plumbline_config::message::Message;
 
 use crate::checklist::{Checklist, Line, LineStatus, Period};
 use crate::cli::Place;
-use crate::output::{Failure, Format, Outcome, Output};
 use crate::report::{self, Source};
+use plumbline_console::{Failure, Format, Outcome, Output};
 
 /// Arguments of the command.
 #[derive(Debug, clap::Args)]
@@ -64,7 +64,7 @@ fn print(checklist: &Checklist, output: &Output) -> Result<(), Failure> {
             ]
         }));
     }
-    output.table(
+    output.table_under(
         [
             "checklist-heading-clause",
             "checklist-heading-requirement",

@@ -7,9 +7,9 @@ use plumbline_config::ident::{HostId, Role};
 use super::hosts::ago;
 use crate::cli::Place;
 use crate::freshness::Cutoff;
-use crate::output::{Failure, Format, Outcome, Output};
 use crate::store::{FindingQuery, Store};
 use crate::view::FindingView;
+use plumbline_console::{Failure, Format, Outcome, Output};
 
 /// Arguments of the command.
 #[derive(Debug, clap::Args)]
@@ -80,7 +80,7 @@ pub(crate) fn run(args: Args, place: &Place, output: &Output) -> Result<Outcome,
                 ago(view.age_seconds, output),
             ]
         });
-        output.table(
+        output.table_under(
             [
                 "heading-status",
                 "heading-severity",

@@ -11,7 +11,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use crate::cli::Place;
 use crate::home::Home;
-use crate::output::{Failure, Outcome};
+use plumbline_console::{Failure, Outcome};
 
 /// Longest wait for connecting and for an answer.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -6,9 +6,9 @@ use plumbline_config::message::Message;
 
 use crate::cli::Place;
 use crate::freshness::Cutoff;
-use crate::output::{Failure, Format, Outcome, Output};
 use crate::store::{HostQuery, Store};
 use crate::view::HostView;
+use plumbline_console::{Failure, Format, Outcome, Output};
 
 /// Arguments of the command.
 #[derive(Debug, clap::Args)]
@@ -37,7 +37,7 @@ pub(crate) fn run(args: &Args, place: &Place, output: &Output) -> Result<Outcome
         output.json(&serde_json::json!({ "hosts": hosts, "next": null }))?;
         return Ok(Outcome::Clean);
     }
-    output.table(
+    output.table_under(
         [
             "collector-heading-host",
             "collector-heading-name",

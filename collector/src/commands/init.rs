@@ -9,10 +9,10 @@ use super::act;
 use crate::access::Access;
 use crate::cli::Place;
 use crate::home::{Home, write_private};
-use crate::output::{Failure, Format, Outcome, Output};
 use crate::pki::{Authority, Signer};
 use crate::store::{PublishedPlan, SqliteStore, Store};
 use crate::tokens;
+use plumbline_console::{Failure, Format, Outcome, Output};
 
 #[derive(Serialize)]
 struct Made<'a> {

@@ -10,9 +10,9 @@ use serde::Serialize;
 
 use super::act;
 use crate::cli::Place;
-use crate::output::{Failure, Format, Outcome, Output};
 use crate::pki::Signer;
 use crate::store::{PublishedPlan, Store};
+use plumbline_console::{Failure, Format, Outcome, Output};
 
 /// Commands on a plan file.
 #[derive(Debug, clap::Subcommand)]

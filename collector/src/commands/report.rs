@@ -10,8 +10,8 @@ use plumbline_config::lang::Lang;
 
 use crate::checklist::Period;
 use crate::cli::Place;
-use crate::output::{Failure, Outcome};
 use crate::report::{self, ReportFormat, Source};
+use plumbline_console::{Failure, Outcome};
 
 /// Arguments of the command.
 #[derive(Debug, clap::Args)]

@@ -5,8 +5,8 @@ use plumbline_config::message::Message;
 
 use super::act;
 use crate::cli::Place;
-use crate::output::{Failure, Format, Outcome, Output};
 use crate::store::Store;
+use plumbline_console::{Failure, Format, Outcome, Output};
 
 /// Arguments of the command.
 #[derive(Debug, clap::Args)]

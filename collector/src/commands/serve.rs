@@ -10,8 +10,8 @@ use tracing::warn;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::cli::Place;
-use crate::output::{Failure, Outcome};
 use crate::server::Server;
+use plumbline_console::{Failure, Outcome};
 
 /// Threads that wait for the database. Reads are short; more would only contend.
 const BLOCKING_THREADS: usize = 32;

@@ -7,10 +7,10 @@ use serde::Serialize;
 
 use super::{act, duration, label};
 use crate::cli::Place;
-use crate::output::{Failure, Format, Outcome, Output};
 use crate::store::Store;
 use crate::tokens::{self, EnrolmentOrder};
 use crate::view::TokenView;
+use plumbline_console::{Failure, Format, Outcome, Output};
 
 /// Commands on enrolment tokens.
 #[derive(Debug, clap::Subcommand)]
@@ -97,7 +97,7 @@ fn list(place: &Place, output: &Output) -> Result<Outcome, Failure> {
         output.json(&serde_json::json!({ "tokens": tokens }))?;
         return Ok(Outcome::Clean);
     }
-    output.table(
+    output.table_under(
         [
             "collector-heading-token",
             "collector-heading-role",

@@ -1,10 +1,12 @@
-//! Printing: a table for people, JSON for programs, one sentence for what could not be done.
+//! How the programs speak to the person at the terminal, and to the script that runs them: a table for people, JSON for
+//! programs, one sentence for what could not be done, and exit codes: 0 done and nothing fails, 1 done and something
+//! fails, 2 could not do it.
 
 use std::error::Error;
 use std::fmt;
 use std::io::{self, BufWriter, IsTerminal, Write};
+use std::process::ExitCode;
 
-use clap::ValueEnum;
 use comfy_table::{ContentArrangement, Table, presets};
 use plumbline_config::finding::{Severity, Status};
 use plumbline_config::lang::Lang;
@@ -15,29 +17,45 @@ use serde::Serialize;
 const DEFAULT_WIDTH: u16 = 120;
 
 /// How answers are printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// A table for people
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// A table for people.
     Table,
-    /// JSON for programs
+    /// JSON for programs.
     Json,
 }
 
 /// What a command that could be done came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub enum Outcome {
     /// Nothing fails.
     Clean,
     /// Something fails.
     Failing,
 }
 
+impl Format {
+    /// The format asked for by name; otherwise a table on a terminal and JSON elsewhere.
+    pub fn asked(name: Option<&str>) -> Result<Self, Failure> {
+        match name {
+            Some("table") => Ok(Self::Table),
+            Some("json") => Ok(Self::Json),
+            Some(other) => Err(Failure::new(format!(
+                "unknown format `{other}`; use table or json"
+            ))),
+            None if io::stdout().is_terminal() => Ok(Self::Table),
+            None => Ok(Self::Json),
+        }
+    }
+}
+
 /// Why a command could not be done, as one sentence with the mend. Made from any error by `?`.
-pub(crate) struct Failure(String);
+#[derive(Debug)]
+pub struct Failure(String);
 
 impl Failure {
     /// A failure in these words.
-    pub(crate) fn new(sentence: impl Into<String>) -> Self {
+    pub fn new(sentence: impl Into<String>) -> Self {
         Self(sentence.into())
     }
 }
@@ -65,18 +83,22 @@ impl<E: Error> From<E> for Failure {
 }
 
 /// Where and how answers are printed.
-pub(crate) struct Output {
-    pub(crate) format: Format,
-    pub(crate) lang: Lang,
+pub struct Output {
+    /// How.
+    pub format: Format,
+    /// In which language.
+    pub lang: Lang,
 }
 
 impl Output {
-    pub(crate) const fn new(format: Format, lang: Lang) -> Self {
+    /// Output in this format and language.
+    #[must_use]
+    pub const fn new(format: Format, lang: Lang) -> Self {
         Self { format, lang }
     }
 
     /// Prints `value` as JSON.
-    pub(crate) fn json(&self, value: &impl Serialize) -> Result<(), Failure> {
+    pub fn json(&self, value: &impl Serialize) -> Result<(), Failure> {
         self.write(|out| {
             serde_json::to_writer_pretty(&mut *out, value)?;
             writeln!(out)
@@ -84,7 +106,7 @@ impl Output {
     }
 
     /// Prints `value` as one line of JSON.
-    pub(crate) fn json_line(&self, value: &impl Serialize) -> Result<(), Failure> {
+    pub fn json_line(&self, value: &impl Serialize) -> Result<(), Failure> {
         self.write(|out| {
             serde_json::to_writer(&mut *out, value)?;
             writeln!(out)
@@ -92,7 +114,7 @@ impl Output {
     }
 
     /// Prints rows under headings, as wide as the terminal.
-    pub(crate) fn table<const N: usize>(
+    pub fn table<const N: usize>(
         &self,
         headings: [&str; N],
         rows: impl IntoIterator<Item = [String; N]>,
@@ -110,18 +132,34 @@ impl Output {
         self.line(&table.to_string())
     }
 
+    /// Prints rows under headings that are keys of the message files.
+    pub fn table_under<const N: usize>(
+        &self,
+        keys: [&'static str; N],
+        rows: impl IntoIterator<Item = [String; N]>,
+    ) -> Result<(), Failure> {
+        let headings = keys.map(|key| self.text(key));
+        self.table(headings.each_ref().map(String::as_str), rows)
+    }
+
+    /// The text under a key in the reader's language.
+    #[must_use]
+    pub fn text(&self, key: &'static str) -> String {
+        text(self.lang, key)
+    }
+
     /// The word for a status in the reader's language.
-    pub(crate) fn status(&self, status: Status) -> String {
+    pub fn status(&self, status: Status) -> String {
         text(self.lang, status.key())
     }
 
     /// The word for a severity in the reader's language.
-    pub(crate) fn severity(&self, severity: Severity) -> String {
+    pub fn severity(&self, severity: Severity) -> String {
         text(self.lang, severity.key())
     }
 
     /// Prints one line of text.
-    pub(crate) fn line(&self, text: &str) -> Result<(), Failure> {
+    pub fn line(&self, text: &str) -> Result<(), Failure> {
         self.write(|out| writeln!(out, "{text}"))
     }
 
@@ -150,40 +188,42 @@ fn printable(text: &str) -> String {
         .collect()
 }
 
-/// Says why a command could not be done, on standard error.
+/// Ends a program: the exit code for what it came to; why it could not be done goes to standard error, after its name.
 #[expect(
     clippy::print_stderr,
     reason = "the one place that speaks to the person at the terminal"
 )]
-pub(crate) fn report_failure(failure: &Failure) {
-    eprintln!("plumbline-agent: {}", printable(&failure.to_string()));
-}
-
-/// A spinner on standard error that tells what is being waited for; silent where standard error is no terminal.
-pub(crate) struct Progress(Option<indicatif::ProgressBar>);
-
-impl Progress {
-    pub(crate) fn start() -> Self {
-        Self(io::stderr().is_terminal().then(|| {
-            let bar = indicatif::ProgressBar::new_spinner();
-            bar.enable_steady_tick(std::time::Duration::from_millis(100));
-            bar
-        }))
-    }
-
-    pub(crate) fn say(&self, what: &str) {
-        if let Some(bar) = &self.0 {
-            bar.set_message(what.to_owned());
+pub fn end(program: &str, result: Result<Outcome, Failure>) -> ExitCode {
+    match result {
+        Ok(Outcome::Clean) => ExitCode::SUCCESS,
+        Ok(Outcome::Failing) => ExitCode::from(1),
+        Err(failure) => {
+            eprintln!("{program}: {}", printable(&failure.to_string()));
+            ExitCode::from(2)
         }
     }
 }
 
-impl Drop for Progress {
-    fn drop(&mut self) {
-        if let Some(bar) = &self.0 {
-            bar.finish_and_clear();
+/// Reads the process's own arguments; for help and version, and for what can't be read, prints that and gives the exit
+/// code to end with.
+pub fn parse<C: clap::Parser>() -> Result<C, ExitCode> {
+    C::try_parse().map_err(|error| {
+        // Nothing is left to tell a caller whose output is closed.
+        let _closed = error.print();
+        if error.use_stderr() {
+            ExitCode::from(2)
+        } else {
+            ExitCode::SUCCESS
         }
-    }
+    })
+}
+
+/// The language of the first locale variable that is set, in the order of locale(7).
+#[must_use]
+pub fn lang_of_environment() -> Lang {
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(set);
+    Lang::from_locale(&locale.unwrap_or_default())
 }
 
 #[cfg(test)]
