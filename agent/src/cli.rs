@@ -4,10 +4,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use plumbline_config::lang::Lang;
+use plumbline_console::{Failure, Format, Outcome, Output, end, lang_of_environment, parse};
 
 use crate::commands;
 use crate::inspect;
-use plumbline_console::{Failure, Format, Outcome, Output, end, lang_of_environment, parse};
 
 /// Checks this host against the company's personal-data security maintenance plan.
 #[derive(Debug, Parser)]

@@ -7,11 +7,11 @@ use clap::{Parser, Subcommand};
 use nix::sys::stat::{Mode, umask};
 use plumbline_config::lang::Lang;
 use plumbline_config::settings::{CollectorSettings, DEFAULT_COLLECTOR_SETTINGS};
+use plumbline_console::{Failure, Format, Outcome, Output, end, lang_of_environment, parse};
 
 use crate::commands;
 use crate::home::Home;
 use crate::store::SqliteStore;
-use plumbline_console::{Failure, Format, Outcome, Output, end, lang_of_environment, parse};
 
 /// Collects what agents find, and answers for it.
 #[derive(Debug, Parser)]

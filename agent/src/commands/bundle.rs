@@ -15,6 +15,7 @@ use plumbline_config::finding::Status;
 use plumbline_config::message::Message;
 use plumbline_config::seal::sha256_hex;
 use plumbline_config::wire::{Assessment, FIRST_PREVIOUS, Report};
+use plumbline_console::{Failure, Format, Outcome, Output};
 use plumbline_facts::{Host, Memory};
 use serde::Serialize;
 
@@ -24,7 +25,6 @@ use crate::look::{Look, Seen, look};
 use crate::plan;
 use crate::progress::Progress;
 use crate::spool::parts;
-use plumbline_console::{Failure, Format, Outcome, Output};
 
 /// The sequence of a report that is in a bundle.
 const BUNDLED: u64 = 0;

@@ -8,11 +8,11 @@ use plumbline_config::ident::Role;
 use plumbline_config::message::text;
 use plumbline_config::plan::LoadedPlan;
 use plumbline_config::wire::Assessment;
+use plumbline_console::{Failure, Format, Outcome, Output};
 use plumbline_facts::{Host, Memory};
 
 use crate::look::{Look, Seen, look};
 use crate::progress::Progress;
-use plumbline_console::{Failure, Format, Outcome, Output};
 
 /// Where a plan is looked for when none is named.
 const DEFAULT_PLAN: &str = "/etc/plumbline/plan.toml";

@@ -5,6 +5,7 @@ use std::io::{BufRead, stdin};
 use jiff::Timestamp;
 use plumbline_config::ident::{HostId, Role};
 use plumbline_config::message::Message;
+use plumbline_console::{Failure, Format, Outcome, Output};
 use plumbline_facts::Host;
 use plumbline_facts::os;
 use serde::Serialize;
@@ -15,7 +16,6 @@ use crate::identity::enroll::{About, enroll};
 use crate::identity::{Identity, IdentityError, machine_hash};
 use crate::progress::Progress;
 use crate::transport::Pin;
-use plumbline_console::{Failure, Format, Outcome, Output};
 
 /// Longest token taken from standard input, in bytes.
 const LONGEST_TOKEN: u64 = 4_096;

@@ -3,9 +3,8 @@
 use plumbline_config::catalogue::{self, CheckEntry};
 use plumbline_config::ident::Role;
 use plumbline_config::message::text;
-use serde_json::json;
-
 use plumbline_console::{Failure, Format, Outcome, Output};
+use serde_json::json;
 
 /// Arguments of `explain`.
 #[derive(Debug, clap::Args)]

@@ -2,9 +2,8 @@
 
 use plumbline_config::catalogue;
 use plumbline_config::message::text;
-use serde_json::json;
-
 use plumbline_console::{Failure, Format, Outcome, Output};
+use serde_json::json;
 
 /// Arguments of `list`.
 #[derive(Debug, clap::Args)]

@@ -6,7 +6,6 @@ use plumbline_config::lang::Bilingual;
 use plumbline_config::message::Message;
 use plumbline_config::plan::{LoadedPlan, Warning};
 use plumbline_config::wire::PlanRef;
-
 use plumbline_console::{Failure, Format, Outcome, Output};
 
 /// Commands on a plan file.

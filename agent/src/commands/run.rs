@@ -3,11 +3,11 @@
 use std::io::{IsTerminal, stderr};
 use std::path::PathBuf;
 
+use plumbline_console::{Failure, Outcome};
 use tracing::Level;
 
 use super::settings::Config;
 use crate::daemon::{self, Options};
-use plumbline_console::{Failure, Outcome};
 
 /// Arguments of `run`.
 #[derive(Debug, clap::Args)]

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use nix::sys::stat::{Mode, umask};
 use plumbline_config::settings::{AgentSettings, DEFAULT_AGENT_SETTINGS};
-
 use plumbline_console::Failure;
 
 /// The settings file.

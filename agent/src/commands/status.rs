@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use plumbline_config::finding::Status as FindingStatus;
 use plumbline_config::message::{Message, text};
+use plumbline_console::{Failure, Format, Outcome, Output};
 
 use super::settings::Config;
 use crate::daemon::{Status, Trouble, ask};
-use plumbline_console::{Failure, Format, Outcome, Output};
 
 /// Arguments of `status`.
 #[derive(Debug, clap::Args)]

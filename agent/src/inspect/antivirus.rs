@@ -4,12 +4,11 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 use plumbline_config::message::{Message, text};
+use plumbline_console::{Failure, Format, Outcome, Output};
 use plumbline_facts::antivirus::daemon::Answer;
 use plumbline_facts::antivirus::processes::Running;
 use plumbline_facts::antivirus::{self, ClamAv};
 use plumbline_facts::{Host, Known};
-
-use plumbline_console::{Failure, Format, Outcome, Output};
 
 /// Arguments of `inspect antivirus`.
 #[derive(Debug, clap::Args)]

@@ -2,14 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use plumbline_console::{Failure, Format, Outcome, Output};
 use plumbline_facts::Host;
 use plumbline_facts::volumes::{
     self, KeySlot, Layer, LuksHeader, PlainDevice, Protection, Segment, Storage, Swap, Volume, VolumeFacts,
     Weakness,
 };
 use serde::Serialize;
-
-use plumbline_console::{Failure, Format, Outcome, Output};
 
 /// Arguments of `inspect encryption`.
 #[derive(Debug, clap::Args)]

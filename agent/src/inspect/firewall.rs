@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use plumbline_config::lang::Lang;
 use plumbline_config::message::{Message, text};
 use plumbline_config::plan::Transport;
+use plumbline_console::{Failure, Format, Outcome, Output};
 use plumbline_facts::firewall::{self, FirewallFacts, json};
 use plumbline_facts::reachability::{
     Confidence, DefaultInput, Fate, Question, Reach, Reachability, Reply, Verdict, answer, reachability,
@@ -15,7 +16,6 @@ use plumbline_facts::{Host, Unknown};
 use serde::{Deserialize, Serialize};
 
 use super::known;
-use plumbline_console::{Failure, Format, Outcome, Output};
 
 /// Largest file of rules, listeners or questions taken, in bytes.
 const LARGEST_FILE: u64 = 256 * 1024 * 1024;

@@ -8,11 +8,10 @@ use plumbline_config::finding::Severity;
 use plumbline_config::ident::Role;
 use plumbline_config::message::{Message, text};
 use plumbline_config::plan::{LoadedPlan, LoginRules};
+use plumbline_console::{Failure, Format, Outcome, Output};
 use plumbline_facts::Host;
 use plumbline_facts::logins::{Input, Inspected, LoginEvent, inspect};
 use serde::Serialize;
-
-use plumbline_console::{Failure, Format, Outcome, Output};
 
 /// Arguments of `inspect logins`.
 #[derive(Debug, clap::Args)]

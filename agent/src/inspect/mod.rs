@@ -10,9 +10,8 @@ mod tls;
 
 use plumbline_checks::Verdict;
 use plumbline_config::lang::Lang;
-use plumbline_facts::Known;
-
 use plumbline_console::{Failure, Outcome, Output};
+use plumbline_facts::Known;
 
 /// What to look at.
 #[derive(Debug, clap::Subcommand)]

@@ -2,9 +2,8 @@
 
 use std::path::PathBuf;
 
-use plumbline_facts::{Host, os};
-
 use plumbline_console::{Failure, Format, Outcome, Output};
+use plumbline_facts::{Host, os};
 
 /// Arguments of `inspect os`.
 #[derive(Debug, clap::Args)]

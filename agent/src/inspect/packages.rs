@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 use plumbline_config::message::{Message, text};
+use plumbline_console::{Failure, Format, Outcome, Output};
 use plumbline_facts::packages::{self, PackageFacts, PackageMemory, Upgrade};
 use plumbline_facts::{Host, Known};
 
 use super::known;
-use plumbline_console::{Failure, Format, Outcome, Output};
 
 /// Arguments of `inspect packages`.
 #[derive(Debug, clap::Args)]

@@ -13,6 +13,7 @@ use plumbline_config::ident::Role;
 use plumbline_config::lang::Lang;
 use plumbline_config::message::text;
 use plumbline_config::plan::{Plan, Transport};
+use plumbline_console::{Failure, Format, Outcome, Output};
 use plumbline_facts::sockets::Listener;
 use plumbline_facts::tls::{
     Certificate, Depth, Endpoint, Options, StartTls, Suite, Target, TlsListener, TlsListeners, Trust, survey,
@@ -22,7 +23,6 @@ use serde::Serialize;
 
 use crate::commands::check::load_plan;
 use crate::progress::Progress;
-use plumbline_console::{Failure, Format, Outcome, Output};
 
 /// Largest list of endpoints and largest file of anchors taken, in bytes.
 const LARGEST_FILE: u64 = 16 * 1024 * 1024;

@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use plumbline_config::message::Message;
+use plumbline_console::{Failure, Format, Outcome, Output};
 use serde::Serialize;
 
 use super::{act, duration};
@@ -9,7 +10,6 @@ use crate::access::Access;
 use crate::cli::Place;
 use crate::store::{ApiToken, Store};
 use crate::tokens;
-use plumbline_console::{Failure, Format, Outcome, Output};
 
 /// Commands on API tokens.
 #[derive(Debug, clap::Subcommand)]

@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 use plumbline_config::lang::Lang;
 use plumbline_config::message::Message;
+use plumbline_console::{Failure, Format, Outcome, Output};
 
 use crate::checklist::{Checklist, Line, LineStatus, Period};
 use crate::cli::Place;
 use crate::report::{self, Source};
-use plumbline_console::{Failure, Format, Outcome, Output};
 
 /// Arguments of the command.
 #[derive(Debug, clap::Args)]

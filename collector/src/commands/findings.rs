@@ -3,13 +3,13 @@
 use jiff::Timestamp;
 use plumbline_config::finding::{Severity, Status};
 use plumbline_config::ident::{HostId, Role};
+use plumbline_console::{Failure, Format, Outcome, Output};
 
 use super::hosts::ago;
 use crate::cli::Place;
 use crate::freshness::Cutoff;
 use crate::store::{FindingQuery, Store};
 use crate::view::FindingView;
-use plumbline_console::{Failure, Format, Outcome, Output};
 
 /// Arguments of the command.
 #[derive(Debug, clap::Args)]

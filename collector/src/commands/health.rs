@@ -5,13 +5,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
+use plumbline_console::{Failure, Outcome};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use crate::cli::Place;
 use crate::home::Home;
-use plumbline_console::{Failure, Outcome};
 
 /// Longest wait for connecting and for an answer.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -3,12 +3,12 @@
 use jiff::Timestamp;
 use plumbline_config::ident::Role;
 use plumbline_config::message::Message;
+use plumbline_console::{Failure, Format, Outcome, Output};
 
 use crate::cli::Place;
 use crate::freshness::Cutoff;
 use crate::store::{HostQuery, Store};
 use crate::view::HostView;
-use plumbline_console::{Failure, Format, Outcome, Output};
 
 /// Arguments of the command.
 #[derive(Debug, clap::Args)]

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use plumbline_config::message::Message;
 use plumbline_config::plan::LoadedPlan;
+use plumbline_console::{Failure, Format, Outcome, Output};
 use serde::Serialize;
 
 use super::act;
@@ -12,7 +13,6 @@ use crate::home::{Home, write_private};
 use crate::pki::{Authority, Signer};
 use crate::store::{PublishedPlan, SqliteStore, Store};
 use crate::tokens;
-use plumbline_console::{Failure, Format, Outcome, Output};
 
 #[derive(Serialize)]
 struct Made<'a> {

@@ -6,13 +6,13 @@ use plumbline_config::lang::Bilingual;
 use plumbline_config::message::Message;
 use plumbline_config::plan::{LoadedPlan, Warning};
 use plumbline_config::wire::PlanRef;
+use plumbline_console::{Failure, Format, Outcome, Output};
 use serde::Serialize;
 
 use super::act;
 use crate::cli::Place;
 use crate::pki::Signer;
 use crate::store::{PublishedPlan, Store};
-use plumbline_console::{Failure, Format, Outcome, Output};
 
 /// Commands on a plan file.
 #[derive(Debug, clap::Subcommand)]

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use plumbline_config::lang::Lang;
+use plumbline_console::{Failure, Outcome};
 
 use crate::checklist::Period;
 use crate::cli::Place;
 use crate::report::{self, ReportFormat, Source};
-use plumbline_console::{Failure, Outcome};
 
 /// Arguments of the command.
 #[derive(Debug, clap::Args)]

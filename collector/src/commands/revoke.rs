@@ -2,11 +2,11 @@
 
 use plumbline_config::ident::HostId;
 use plumbline_config::message::Message;
+use plumbline_console::{Failure, Format, Outcome, Output};
 
 use super::act;
 use crate::cli::Place;
 use crate::store::Store;
-use plumbline_console::{Failure, Format, Outcome, Output};
 
 /// Arguments of the command.
 #[derive(Debug, clap::Args)]

@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use plumbline_console::{Failure, Outcome};
 use sd_notify::NotifyState;
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -11,7 +12,6 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::cli::Place;
 use crate::server::Server;
-use plumbline_console::{Failure, Outcome};
 
 /// Threads that wait for the database. Reads are short; more would only contend.
 const BLOCKING_THREADS: usize = 32;

@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use plumbline_config::ident::Role;
 use plumbline_config::message::Message;
+use plumbline_console::{Failure, Format, Outcome, Output};
 use serde::Serialize;
 
 use super::{act, duration, label};
@@ -10,7 +11,6 @@ use crate::cli::Place;
 use crate::store::Store;
 use crate::tokens::{self, EnrolmentOrder};
 use crate::view::TokenView;
-use plumbline_console::{Failure, Format, Outcome, Output};
 
 /// Commands on enrolment tokens.
 #[derive(Debug, clap::Subcommand)]
