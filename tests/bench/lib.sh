@@ -15,10 +15,11 @@ need() { # need PACKAGE…: installs what is missing
     rm -f /usr/sbin/policy-rc.d
 }
 
-build() { # build PACKAGE…: release binaries
-    local packages=()
-    for package in "$@"; do packages+=(-p "$package"); done
-    (cd "$repository" && cargo build --release --locked --quiet "${packages[@]}")
+build() { # build PACKAGE…: release binaries, one at a time as they are shipped: neither with the other's features
+    local package
+    for package in "$@"; do
+        (cd "$repository" && cargo build --release --locked --quiet -p "$package")
+    done
 }
 
 cost() { # cost COMMAND…: prints "CPU-seconds peak-RSS-KiB wall-seconds"; what the command prints is thrown away
