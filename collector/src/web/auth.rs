@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{Request, State};
-use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use data_encoding::BASE64;
@@ -50,7 +50,7 @@ pub(super) async fn authenticate(State(app): State<Shared>, mut request: Request
     if OPEN.contains(&request.uri().path()) {
         return next.run(request).await;
     }
-    let token = token(request.headers());
+    let token = token(request.headers(), request.method());
     let source = request
         .extensions()
         .get::<Arc<Peer>>()
@@ -113,13 +113,16 @@ async fn caller(
 }
 
 /// The token in the request's head: RFC 6750 for Bearer, RFC 7617 for Basic, whose user name is not looked at.
-fn token(headers: &HeaderMap) -> Option<Zeroizing<String>> {
+///
+/// Basic opens what only reads: a browser that has been given the token sends it by itself, with requests that another
+/// site made up as well.
+fn token(headers: &HeaderMap, method: &Method) -> Option<Zeroizing<String>> {
     let (scheme, rest) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     let rest = rest.trim();
     if scheme.eq_ignore_ascii_case("bearer") {
         return (rest.len() <= LONGEST_TOKEN).then(|| Zeroizing::new(rest.to_owned()));
     }
-    if !scheme.eq_ignore_ascii_case("basic") || rest.len() > 2 * LONGEST_TOKEN {
+    if !method.is_safe() || !scheme.eq_ignore_ascii_case("basic") || rest.len() > 2 * LONGEST_TOKEN {
         return None;
     }
     let pair = Zeroizing::new(String::from_utf8(BASE64.decode(rest.as_bytes()).ok()?).ok()?);
@@ -136,7 +139,16 @@ mod tests {
     fn token_of(value: &str) -> Option<String> {
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, HeaderValue::from_str(value).unwrap());
-        token(&headers).map(|token| token.to_string())
+        token(&headers, &Method::GET).map(|token| token.to_string())
+    }
+
+    #[test]
+    fn basic_opens_nothing_that_changes() {
+        let mut headers = HeaderMap::new();
+        let value = format!("Basic {}", BASE64.encode(b"anyone:pla_x"));
+        headers.insert(AUTHORIZATION, HeaderValue::from_str(&value).unwrap());
+        assert!(token(&headers, &Method::GET).is_some());
+        assert!(token(&headers, &Method::POST).is_none());
     }
 
     #[test]

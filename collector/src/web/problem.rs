@@ -150,8 +150,13 @@ impl IntoResponse for Refusal {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         if self.kind == MISSING_TOKEN || self.kind == INVALID_TOKEN {
-            let challenge = HeaderValue::from_static("Bearer realm=\"plumbline\", Basic realm=\"plumbline\"");
-            headers.insert(WWW_AUTHENTICATE, challenge);
+            // A header line each: browsers look at the first challenge of a line alone.
+            for challenge in [
+                "Bearer realm=\"plumbline\"",
+                "Basic realm=\"plumbline\", charset=\"UTF-8\"",
+            ] {
+                headers.append(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+            }
         }
         response.extensions_mut().insert(RefusedAs(self.kind.name));
         response
