@@ -1,6 +1,6 @@
 //! `run`: the daemon.
 
-use std::io::{IsTerminal, stderr};
+use std::io::stderr;
 use std::path::PathBuf;
 
 use plumbline_console::{Failure, Outcome};
@@ -30,7 +30,6 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Failure> {
     let logs = tracing_subscriber::fmt()
         .with_writer(stderr)
         .with_max_level(args.log)
-        .with_ansi(stderr().is_terminal())
         .with_target(false);
     // The journal stamps each line with its own time (systemd.exec(5)).
     if std::env::var_os("JOURNAL_STREAM").is_some() {

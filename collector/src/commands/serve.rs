@@ -1,7 +1,5 @@
 //! `serve`: the server, until SIGTERM or SIGINT.
 
-use std::io::IsTerminal;
-
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use plumbline_console::{Failure, Outcome};
 use sd_notify::NotifyState;
@@ -25,7 +23,6 @@ pub(crate) fn run(place: &Place) -> Result<Outcome, Failure> {
         .and_then(|level| level.parse().ok());
     tracing_subscriber::fmt()
         .with_max_level(level.unwrap_or(LevelFilter::INFO))
-        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();
     allow_open_files();
