@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use plumbline_checks::{Check, Context, assess};
 use plumbline_config::ident::{HostId, Role};
 use plumbline_config::plan::LoadedPlan;
-use plumbline_config::wire::{Assessment, HostInfo};
+use plumbline_config::wire::{Assessment, HostInfo, Scope};
 use plumbline_facts::{Ask, Host, Memory, ProbeId, gather_watched, with_foundations};
 
 /// What to look at, and what to judge by.
@@ -84,6 +84,9 @@ pub fn look(look: &Look<'_>, begin: &dyn Fn(ProbeId)) -> Seen {
         finished_at: Timestamp::now(),
         checks: look.checks.iter().map(|check| check.id.to_owned()).collect(),
         findings,
+        scope: Scope::Checks,
+        gone: Vec::new(),
+        known_checks: None,
     };
     Seen {
         assessment,

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use plumbline_config::finding::{Finding, Severity, Status};
 use plumbline_config::ident::Role;
-use plumbline_config::wire::{Assessment, EnrollReply, HostInfo, Os, PlanRef};
+use plumbline_config::wire::{Assessment, EnrollReply, HostInfo, Os, PlanRef, Scope};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
 
 use crate::identity::Identity;
@@ -78,5 +78,8 @@ pub(crate) fn assessment(checks: &[&str], findings: Vec<Finding>) -> Assessment 
         finished_at: Timestamp::UNIX_EPOCH,
         checks: checks.iter().map(|check| (*check).to_owned()).collect(),
         findings,
+        scope: Scope::Checks,
+        gone: Vec::new(),
+        known_checks: None,
     }
 }

@@ -30,6 +30,8 @@ fn body(identity: &Identity, sequence: u64) -> Vec<u8> {
         agent_version: "0".to_owned(),
         sealed_at: plumbline_config::Timestamp::UNIX_EPOCH,
         assessment: None,
+        state: None,
+        looked_age_seconds: None,
         dropped_reports: 0,
     })
     .unwrap()

@@ -13,6 +13,7 @@ pub mod message;
 pub mod plan;
 pub mod seal;
 pub mod settings;
+pub mod state;
 pub mod wire;
 
 pub use jiff::Timestamp;

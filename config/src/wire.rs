@@ -5,7 +5,15 @@
 //! | `POST /agent/v1/enroll` (no client certificate; the token is the credential) | [`EnrollRequest`] | [`EnrollReply`] |
 //! | `POST /agent/v1/renew` | [`RenewRequest`] | [`RenewReply`] |
 //! | `POST /agent/v1/reports` (header [`SIGNATURE_HEADER`]) | [`Report`] | [`Ack`] |
+//! | `POST /agent/v1/heartbeat` | [`Heartbeat`] | [`HeartbeatReply`] |
 //! | `GET /agent/v1/plan` (`If-None-Match: "sha256"`) | – | [`SignedPlan`], or 304 |
+//!
+//! # Cost grows with change
+//!
+//! A host sends what changed ([`Scope::Changes`]) and, in between, heartbeats that carry the digest of all its findings
+//! ([`crate::state`]). Both sides keep that digest step by step; where they differ the collector asks for a resync and
+//! the host sends everything once. Report bodies may be compressed (`Content-Encoding: zstd`, RFC 8878); the signature
+//! and the hashes are of the bytes before.
 //!
 //! Refusals are `application/problem+json` ([`Problem`]). 429 and 503 carry `Retry-After`: the report was not kept and
 //! is to be sent again. Any other 4xx is final for that body.
@@ -82,6 +90,43 @@ pub struct Assessment {
     pub checks: Vec<String>,
     /// Their findings.
     pub findings: Vec<Finding>,
+    /// Whether the findings are all that the checks say, or what changed of it.
+    #[serde(default, skip_serializing_if = "Scope::is_checks")]
+    pub scope: Scope,
+    /// With [`Scope::Changes`]: findings that are no more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gone: Vec<FindingRef>,
+    /// All checks that the host runs: findings of any other are no more. In the first report of a resync.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_checks: Option<Vec<String>>,
+}
+
+/// What an assessment's findings are of its checks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scope {
+    /// All that the checks say now; they replace what these said before.
+    #[default]
+    Checks,
+    /// Those that are new or different. The checks' other findings stand as they were.
+    Changes,
+}
+
+impl Scope {
+    /// Whether it is [`Scope::Checks`].
+    #[must_use]
+    pub const fn is_checks(&self) -> bool {
+        matches!(self, Self::Checks)
+    }
+}
+
+/// Which finding: a host has one for each check and subject.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct FindingRef {
+    /// Catalogue id of the check.
+    pub check: String,
+    /// The thing judged.
+    pub subject: String,
 }
 
 /// One numbered, chained message from a host.
@@ -97,8 +142,15 @@ pub struct Report {
     pub agent_version: String,
     /// Host clock when the report was sealed.
     pub sealed_at: Timestamp,
-    /// What was found. `None`: a heartbeat, the host lives and nothing ran since the last report.
+    /// What was found. `None`: nothing changed; the report keeps on record that the state stands.
     pub assessment: Option<Assessment>,
+    /// Digest of the host's state after this report. `None` within a resync of several reports, but for the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// Seconds since the oldest of the looks behind that state, when the report was sealed. `None`: not every check
+    /// has looked yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looked_age_seconds: Option<u64>,
     /// Reports thinned from a full spool since the last one that got through, so that a gap is named.
     #[serde(default)]
     pub dropped_reports: u64,
@@ -112,6 +164,38 @@ pub struct Ack {
     /// The report had been kept before: this was a re-post.
     pub duplicate: bool,
     /// SHA-256 of the plan the collector holds, so that the agent knows when to fetch; `None` when none is published.
+    pub plan_sha256: Option<String>,
+    /// The states differ: send everything.
+    #[serde(default)]
+    pub resync: bool,
+}
+
+/// The host lives, and its state is still the one that the collector knows. Not kept as evidence; a host that has
+/// nothing to report for long sends a [`Report`] without an assessment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Heartbeat {
+    /// Which enrolment of the host this is.
+    pub incarnation: u32,
+    /// Number of the last report that the collector confirmed.
+    pub sequence: u64,
+    /// Digest of the host's state as of that report.
+    pub state: String,
+    /// Seconds since the oldest of the looks behind that state. `None`: not every check has looked yet.
+    pub looked_age_seconds: Option<u64>,
+    /// Version of the agent program.
+    pub agent_version: String,
+    /// Host clock.
+    pub sent_at: Timestamp,
+}
+
+/// The answer to a [`Heartbeat`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeartbeatReply {
+    /// Highest sequence kept for this incarnation.
+    pub sequence: u64,
+    /// The states differ: send everything.
+    pub resync: bool,
+    /// SHA-256 of the plan the collector holds.
     pub plan_sha256: Option<String>,
 }
 

@@ -96,6 +96,8 @@ fn lines(assessment: Assessment, identity: &Identity) -> Result<Vec<u8>, Failure
             agent_version: env!("CARGO_PKG_VERSION").to_owned(),
             sealed_at: Timestamp::now(),
             assessment: Some(part),
+            state: None,
+            looked_age_seconds: None,
             dropped_reports: 0,
         })?;
         let line = Line {

@@ -402,6 +402,8 @@ fn seal_report(state: &mut State, assessment: Option<&[u8]>, now: Timestamp) -> 
         agent_version: env!("CARGO_PKG_VERSION").to_owned(),
         sealed_at: now,
         assessment: assessment.transpose()?,
+        state: None,
+        looked_age_seconds: None,
         dropped_reports: std::mem::take(&mut state.dropped_reports),
     };
     Ok(Sealed {

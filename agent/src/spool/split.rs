@@ -21,6 +21,9 @@ pub(super) fn split(assessment: Assessment, limit: usize) -> Vec<Assessment> {
         finished_at,
         checks,
         findings,
+        scope,
+        gone,
+        known_checks,
     } = assessment;
     let mut by_check: BTreeMap<String, Vec<Finding>> = BTreeMap::new();
     for finding in findings {
@@ -33,6 +36,9 @@ pub(super) fn split(assessment: Assessment, limit: usize) -> Vec<Assessment> {
         finished_at,
         checks: Vec::new(),
         findings: Vec::new(),
+        scope,
+        gone: Vec::new(),
+        known_checks: None,
     };
     let room = limit.saturating_sub(HEAD);
     let mut parts = vec![part()];
@@ -49,6 +55,10 @@ pub(super) fn split(assessment: Assessment, limit: usize) -> Vec<Assessment> {
             last.checks.push(check);
             last.findings.extend(findings);
         }
+    }
+    if let Some(first) = parts.first_mut() {
+        first.gone = gone;
+        first.known_checks = known_checks;
     }
     parts
 }

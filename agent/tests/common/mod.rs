@@ -281,6 +281,7 @@ impl State {
             sequence: report.sequence,
             duplicate,
             plan_sha256: self.plan.as_ref().map(|plan| plan.sha256.clone()),
+            resync: false,
         }))
     }
 }

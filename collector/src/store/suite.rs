@@ -7,7 +7,7 @@ use plumbline_config::finding::{Finding, Severity, Status};
 use plumbline_config::ident::{HostId, Role};
 use plumbline_config::interval::Interval;
 use plumbline_config::lang::Bilingual;
-use plumbline_config::wire::{Assessment, FIRST_PREVIOUS, HostInfo, Os, PlanRef, Report};
+use plumbline_config::wire::{Assessment, FIRST_PREVIOUS, HostInfo, Os, PlanRef, Report, Scope};
 use serde_json::Value;
 
 use super::*;
@@ -157,6 +157,9 @@ fn assessment(host: &HostId, checks: &[&str], findings: Vec<Finding>) -> Assessm
         finished_at: at(0),
         checks: checks.iter().map(|check| (*check).to_owned()).collect(),
         findings,
+        scope: Scope::Checks,
+        gone: Vec::new(),
+        known_checks: None,
     }
 }
 
@@ -175,6 +178,8 @@ fn report(
         agent_version: "2".to_owned(),
         sealed_at: at(minutes) + SignedDuration::from_secs(30),
         assessment,
+        state: None,
+        looked_age_seconds: None,
         dropped_reports: 0,
     };
     Incoming {

@@ -7,6 +7,7 @@ use plumbline_config::lang::Bilingual;
 use plumbline_config::seal::{Sealer, sha256_hex};
 use plumbline_config::wire::{
     Assessment, EnrollReply, EnrollRequest, FIRST_PREVIOUS, HostInfo, Os, PlanRef, Report, SIGNATURE_HEADER,
+    Scope,
 };
 use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256};
 use reqwest::{Client, Response, StatusCode};
@@ -82,7 +83,12 @@ impl Host {
                 finished_at: now,
                 checks: vec![finding.check.clone()],
                 findings: vec![finding],
+                scope: Scope::Checks,
+                gone: Vec::new(),
+                known_checks: None,
             }),
+            state: None,
+            looked_age_seconds: None,
             dropped_reports: 0,
         }
     }

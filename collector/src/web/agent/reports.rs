@@ -45,6 +45,7 @@ pub(super) async fn take(
                     sequence,
                     duplicate,
                     plan_sha256: answer.plan_sha256.clone(),
+                    resync: false,
                 })
             };
             match answer.keep {
