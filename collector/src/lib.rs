@@ -18,6 +18,7 @@ mod secret;
 mod server;
 pub mod store;
 mod tokens;
+mod users;
 mod view;
 mod web;
 

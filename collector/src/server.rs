@@ -21,6 +21,7 @@ use crate::ingest::IngestQueue;
 use crate::metrics::{Metrics, MetricsError};
 use crate::pki::{AskForCertificate, Authority, PeerJudge, PkiError, ServerIdentity, Signer, provider};
 use crate::store::{SqliteStore, Store, StoreError};
+use crate::users::UserError;
 use crate::web::{App, BODY_BUDGET_KIB, Listener, Shared, agent_router, web_router};
 
 /// How often the collector looks whether its own certificate is due.
@@ -51,6 +52,9 @@ pub enum ServeError {
         /// What the operating system said.
         source: io::Error,
     },
+    /// Passwords can't be verified.
+    #[error(transparent)]
+    Users(#[from] UserError),
     /// A thread could not be started.
     #[error("cannot start a thread: {0}")]
     Thread(io::Error),
@@ -95,6 +99,8 @@ impl Server {
             ingest,
             metrics,
             throttle: crate::web::Throttle::default(),
+            pace: crate::web::Pace::default(),
+            verifier: crate::web::Verifier::new()?,
             bodies: Semaphore::new(BODY_BUDGET_KIB),
             agent_port: agent_address.port(),
         });

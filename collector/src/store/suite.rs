@@ -655,10 +655,12 @@ fn api_tokens_are_found_and_revoked(store: &dyn Store) {
         id: "t-1".to_owned(),
         sha256: "hash".to_owned(),
         access: Access::Auditor,
+        scopes: Vec::new(),
         note: "for the auditor".to_owned(),
         created_at: at(0),
         expires_at: Some(at(10)),
         revoked_at: None,
+        used_at: None,
     };
     store.add_api_token(&token, &act("api-token.create", 0)).unwrap();
     assert_eq!(store.api_token("hash").unwrap(), Some(token));

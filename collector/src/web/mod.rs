@@ -12,9 +12,14 @@ pub(crate) mod agent;
 pub(crate) mod api;
 mod auth;
 mod body;
+mod cookie;
 mod listener;
 mod openapi;
+mod pace;
+mod pages;
 mod problem;
+mod same_origin;
+mod signin;
 mod throttle;
 
 use std::sync::Arc;
@@ -38,7 +43,9 @@ use crate::metrics::Metrics;
 use crate::pki::{Authority, ServerIdentity, Signer};
 use crate::store::{Store, StoreError};
 pub(crate) use listener::Listener;
+pub(crate) use pace::Pace;
 use problem::{FAILED, Refusal, TIMEOUT};
+pub(crate) use signin::Verifier;
 pub(crate) use throttle::Throttle;
 
 /// Longest time for one request, body and answer.
@@ -57,6 +64,8 @@ pub(crate) struct App {
     pub(crate) ingest: IngestQueue,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) throttle: Throttle,
+    pub(crate) pace: Pace,
+    pub(crate) verifier: Verifier,
     /// Permits for KiB of body.
     pub(crate) bodies: Semaphore,
     /// Port that agents reach.
@@ -103,6 +112,7 @@ pub(crate) fn web_router(app: &Shared) -> Router {
     let routes = Router::new()
         .merge(api::routes())
         .merge(agent::enrolment_routes())
+        .merge(pages::routes())
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz));
     finish(routes, app, "web", |router| {

@@ -1,8 +1,9 @@
 //! A collector in a temporary directory, made by its own `init`, serving in this process on free ports.
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
 use plumbline_collector::Server;
@@ -67,6 +68,18 @@ impl Lab {
         run(&self.dir, arguments)
     }
 
+    /// Runs a command that reads `input` from standard input, and gives the JSON that it prints.
+    pub(crate) fn json_with(&self, arguments: &[&str], input: &str) -> Value {
+        let mut child = command(&self.dir, arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        json_of(&child.wait_with_output().unwrap())
+    }
+
     /// The JSON that a command prints.
     pub(crate) fn json(&self, arguments: &[&str]) -> Value {
         json_of(&self.run(arguments))
@@ -89,6 +102,14 @@ impl Lab {
     pub(crate) fn client_without_pool(&self, identity: Option<(&str, &KeyPair)>) -> Client {
         self.client_builder(identity)
             .pool_max_idle_per_host(0)
+            .build()
+            .unwrap()
+    }
+
+    /// The same, that goes nowhere by itself and keeps no cookies.
+    pub(crate) fn browser(&self) -> Client {
+        self.client_builder(None)
+            .redirect(reqwest::redirect::Policy::none())
             .build()
             .unwrap()
     }
@@ -122,6 +143,16 @@ impl Lab {
 
     pub(crate) fn web_url(&self, path: &str) -> String {
         format!("https://{}{path}", self.web)
+    }
+
+    /// The origin of the people's door, as a browser says it.
+    pub(crate) fn origin(&self) -> String {
+        format!("https://{}", self.web)
+    }
+
+    /// The database, for what only time would bring about.
+    pub(crate) fn database(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.path("collector.db")).unwrap()
     }
 
     /// A request at the people's door as the administrator.
@@ -194,13 +225,17 @@ pub(crate) async fn assert_problem(response: Response, status: u16, kind: &str) 
 }
 
 fn run(dir: &TempDir, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_plumbline-collector"))
+    command(dir, arguments).output().unwrap()
+}
+
+fn command(dir: &TempDir, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_plumbline-collector"));
+    command
         .args(arguments)
         .arg("--data-dir")
         .arg(dir.path().join("data"))
-        .args(["--format", "json"])
-        .output()
-        .unwrap()
+        .args(["--format", "json"]);
+    command
 }
 
 fn json_of(output: &Output) -> Value {

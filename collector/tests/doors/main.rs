@@ -4,8 +4,11 @@
 
 mod api;
 mod command_line;
+mod credentials;
 mod enrolment;
 mod host;
 mod lab;
+mod people;
 mod refused;
 mod reports;
+mod sign_in;

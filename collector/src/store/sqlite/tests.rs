@@ -1,11 +1,19 @@
 //! The behaviour suite on SQLite, and what is SQLite's own.
 
 use super::*;
-use crate::store::suite;
+use crate::store::{suite, suite_people};
 
 #[test]
 fn it_behaves_as_a_store() {
     suite::run(|behaviour| {
+        let dir = tempfile::tempdir().unwrap();
+        behaviour(&SqliteStore::open(&dir.path().join("db")).unwrap());
+    });
+}
+
+#[test]
+fn it_behaves_as_a_store_of_people() {
+    suite_people::run(|behaviour| {
         let dir = tempfile::tempdir().unwrap();
         behaviour(&SqliteStore::open(&dir.path().join("db")).unwrap());
     });
