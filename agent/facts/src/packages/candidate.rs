@@ -225,7 +225,7 @@ impl<'a> Versions<'a> {
             if let Some(candidate) = candidate.filter(newer) {
                 upgrades.push(Upgrade {
                     name: package.name.clone(),
-                    architecture: candidate.architecture.clone(),
+                    architecture: package.architecture.clone(),
                     source: package.source.clone(),
                     installed: package.version.clone(),
                     candidate: candidate.version.clone(),
