@@ -380,6 +380,6 @@ mod tests {
             .iter()
             .map(|u| (u.architecture.as_str(), u.candidate.as_str()))
             .collect();
-        assert_eq!(found, [("all", "1.1")]);
+        assert_eq!(found, [("amd64", "1.1")], "the architecture that is installed");
     }
 }

@@ -10,7 +10,10 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use crate::store::StoreError;
 
 /// Every migration, in order. A file that was released is never changed; a change is a new file.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_begin.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_begin.sql"),
+    include_str!("migrations/0002_scale.sql"),
+];
 
 /// Applies what is missing.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {

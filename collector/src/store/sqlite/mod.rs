@@ -12,6 +12,7 @@ mod people;
 mod reports;
 #[cfg(test)]
 mod tests;
+mod totals;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
@@ -22,11 +23,13 @@ use plumbline_config::ident::HostId;
 use plumbline_config::wire::SignedPlan;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
+use super::Totals;
 use super::{
-    Act, ApiToken, CertificateRecord, CheckTally, Enrolled, Enrolment, EnrolmentToken, FindingPage,
-    FindingQuery, Host, HostQuery, Incoming, KeepReply, LatestFinding, NewCertificate, PlanSummary,
+    Act, ApiToken, Beat, CertificateRecord, Enrolled, Enrolment, EnrolmentToken, FindingPage, FindingQuery,
+    Host, HostQuery, Incoming, KeepReply, LatestFinding, NewCertificate, PlanSummary, Presence,
     PublishedPlan, Store, StoreError, TokenRefusal, Transition,
 };
+use crate::freshness::Cutoff;
 
 /// How long one process waits for another's write, such as the server for a command.
 const BUSY: Duration = Duration::from_secs(10);
@@ -54,6 +57,9 @@ impl SqliteStore {
         writer.pragma_update(None, "synchronous", "FULL")?;
         writer.pragma_update(None, "foreign_keys", true)?;
         migrate::migrate(&mut writer)?;
+        let tx = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        totals::recount_if_needed(&tx)?;
+        tx.commit()?;
         Ok(Self::over(path, writer))
     }
 
@@ -119,7 +125,11 @@ fn lock<T>(mutex: &Mutex<T>) -> Result<MutexGuard<'_, T>, StoreError> {
 
 impl Store for SqliteStore {
     fn ping(&self) -> Result<(), StoreError> {
-        self.read(|db| hosts::epoch(db).map(drop))
+        self.read(|db| {
+            db.prepare_cached("SELECT count(*) FROM ledger_head")?
+                .query_row([], |_| Ok(()))?;
+            Ok(())
+        })
     }
 
     fn add_enrolment_token(&self, token: &EnrolmentToken, act: &Act) -> Result<(), StoreError> {
@@ -163,10 +173,7 @@ impl Store for SqliteStore {
     fn keep(&self, reports: &[Incoming]) -> Result<KeepReply, StoreError> {
         self.write(|tx| {
             Ok(KeepReply {
-                outcomes: reports
-                    .iter()
-                    .map(|report| reports::keep(tx, report))
-                    .collect::<Result<_, _>>()?,
+                outcomes: reports::keep(tx, reports)?,
                 plan_sha256: people::plan_summary(tx)?.map(|plan| plan.sha256),
             })
         })
@@ -180,8 +187,20 @@ impl Store for SqliteStore {
         self.read(|db| hosts::host(db, host))
     }
 
-    fn host_epoch(&self) -> Result<i64, StoreError> {
-        self.read(hosts::epoch)
+    fn beat(&self, beats: &[Beat]) -> Result<(), StoreError> {
+        self.write(|tx| totals::beat(tx, beats))
+    }
+
+    fn presence(&self, host: &HostId) -> Result<Option<Presence>, StoreError> {
+        self.read(|db| Ok(totals::row(db, host)?.map(|host| Presence::of(&host))))
+    }
+
+    fn age(&self, cutoff: Cutoff, most: usize) -> Result<usize, StoreError> {
+        self.write(|tx| totals::age(tx, cutoff, most))
+    }
+
+    fn totals(&self, cutoff: Cutoff) -> Result<Totals, StoreError> {
+        self.read(|db| totals::totals(db, cutoff))
     }
 
     fn latest_findings(&self, host: &HostId) -> Result<Vec<LatestFinding>, StoreError> {
@@ -190,10 +209,6 @@ impl Store for SqliteStore {
 
     fn findings(&self, query: &FindingQuery) -> Result<FindingPage, StoreError> {
         self.read(|db| findings::page(db, query))
-    }
-
-    fn tallies(&self) -> Result<Vec<(HostId, CheckTally)>, StoreError> {
-        self.read(findings::tallies)
     }
 
     fn history(&self, host: &HostId, limit: usize) -> Result<Vec<Transition>, StoreError> {
