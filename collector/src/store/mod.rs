@@ -12,6 +12,7 @@
 //! then on the next enrolment with that hash and name gets an id of its own.
 
 mod error;
+mod intake;
 mod kept;
 mod model;
 mod people;
@@ -19,15 +20,18 @@ mod query;
 pub(crate) mod sqlite;
 #[cfg(test)]
 mod suite;
-#[cfg(test)]
-mod suite_people;
+mod tally;
+mod totals;
 
 use jiff::Timestamp;
 use plumbline_config::ident::HostId;
 use plumbline_config::wire::SignedPlan;
 
+use crate::freshness::Cutoff;
+
 pub use error::StoreError;
-pub use kept::{Change, CheckTally, Fork, Incoming, Keep, KeepReply, PackedBody, Transition};
+pub(crate) use intake::looked_at;
+pub use kept::{Beat, Change, Fork, Incoming, Keep, KeepReply, PackedBody, Packing, Presence, Transition};
 pub use model::{
     Act, ApiToken, CertificateRecord, Enrolled, Enrolment, EnrolmentToken, Host, LatestFinding,
     NewCertificate, PlanSummary, PublishedPlan, TokenRefusal,
@@ -35,6 +39,11 @@ pub use model::{
 pub use people::{NewSession, PasswordHash, RecordedAct, Session, Subject, User, UserChange};
 pub use query::{Cursor, FindingPage, FindingQuery, HostQuery};
 pub use sqlite::SqliteStore;
+#[cfg(test)]
+pub(crate) use tally::Tally;
+#[cfg(test)]
+pub(crate) use totals::Standing;
+pub use totals::{Counted, Totals};
 
 /// What the collector keeps.
 pub trait Store: Send + Sync {
@@ -70,20 +79,26 @@ pub trait Store: Send + Sync {
     /// Takes reports in, in order, in one transaction, and says of each what became of it.
     fn keep(&self, reports: &[Incoming]) -> Result<KeepReply, StoreError>;
 
+    /// Takes note that hosts live and that what is kept of them still stands.
+    fn beat(&self, beats: &[Beat]) -> Result<(), StoreError>;
+    /// What a heartbeat is compared with.
+    fn presence(&self, host: &HostId) -> Result<Option<Presence>, StoreError>;
+    /// Counts hosts that the line has passed as silent, and their findings as stale: at most so many, and says how
+    /// many. A periodic job, of one collector at a time.
+    fn age(&self, cutoff: Cutoff, most: usize) -> Result<usize, StoreError>;
+
     // What is known now.
 
     /// Hosts in the order of their ids.
     fn hosts(&self, query: &HostQuery) -> Result<Vec<Host>, StoreError>;
     /// One host.
     fn host(&self, host: &HostId) -> Result<Option<Host>, StoreError>;
-    /// Changes whenever a host is enrolled, revoked or its role changes.
-    fn host_epoch(&self) -> Result<i64, StoreError>;
     /// The latest findings of one host, by check and subject.
     fn latest_findings(&self, host: &HostId) -> Result<Vec<LatestFinding>, StoreError>;
     /// A page of the latest findings of all hosts, in the order host, check, subject.
     fn findings(&self, query: &FindingQuery) -> Result<FindingPage, StoreError>;
-    /// How many findings of each kind each host has for each check: what metrics are rebuilt from at start.
-    fn tallies(&self) -> Result<Vec<(HostId, CheckTally)>, StoreError>;
+    /// What all hosts together show. Costs the number of kinds, not of hosts.
+    fn totals(&self, cutoff: Cutoff) -> Result<Totals, StoreError>;
     /// Changes of a host's findings, newest first.
     fn history(&self, host: &HostId, limit: usize) -> Result<Vec<Transition>, StoreError>;
 

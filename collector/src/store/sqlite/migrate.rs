@@ -12,7 +12,8 @@ use crate::store::StoreError;
 /// Every migration, in order. A file that was released is never changed; a change is a new file.
 const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_begin.sql"),
-    include_str!("migrations/0002_people.sql"),
+    include_str!("migrations/0002_scale.sql"),
+    include_str!("migrations/0003_people.sql"),
 ];
 
 /// Applies what is missing.

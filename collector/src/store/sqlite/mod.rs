@@ -12,6 +12,7 @@ mod people;
 mod reports;
 #[cfg(test)]
 mod tests;
+mod totals;
 mod users;
 
 use std::path::{Path, PathBuf};
@@ -23,12 +24,14 @@ use plumbline_config::ident::HostId;
 use plumbline_config::wire::SignedPlan;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
+use super::Totals;
 use super::{
-    Act, ApiToken, CertificateRecord, CheckTally, Enrolled, Enrolment, EnrolmentToken, FindingPage,
-    FindingQuery, Host, HostQuery, Incoming, KeepReply, LatestFinding, NewCertificate, NewSession,
-    PlanSummary, PublishedPlan, RecordedAct, Session, Store, StoreError, Subject, TokenRefusal, Transition,
-    User, UserChange,
+    Act, ApiToken, Beat, CertificateRecord, Enrolled, Enrolment, EnrolmentToken, FindingPage, FindingQuery,
+    Host, HostQuery, Incoming, KeepReply, LatestFinding, NewCertificate, NewSession, PlanSummary, Presence,
+    PublishedPlan, RecordedAct, Session, Store, StoreError, Subject, TokenRefusal, Transition, User,
+    UserChange,
 };
+use crate::freshness::Cutoff;
 
 /// How long one process waits for another's write, such as the server for a command.
 const BUSY: Duration = Duration::from_secs(10);
@@ -56,6 +59,9 @@ impl SqliteStore {
         writer.pragma_update(None, "synchronous", "FULL")?;
         writer.pragma_update(None, "foreign_keys", true)?;
         migrate::migrate(&mut writer)?;
+        let tx = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        totals::recount_if_needed(&tx)?;
+        tx.commit()?;
         Ok(Self::over(path, writer))
     }
 
@@ -121,7 +127,11 @@ fn lock<T>(mutex: &Mutex<T>) -> Result<MutexGuard<'_, T>, StoreError> {
 
 impl Store for SqliteStore {
     fn ping(&self) -> Result<(), StoreError> {
-        self.read(|db| hosts::epoch(db).map(drop))
+        self.read(|db| {
+            db.prepare_cached("SELECT count(*) FROM ledger_head")?
+                .query_row([], |_| Ok(()))?;
+            Ok(())
+        })
     }
 
     fn add_enrolment_token(&self, token: &EnrolmentToken, act: &Act) -> Result<(), StoreError> {
@@ -165,10 +175,7 @@ impl Store for SqliteStore {
     fn keep(&self, reports: &[Incoming]) -> Result<KeepReply, StoreError> {
         self.write(|tx| {
             Ok(KeepReply {
-                outcomes: reports
-                    .iter()
-                    .map(|report| reports::keep(tx, report))
-                    .collect::<Result<_, _>>()?,
+                outcomes: reports::keep(tx, reports)?,
                 plan_sha256: people::plan_summary(tx)?.map(|plan| plan.sha256),
             })
         })
@@ -182,8 +189,20 @@ impl Store for SqliteStore {
         self.read(|db| hosts::host(db, host))
     }
 
-    fn host_epoch(&self) -> Result<i64, StoreError> {
-        self.read(hosts::epoch)
+    fn beat(&self, beats: &[Beat]) -> Result<(), StoreError> {
+        self.write(|tx| totals::beat(tx, beats))
+    }
+
+    fn presence(&self, host: &HostId) -> Result<Option<Presence>, StoreError> {
+        self.read(|db| Ok(totals::row(db, host)?.map(|host| Presence::of(&host))))
+    }
+
+    fn age(&self, cutoff: Cutoff, most: usize) -> Result<usize, StoreError> {
+        self.write(|tx| totals::age(tx, cutoff, most))
+    }
+
+    fn totals(&self, cutoff: Cutoff) -> Result<Totals, StoreError> {
+        self.read(|db| totals::totals(db, cutoff))
     }
 
     fn latest_findings(&self, host: &HostId) -> Result<Vec<LatestFinding>, StoreError> {
@@ -192,10 +211,6 @@ impl Store for SqliteStore {
 
     fn findings(&self, query: &FindingQuery) -> Result<FindingPage, StoreError> {
         self.read(|db| findings::page(db, query))
-    }
-
-    fn tallies(&self) -> Result<Vec<(HostId, CheckTally)>, StoreError> {
-        self.read(findings::tallies)
     }
 
     fn history(&self, host: &HostId, limit: usize) -> Result<Vec<Transition>, StoreError> {

@@ -1,16 +1,10 @@
-//! How any store must behave towards users, sessions, API tokens and the record of what people did; beside
-//! [`super::suite`], and run in the same way.
-
-use jiff::{SignedDuration, Timestamp};
+//! Users, sessions, API tokens, and the record of what people did.
 
 use super::*;
 use crate::access::{Access, Scope};
 
-/// A name and what it names.
-type Behaviour = (&'static str, fn(&dyn Store));
-
 /// Every behaviour.
-const BEHAVIOURS: &[Behaviour] = &[
+pub(super) const BEHAVIOURS: &[Behaviour] = &[
     ("a_user_is_kept_once", a_user_is_kept_once),
     ("a_subject_belongs_to_one_user", a_subject_belongs_to_one_user),
     (
@@ -30,27 +24,6 @@ const BEHAVIOURS: &[Behaviour] = &[
     ),
     ("acts_are_paged_newest_first", acts_are_paged_newest_first),
 ];
-
-/// Runs every behaviour on a store of its own.
-pub(super) fn run(new_store: impl Fn(&mut dyn FnMut(&dyn Store))) {
-    for (name, behaviour) in BEHAVIOURS {
-        eprintln!("{name}");
-        new_store(&mut |store| behaviour(store));
-    }
-}
-
-fn at(minutes: i64) -> Timestamp {
-    "2026-10-01T00:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_mins(minutes)
-}
-
-fn act(what: &str, minutes: i64) -> Act {
-    Act {
-        at: at(minutes),
-        who: "test".to_owned(),
-        what: what.to_owned(),
-        on: "x".to_owned(),
-    }
-}
 
 fn user(name: &str) -> User {
     User {
