@@ -11,6 +11,7 @@ mod commands;
 pub mod freshness;
 mod home;
 mod ingest;
+pub mod ledger;
 mod metrics;
 mod pki;
 pub mod report;

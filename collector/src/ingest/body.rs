@@ -6,6 +6,7 @@ use plumbline_config::lang::Bilingual;
 use plumbline_config::wire::{Assessment, MOST_FINDINGS_PER_CHECK, Os, Report};
 use serde_json::Value;
 
+use crate::ledger::tree::Hash;
 use crate::store::CertificateRecord;
 
 /// Most checks one report may name.
@@ -70,6 +71,11 @@ pub(crate) fn read(body: &[u8], certificate: &CertificateRecord) -> Result<Repor
     }
     if !(1..=HIGHEST_NUMBER).contains(&report.sequence) || report.dropped_reports > HIGHEST_NUMBER {
         return Err(Flaw::unsound("sequence or dropped_reports is out of range"));
+    }
+    if Hash::from_hex(&report.previous).is_none() {
+        return Err(Flaw::unsound(
+            "previous is not a SHA-256 in lower-case hexadecimal",
+        ));
     }
     require_short("agent_version", &report.agent_version, LONGEST_NAME)?;
     if let Some(assessment) = &report.assessment {
@@ -229,6 +235,7 @@ fn size(value: &Value) -> usize {
 #[cfg(test)]
 mod tests {
     use plumbline_config::ident::Role;
+    use plumbline_config::wire::FIRST_PREVIOUS;
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -247,7 +254,7 @@ mod tests {
 
     fn report() -> Value {
         json!({
-            "incarnation": 2, "sequence": 1, "previous": "00", "agent_version": "1", "sealed_at": "2026-10-01T00:00:00Z",
+            "incarnation": 2, "sequence": 1, "previous": FIRST_PREVIOUS, "agent_version": "1", "sealed_at": "2026-10-01T00:00:00Z",
             "assessment": {
                 "host": {"id": "h-1", "name": "web", "role": "service",
                          "os": {"id": "debian", "version": "12", "name": "Debian", "kernel": "6", "architecture": "x86_64"}},
@@ -317,6 +324,9 @@ mod tests {
             "unsound-report"
         );
         assert_eq!(refused(|r| r["sequence"] = json!(0)), "unsound-report");
+        for previous in ["", "00", &"A".repeat(64)] {
+            assert_eq!(refused(|r| r["previous"] = json!(previous)), "unsound-report");
+        }
         assert_eq!(
             refused(|r| r["assessment"]["checks"] = json!(["Bad Id"])),
             "unsound-report"
