@@ -12,6 +12,7 @@ pub mod freshness;
 mod home;
 mod ingest;
 mod jobs;
+pub mod ledger;
 mod metrics;
 mod pki;
 mod presence;

@@ -14,6 +14,7 @@
 mod error;
 mod intake;
 mod kept;
+mod leaves;
 mod model;
 mod people;
 mod query;
@@ -23,15 +24,19 @@ mod suite;
 mod tally;
 mod totals;
 
+use std::ops::Range;
+
 use jiff::Timestamp;
 use plumbline_config::ident::HostId;
 use plumbline_config::wire::SignedPlan;
 
 use crate::freshness::Cutoff;
+use crate::ledger::tree::{Frontier, Hash};
 
 pub use error::StoreError;
 pub(crate) use intake::looked_at;
 pub use kept::{Beat, Change, Fork, Incoming, Keep, KeepReply, PackedBody, Packing, Presence, Transition};
+pub use leaves::{KeptCheckpoint, Leaf, LeafOf};
 pub use model::{
     Act, ApiToken, CertificateRecord, Enrolled, Enrolment, EnrolmentToken, Host, LatestFinding,
     NewCertificate, PlanSummary, PublishedPlan, TokenRefusal,
@@ -101,6 +106,32 @@ pub trait Store: Send + Sync {
     fn totals(&self, cutoff: Cutoff) -> Result<Totals, StoreError>;
     /// Changes of a host's findings, newest first.
     fn history(&self, host: &HostId, limit: usize) -> Result<Vec<Transition>, StoreError>;
+
+    // The ledger: every report and every act that is kept is a leaf, in the order in which they were kept.
+
+    /// The right edge of the ledger's tree.
+    fn ledger_frontier(&self) -> Result<Frontier, StoreError>;
+    /// Hashes of complete subtrees at a level (0, 8, 16 …), as far as there are.
+    fn ledger_nodes(&self, level: u8, range: Range<u64>) -> Result<Vec<Hash>, StoreError>;
+    /// Leaves from a place on, with the entries that the kept rows give, at most `limit`.
+    fn ledger_leaves(&self, from: u64, limit: usize) -> Result<Vec<Leaf>, StoreError>;
+    /// The place of a leaf.
+    fn ledger_place(&self, of: &LeafOf) -> Result<Option<u64>, StoreError>;
+    /// Keeps a checkpoint; one of that size that is kept already stays.
+    fn add_checkpoint(&self, checkpoint: &KeptCheckpoint) -> Result<(), StoreError>;
+    /// Checkpoints of more than `size` leaves, smallest first, at most `limit`.
+    fn checkpoints_after(&self, size: u64, limit: usize) -> Result<Vec<KeptCheckpoint>, StoreError>;
+    /// The newest checkpoint.
+    fn latest_checkpoint(&self) -> Result<Option<KeptCheckpoint>, StoreError>;
+    /// Body of a kept report: how it is packed, and the packed bytes.
+    fn report_body(
+        &self,
+        host: &HostId,
+        incarnation: u32,
+        sequence: u64,
+    ) -> Result<Option<(Packing, Vec<u8>)>, StoreError>;
+    /// Gaps that a host's reports told of: the report that told, and whether the chain of hashes runs on there.
+    fn gaps(&self, host: &HostId, incarnation: u32) -> Result<Vec<(u64, bool)>, StoreError>;
 
     // The plan.
 

@@ -384,7 +384,7 @@ fn reports_form_a_chain(store: &dyn Store) {
 
 fn a_named_gap_is_taken_and_recorded(store: &dyn Store) {
     let host = with_host(store);
-    let mut later = report(&host, 4, "unknown", 1, None);
+    let mut later = report(&host, 4, &"a".repeat(64), 1, None);
     later.report.dropped_reports = 2;
     assert_eq!(
         keep(store, &later),
@@ -393,7 +393,7 @@ fn a_named_gap_is_taken_and_recorded(store: &dyn Store) {
     );
     later.report.dropped_reports = 3;
     assert!(is_kept(&keep(store, &later)));
-    let mut next = report(&host, 5, "another history", 2, None);
+    let mut next = report(&host, 5, &"b".repeat(64), 2, None);
     assert!(!is_kept(&keep(store, &next)));
     next.report.dropped_reports = 1;
     assert!(

@@ -7,6 +7,7 @@
 mod column;
 mod findings;
 mod hosts;
+mod ledger;
 mod migrate;
 mod people;
 mod reports;
@@ -15,6 +16,7 @@ mod tests;
 mod totals;
 mod users;
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
@@ -24,14 +26,15 @@ use plumbline_config::ident::HostId;
 use plumbline_config::wire::SignedPlan;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
-use super::Totals;
 use super::{
     Act, ApiToken, Beat, CertificateRecord, Enrolled, Enrolment, EnrolmentToken, FindingPage, FindingQuery,
     Host, HostQuery, Incoming, KeepReply, LatestFinding, NewCertificate, NewSession, PlanSummary, Presence,
     PublishedPlan, RecordedAct, Session, Store, StoreError, Subject, TokenRefusal, Transition, User,
     UserChange,
 };
+use super::{KeptCheckpoint, Leaf, LeafOf, Packing, Totals};
 use crate::freshness::Cutoff;
+use crate::ledger::tree::{Frontier, Hash};
 
 /// How long one process waits for another's write, such as the server for a command.
 const BUSY: Duration = Duration::from_secs(10);
@@ -215,6 +218,47 @@ impl Store for SqliteStore {
 
     fn history(&self, host: &HostId, limit: usize) -> Result<Vec<Transition>, StoreError> {
         self.read(|db| findings::history(db, host, limit))
+    }
+
+    fn ledger_frontier(&self) -> Result<Frontier, StoreError> {
+        self.read(ledger::frontier)
+    }
+
+    fn ledger_nodes(&self, level: u8, range: Range<u64>) -> Result<Vec<Hash>, StoreError> {
+        self.read(|db| ledger::nodes(db, level, &range))
+    }
+
+    fn ledger_leaves(&self, from: u64, limit: usize) -> Result<Vec<Leaf>, StoreError> {
+        self.read(|db| ledger::leaves(db, from, limit))
+    }
+
+    fn ledger_place(&self, of: &LeafOf) -> Result<Option<u64>, StoreError> {
+        self.read(|db| ledger::place(db, of))
+    }
+
+    fn add_checkpoint(&self, checkpoint: &KeptCheckpoint) -> Result<(), StoreError> {
+        self.write(|tx| ledger::add_checkpoint(tx, checkpoint))
+    }
+
+    fn checkpoints_after(&self, size: u64, limit: usize) -> Result<Vec<KeptCheckpoint>, StoreError> {
+        self.read(|db| ledger::checkpoints_after(db, size, limit))
+    }
+
+    fn latest_checkpoint(&self) -> Result<Option<KeptCheckpoint>, StoreError> {
+        self.read(ledger::latest_checkpoint)
+    }
+
+    fn report_body(
+        &self,
+        host: &HostId,
+        incarnation: u32,
+        sequence: u64,
+    ) -> Result<Option<(Packing, Vec<u8>)>, StoreError> {
+        self.read(|db| ledger::body(db, host, incarnation, sequence))
+    }
+
+    fn gaps(&self, host: &HostId, incarnation: u32) -> Result<Vec<(u64, bool)>, StoreError> {
+        self.read(|db| ledger::gaps(db, host, incarnation))
     }
 
     fn publish_plan(&self, plan: &PublishedPlan, act: &Act) -> Result<bool, StoreError> {

@@ -7,8 +7,10 @@ use plumbline_config::ident::HostId;
 use rusqlite::{OptionalExtension, Row, Transaction};
 
 use super::column::{Columns, count, json, micros};
+use super::ledger::{self, RowOf};
 use super::totals;
 use crate::store::intake::{FindingKey, FindingRow, Gap, Ground, HostRow, Known, Wanted, Writes, judge};
+use crate::store::leaves::report_entry;
 use crate::store::{Incoming, Keep, StoreError, Transition};
 
 pub(super) fn keep(tx: &Transaction<'_>, reports: &[Incoming]) -> Result<Vec<Keep>, StoreError> {
@@ -85,9 +87,12 @@ fn read_known(row: &Row<'_>) -> rusqlite::Result<(FindingKey, Known)> {
 }
 
 fn write(tx: &Transaction<'_>, writes: &Writes<'_>) -> Result<(), StoreError> {
+    let mut leaves = Vec::with_capacity(writes.reports.len());
     for incoming in &writes.reports {
-        add_report(tx, incoming)?;
+        let id = add_report(tx, incoming)?;
+        leaves.push((RowOf::Report(id), report_entry(incoming)?.leaf_hash()));
     }
+    ledger::append(tx, &leaves)?;
     for gap in &writes.gaps {
         add_gap(tx, gap)?;
     }
@@ -109,11 +114,12 @@ fn write(tx: &Transaction<'_>, writes: &Writes<'_>) -> Result<(), StoreError> {
     totals::add(tx, &writes.totals)
 }
 
-fn add_report(tx: &Transaction<'_>, incoming: &Incoming) -> Result<(), StoreError> {
+fn add_report(tx: &Transaction<'_>, incoming: &Incoming) -> Result<i64, StoreError> {
     let (host, incarnation, sequence) = key(incoming);
     tx.prepare_cached(
-        "INSERT INTO reports (host, incarnation, sequence, received_at, sealed_at, body_sha256, signature, body, packing)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "INSERT INTO reports (host, incarnation, sequence, received_at, sealed_at, body_sha256, signature, body, packing,
+             previous)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?
     .execute((
         host,
@@ -125,8 +131,9 @@ fn add_report(tx: &Transaction<'_>, incoming: &Incoming) -> Result<(), StoreErro
         &incoming.signature,
         &incoming.body.packed,
         incoming.body.packing.name(),
+        &incoming.report.previous,
     ))?;
-    Ok(())
+    Ok(tx.last_insert_rowid())
 }
 
 fn add_gap(tx: &Transaction<'_>, gap: &Gap<'_>) -> Result<(), StoreError> {

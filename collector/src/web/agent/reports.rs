@@ -106,7 +106,8 @@ fn signature(headers: &HeaderMap) -> Result<String, Refusal> {
         .get(SIGNATURE_HEADER)
         .and_then(|value| value.to_str().ok())
         .filter(|value| value.len() <= LONGEST_SIGNATURE)
-        .map(str::to_owned)
+        // Kept in the one form that the ledger has for it.
+        .map(str::to_ascii_lowercase)
         .ok_or_else(|| BAD_SIGNATURE.because(format!("the header {SIGNATURE_HEADER} is missing or too long")))
 }
 

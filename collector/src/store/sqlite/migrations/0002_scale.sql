@@ -41,6 +41,9 @@ CREATE TABLE notes (
 -- How `reports.body` is packed: deflate (RFC 1951) or zstd (RFC 8878).
 ALTER TABLE reports ADD COLUMN packing TEXT NOT NULL DEFAULT 'deflate';
 
+-- `previous` of a report, as it was signed: part of its entry in the ledger.
+ALTER TABLE reports ADD COLUMN previous TEXT NOT NULL DEFAULT '';
+
 -- The ledger: an RFC 6962 Merkle tree over what was accepted.
 CREATE TABLE ledger_leaves (
     idx       INTEGER PRIMARY KEY,             -- from 0, without gaps
@@ -72,3 +75,5 @@ CREATE TABLE ledger_checkpoints (
 
 -- The act's entry in the ledger has a number that nobody can guess beforehand, so that no two entries are the same.
 ALTER TABLE acts ADD COLUMN nonce TEXT NOT NULL DEFAULT '';
+CREATE INDEX acts_by_nonce ON acts (nonce);
+CREATE UNIQUE INDEX leaves_by_reference ON ledger_leaves (kind, reference);
