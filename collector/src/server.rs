@@ -18,6 +18,7 @@ use crate::home::{Home, HomeError};
 use crate::ingest::IngestQueue;
 use crate::jobs;
 use crate::metrics::{Metrics, MetricsError};
+use crate::oidc::{Oidc, OidcSetupError};
 use crate::pki::{AskForCertificate, Authority, PeerJudge, PkiError, ServerIdentity, Signer, provider};
 use crate::store::{SqliteStore, Store, StoreError};
 use crate::users::UserError;
@@ -51,6 +52,9 @@ pub enum ServeError {
     /// Passwords can't be verified.
     #[error(transparent)]
     Users(#[from] UserError),
+    /// The identity provider of the settings.
+    #[error(transparent)]
+    Oidc(#[from] OidcSetupError),
     /// A thread could not be started.
     #[error("cannot start a thread: {0}")]
     Thread(io::Error),
@@ -86,6 +90,7 @@ impl Server {
             Box::new(move |incoming, keep| observer.committed(incoming, keep)),
         )
         .map_err(ServeError::Thread)?;
+        let oidc = settings.oidc.as_ref().map(Oidc::new).transpose()?;
         let app = Arc::new(App {
             settings,
             authority,
@@ -98,6 +103,7 @@ impl Server {
             throttle: crate::web::Throttle::default(),
             pace: crate::web::Pace::default(),
             verifier: crate::web::Verifier::new()?,
+            oidc,
             bodies: Semaphore::new(BODY_BUDGET_KIB),
             agent_port: agent_address.port(),
         });

@@ -38,18 +38,24 @@ const SALT_BYTES: usize = 16;
 /// Why a user was not made or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum UserError {
+    /// The name.
     #[error(
         "a user name has 1 to {LONGEST_NAME} visible characters, spaces inside it at most, and none that are invisible"
     )]
     Name,
+    /// The password's length.
     #[error("a password has {} to {} characters", PASSWORD_LENGTH.0, PASSWORD_LENGTH.1)]
     Length,
+    /// The password is the name.
     #[error("a password is not the user's own name")]
     IsName,
+    /// The subject.
     #[error("a subject has 1 to {LONGEST_SUBJECT} ASCII characters without control characters")]
     Subject,
+    /// Hashing failed.
     #[error("the password could not be hashed: {0}")]
     Hash(argon2::password_hash::Error),
+    /// No random bytes.
     #[error(transparent)]
     NoRandom(#[from] NoRandom),
 }

@@ -15,8 +15,13 @@ pub(super) const SESSION: &str = "__Host-plumbline-session";
 /// Pairs looked at in the cookies of a request; the head as a whole is bounded by the listener.
 const MOST_PAIRS: usize = 64;
 
-/// The value of a cookie, the first of its name.
+/// The value of a cookie that holds a token, the first of its name.
 pub(super) fn value(headers: &HeaderMap, name: &str) -> Option<Zeroizing<String>> {
+    value_up_to(headers, name, LONGEST_TOKEN)
+}
+
+/// The value of a cookie of at most `most` bytes, the first of its name.
+pub(super) fn value_up_to(headers: &HeaderMap, name: &str, most: usize) -> Option<Zeroizing<String>> {
     headers
         .get_all(COOKIE)
         .iter()
@@ -24,12 +29,12 @@ pub(super) fn value(headers: &HeaderMap, name: &str) -> Option<Zeroizing<String>
         .flat_map(|header| header.split(';'))
         .take(MOST_PAIRS)
         .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(key, value)| *key == name && value.len() <= LONGEST_TOKEN)
+        .find(|(key, value)| *key == name && value.len() <= most)
         .map(|(_, value)| Zeroizing::new(value.to_owned()))
 }
 
 /// The header that sets a cookie for so many seconds. The value must be of characters that a cookie may have; ours are
-/// letters and digits.
+/// letters, digits and a few marks.
 pub(super) fn set(name: &str, value: &str, seconds: i64) -> Option<HeaderValue> {
     let mut header = HeaderValue::from_str(&format!(
         "{name}={value}; Max-Age={seconds}; Path=/; Secure; HttpOnly; SameSite=Lax"

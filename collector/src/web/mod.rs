@@ -40,6 +40,7 @@ use tracing::debug;
 use crate::freshness::Cutoff;
 use crate::ingest::IngestQueue;
 use crate::metrics::Metrics;
+use crate::oidc::Oidc;
 use crate::pki::{Authority, ServerIdentity, Signer};
 use crate::presence::Pulses;
 use crate::store::{Store, StoreError};
@@ -68,6 +69,8 @@ pub(crate) struct App {
     pub(crate) throttle: Throttle,
     pub(crate) pace: Pace,
     pub(crate) verifier: Verifier,
+    /// The identity provider, if the settings name one.
+    pub(crate) oidc: Option<Oidc>,
     /// Permits for KiB of body.
     pub(crate) bodies: Semaphore,
     /// Port that agents reach.

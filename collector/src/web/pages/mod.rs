@@ -1,6 +1,7 @@
 //! Pages on which people sign in and out: no scripts, nothing from elsewhere, readable on a phone.
 
 mod page;
+mod provider;
 mod request;
 
 use axum::Router;
@@ -12,6 +13,7 @@ use axum::response::{AppendHeaders, IntoResponse, Response};
 use axum::routing::{get, post};
 use plumbline_config::message::{Message, text};
 
+use crate::oidc::CALLBACK;
 use crate::users::{LONGEST_NAME, Password};
 use crate::web::auth::source;
 use crate::web::problem::{
@@ -23,7 +25,7 @@ use page::{Content, Page};
 use request::{Fields, language, local};
 
 /// Paths of the pages: they want no credential.
-pub(super) const PATHS: [&str; 2] = ["/login", "/logout"];
+pub(super) const PATHS: [&str; 4] = ["/login", "/logout", "/oidc/start", CALLBACK];
 
 /// Largest form, in bytes.
 const LARGEST_FORM: usize = 8 * 1024;
@@ -36,6 +38,8 @@ pub(super) fn routes() -> Router<Shared> {
     Router::new()
         .route("/login", get(show).post(sign_in))
         .route("/logout", post(sign_out))
+        .route("/oidc/start", get(provider::start))
+        .route(CALLBACK, get(provider::callback))
 }
 
 /// What a browser gets in place of a refusal: the way to the page for signing in, once there is anybody who could. Until
@@ -46,7 +50,7 @@ pub(super) async fn instead_of(app: &Shared, request: &Parts, refusal: &Refusal)
     if !wants_page || !(refusal.is(MISSING_TOKEN) || refusal.is(INVALID_SESSION)) {
         return None;
     }
-    let somebody = app.settings.oidc.is_some() || app.blocking(|store| store.has_users()).await.ok()?;
+    let somebody = app.oidc.is_some() || app.blocking(|store| store.has_users()).await.ok()?;
     let asked = request.uri.path_and_query()?.as_str();
     let next = local(asked).unwrap_or(HOME);
     let query: String = form_urlencoded::Serializer::new(String::new())
@@ -147,7 +151,7 @@ fn form(app: &Shared, fields: &Fields, fault: Option<String>) -> Content {
         user: fields.get("user").chars().take(LONGEST_NAME).collect(),
         next: local(fields.get("next")).unwrap_or(HOME).to_owned(),
         fault,
-        provider: app.settings.oidc.is_some(),
+        provider: app.oidc.is_some(),
     }
 }
 

@@ -40,7 +40,6 @@ pub(super) enum Content {
     /// Who is signed in.
     SignedIn { user: String, role: Access },
     /// The identity provider did not help.
-    #[allow(dead_code)]
     Failed { reason: String },
 }
 
