@@ -951,8 +951,8 @@ impl World {
             }
             Step::Beat => {
                 if let Some(beat) = self.spool().heartbeat(SEAL).unwrap() {
-                    let same = self.collector.plan_and_host.is_some()
-                        && beat.state == self.collector.digest();
+                    let same =
+                        self.collector.plan_and_host.is_some() && beat.state == self.collector.digest();
                     self.collector.astray &= !same;
                     let reply = HeartbeatReply {
                         sequence: self.collector.sequence,
