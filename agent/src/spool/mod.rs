@@ -17,6 +17,7 @@
 
 mod chain;
 mod error;
+mod file;
 mod host_state;
 mod parts;
 mod report;
@@ -26,29 +27,23 @@ mod tables;
 #[allow(clippy::disallowed_methods, reason = "tests damage the file itself")]
 mod tests;
 
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::path::Path;
 
 use jiff::Timestamp;
 use plumbline_config::seal::sha256_hex;
 use plumbline_config::wire::{Assessment, Heartbeat, HeartbeatReply, LARGEST_REPORT};
 use plumbline_facts::Memory;
-use redb::Database;
 
 use crate::spool::chain::{Chain, Glance};
+use crate::spool::file::SpoolFile;
 use crate::spool::tables::{Place, Tables};
 
 pub use chain::{Enrolment, Resync, Why};
 pub use error::SpoolError;
+pub use file::FILE;
 pub use report::{Agreement, Confirmed, Depth, Seal, Sealed};
 pub use tables::Refused;
 
-/// File of the spool, in the data directory.
-pub const FILE: &str = "spool.redb";
-/// Where a spool that can't be read is moved.
-const BROKEN_FILE: &str = "spool.broken.redb";
-/// Bytes of the file that the database may hold in memory.
-const CACHE_BYTES: usize = 512 * 1024;
 /// Room that the rest of a report needs beside its assessment, in bytes.
 const REPORT_OVERHEAD: usize = 4 * 1024;
 /// The largest part of an assessment that is kept as one report, in bytes. Well under [`LARGEST_REPORT`], so that
@@ -56,14 +51,11 @@ const REPORT_OVERHEAD: usize = 4 * 1024;
 const LARGEST_PART: usize = 1024 * 1024;
 // Of a check what is new and what is gone may each be that large.
 const _: () = assert!(2 * LARGEST_PART + REPORT_OVERHEAD < LARGEST_REPORT);
-/// A file this large that is mostly empty is compacted, in bytes.
-const WORTH_COMPACTING: u64 = 8 * 1024 * 1024;
 
 /// The durable state of the host and queue of reports. One process at a time holds it.
 #[derive(Debug)]
 pub struct Spool {
-    database: Mutex<Database>,
-    path: PathBuf,
+    file: SpoolFile,
     known_checks: Vec<String>,
     started_over: bool,
 }
@@ -77,23 +69,14 @@ impl Spool {
         enrolment: &Enrolment,
         known_checks: impl IntoIterator<Item = &'c str>,
     ) -> Result<Self, SpoolError> {
-        let path = data_dir.join(FILE);
-        let (database, started_over) = match open_database(&path) {
-            Err(error) if error.is_corruption() => {
-                std::fs::rename(&path, data_dir.join(BROKEN_FILE))?;
-                (open_database(&path)?, true)
-            }
-            other => (other?, false),
-        };
-        crate::data_dir::sync_directory(data_dir)?;
+        let (file, started_over) = SpoolFile::open(data_dir)?;
         let spool = Self {
-            database: Mutex::new(database),
-            path,
+            file,
             known_checks: known_checks.into_iter().map(str::to_owned).collect(),
             started_over,
         };
         spool.enrol(enrolment)?;
-        spool.change(|tables| {
+        spool.file.change(|tables| {
             let mut chain = tables.chain()?;
             if host_state::keep_only(tables, &spool.known_checks)? {
                 chain.wants_resync(Why::ChecksChanged);
@@ -110,7 +93,7 @@ impl Spool {
 
     /// From now on reports are numbered within this enrolment.
     pub fn enrol(&self, enrolment: &Enrolment) -> Result<(), SpoolError> {
-        self.change(|tables| {
+        self.file.change(|tables| {
             let mut chain = tables.chain()?;
             if chain.enrolment.as_ref() == Some(enrolment) {
                 return Ok(());
@@ -142,7 +125,7 @@ impl Spool {
 
     /// What the probes wanted remembered when findings were last kept.
     pub fn memory(&self) -> Result<Memory, SpoolError> {
-        self.change(|tables| tables.memory())
+        self.file.change(|tables| tables.memory())
     }
 
     /// Takes what the checks that ran say now into the host's state, queues what of it is new, and keeps what the
@@ -150,7 +133,7 @@ impl Spool {
     /// new nothing is written.
     pub fn keep(&self, assessment: Assessment, memory: &Memory, limit: u64) -> Result<(), SpoolError> {
         let assessment = parts::settle(assessment, LARGEST_PART);
-        self.change(|tables| {
+        self.file.change(|tables| {
             let queued = host_state::take_in(tables, assessment)?;
             tables.set_memory(memory)?;
             if !queued {
@@ -170,10 +153,10 @@ impl Spool {
     /// The report to send next: the sealed one, or the head of the queue, sealed now; where nothing waits, the first
     /// part of a resync that is due, or a report that the state stands, where the last report is long ago.
     pub fn next(&self, seal: Seal) -> Result<Option<Sealed>, SpoolError> {
-        if let Some(sealed) = self.change(|tables| tables.sealed())? {
+        if let Some(sealed) = self.file.change(|tables| tables.sealed())? {
             return Ok(Some(sealed));
         }
-        self.change(|tables| {
+        self.file.change(|tables| {
             let mut chain = tables.chain()?;
             let mut head = tables.pop()?;
             if head.is_none()
@@ -198,7 +181,7 @@ impl Spool {
 
     /// That the host lives and its state is this; `None` where a report waits, which says so better.
     pub fn heartbeat(&self, seal: Seal) -> Result<Option<Heartbeat>, SpoolError> {
-        self.change(|tables| {
+        self.file.change(|tables| {
             let chain = tables.chain()?;
             let Some(enrolment) = &chain.enrolment else {
                 return Err(SpoolError::NotEnrolled);
@@ -219,7 +202,7 @@ impl Spool {
 
     /// The collector answered a heartbeat of the enrolment `incarnation`.
     pub fn heard(&self, incarnation: u32, reply: &HeartbeatReply) -> Result<Agreement, SpoolError> {
-        self.change(|tables| {
+        self.file.change(|tables| {
             let mut chain = tables.chain()?;
             if chain.enrolment.as_ref().map(|within| within.incarnation) != Some(incarnation) {
                 return Ok(Agreement::Unsaid);
@@ -237,7 +220,7 @@ impl Spool {
     /// The collector has the sealed report `sequence` on durable storage, and may ask for everything: the report is let
     /// go.
     pub fn confirm(&self, sequence: u64, asks: bool, now: Timestamp) -> Result<Confirmed, SpoolError> {
-        let confirmed = self.change(|tables| {
+        let confirmed = self.file.change(|tables| {
             let Some(sealed) = tables.sealed()?.filter(|sealed| sealed.sequence == sequence) else {
                 return Ok(Confirmed::default());
             };
@@ -254,7 +237,7 @@ impl Spool {
                 agreement,
             })
         })?;
-        self.compact_when_worth_it()?;
+        self.file.compact_when_worth_it()?;
         Ok(confirmed)
     }
 
@@ -263,7 +246,7 @@ impl Spool {
     /// and counted, and everything follows, so that the states meet again. What is refused of that too is withheld.
     /// The number goes to the next.
     pub fn refuse(&self, sequence: u64, status: u16, detail: &str, now: Timestamp) -> Result<(), SpoolError> {
-        self.change(|tables| {
+        self.file.change(|tables| {
             let Some(sealed) = tables.sealed()?.filter(|sealed| sealed.sequence == sequence) else {
                 return Ok(());
             };
@@ -271,22 +254,16 @@ impl Spool {
             let report = chain::report_of(&sealed)?;
             let mut chain = tables.chain()?;
             chain.dropped_reports = chain.dropped_reports.saturating_add(report.dropped_reports);
-            let mut whole = None;
-            if let Some(assessment) = report.assessment {
-                match parts::halve(assessment) {
-                    Ok((first, second)) => {
-                        tables.put_back(&second, &Place::again(&second, report.state))?;
-                        tables.put_back(&first, &Place::again(&first, None))?;
-                        return tables.set_chain(&chain);
-                    }
-                    Err(one) => whole = Some(one),
-                }
+            if let Some((first, second)) = report.assessment.as_ref().and_then(parts::halve) {
+                tables.put_back(&second, &Place::again(&second, report.state))?;
+                tables.put_back(&first, &Place::again(&first, None))?;
+                return tables.set_chain(&chain);
             }
             chain.dropped_reports = chain.dropped_reports.saturating_add(1);
             chain.refused_reports = chain.refused_reports.saturating_add(1);
             chain.wants_resync(Why::Refused);
             tables.set_chain(&chain)?;
-            if let Some(part) = whole.filter(|whole| whole.scope.is_checks())
+            if let Some(part) = report.assessment.filter(|one| one.scope.is_checks())
                 && let [check] = part.checks.as_slice()
             {
                 host_state::withhold(tables, check, &part.findings)?;
@@ -305,7 +282,7 @@ impl Spool {
     /// highest number it holds: the sealed report is sealed anew beyond both chains, and names the gap. Its state has
     /// left ours too, so everything follows.
     pub fn renumber(&self, last: u64) -> Result<(), SpoolError> {
-        self.change(|tables| {
+        self.file.change(|tables| {
             let Some(sealed) = tables.take_sealed()? else {
                 return Ok(());
             };
@@ -332,54 +309,12 @@ impl Spool {
 
     /// How full it is, and what it holds.
     pub fn depth(&self) -> Result<Depth, SpoolError> {
-        self.change(|tables| report::depth(tables))
+        self.file.change(|tables| report::depth(tables))
     }
 
     /// The last few reports that the collector refused for good, oldest first.
     pub fn refused(&self) -> Result<Vec<Refused>, SpoolError> {
-        self.change(|tables| tables.refused())
-    }
-
-    /// One transaction: all of it is durable when this returns, or none is.
-    fn change<T>(
-        &self,
-        work: impl FnOnce(&mut Tables<'_>) -> Result<T, SpoolError>,
-    ) -> Result<T, SpoolError> {
-        let mut database = self.lock();
-        match transact(&database, work) {
-            // After a failed write the database refuses all else until it is opened again.
-            Err(error) if error.wants_reopening() => {
-                // The lock on the file goes with the old handle.
-                let placeholder =
-                    Database::builder().create_with_backend(redb::backends::InMemoryBackend::new())?;
-                drop(std::mem::replace(&mut *database, placeholder));
-                *database = open_database(&self.path)?;
-                Err(error)
-            }
-            other => other,
-        }
-    }
-
-    fn compact_when_worth_it(&self) -> Result<(), SpoolError> {
-        let mut database = self.lock();
-        let length = std::fs::metadata(&self.path)?.len();
-        if length < WORTH_COMPACTING {
-            return Ok(());
-        }
-        let stored = {
-            let transaction = database.begin_write()?;
-            let stored = transaction.stats()?.stored_bytes();
-            transaction.abort()?;
-            stored
-        };
-        if stored < length / 4 {
-            database.compact()?;
-        }
-        Ok(())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Database> {
-        self.database.lock().unwrap_or_else(PoisonError::into_inner)
+        self.file.change(|tables| tables.refused())
     }
 }
 
@@ -409,31 +344,4 @@ fn agreement(
         (true, _) if chain.in_vain > 0 && chain.resync.is_some() => Agreement::InVain,
         (true, _) => Agreement::Asked,
     })
-}
-
-fn open_database(path: &Path) -> Result<Database, SpoolError> {
-    Ok(Database::builder()
-        .set_cache_size(CACHE_BYTES)
-        // The file is small, and trusting a damaged one would be worse than reading it once at start.
-        .set_check_integrity_on_open(true)
-        .create(path)?)
-}
-
-fn transact<T>(
-    database: &Database,
-    work: impl FnOnce(&mut Tables<'_>) -> Result<T, SpoolError>,
-) -> Result<T, SpoolError> {
-    // Durability is `Immediate` by default: the commit returns after fsync.
-    let transaction = database.begin_write()?;
-    let (result, changed) = {
-        let mut tables = Tables::open(&transaction)?;
-        let result = work(&mut tables);
-        (result, tables.changed())
-    };
-    if result.is_ok() && changed {
-        transaction.commit()?;
-    } else {
-        transaction.abort()?;
-    }
-    result
 }

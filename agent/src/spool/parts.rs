@@ -122,21 +122,21 @@ pub(super) fn by_check(findings: Vec<Finding>) -> BTreeMap<String, Vec<Finding>>
     by_check
 }
 
-/// The two halves of what more than one check says; as it is what can't be halved.
-pub(super) fn halve(mut assessment: Assessment) -> Result<(Assessment, Assessment), Assessment> {
+/// The two halves of what more than one check says.
+pub(super) fn halve(assessment: &Assessment) -> Option<(Assessment, Assessment)> {
     if assessment.checks.len() < 2 {
-        return Err(assessment);
+        return None;
     }
-    let mut second = assessment.clone();
-    second.checks = assessment.checks.split_off(assessment.checks.len() / 2);
-    for half in [&mut assessment, &mut second] {
+    let (mut first, mut second) = (assessment.clone(), assessment.clone());
+    second.checks = first.checks.split_off(assessment.checks.len() / 2);
+    for half in [&mut first, &mut second] {
         let checks = half.checks.clone();
         half.findings.retain(|finding| checks.contains(&finding.check));
         half.gone.retain(|gone| checks.contains(&gone.check));
     }
     // The first part of a resync tells which checks there are; once is enough.
     second.known_checks = None;
-    Ok((assessment, second))
+    Some((first, second))
 }
 
 /// As many findings as fit `room` bytes, worst first where not all do.

@@ -17,6 +17,10 @@ pub(super) fn compress(body: &[u8]) -> Option<Vec<u8>> {
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "what is read was made here, and the reference implementation is a program"
+)]
 mod tests {
     use std::io::Read;
 
@@ -51,6 +55,45 @@ mod tests {
             })
             .collect();
         assert_eq!(compress(&noise), None);
+    }
+
+    /// The decoder above is of one make with the encoder; the reference's is not.
+    #[test]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the reference implementation is a program"
+    )]
+    fn the_reference_implementation_reads_it() {
+        use std::io::Write;
+        use std::process::{Command, Stdio};
+
+        let findings: Vec<_> = (0..3_000_u32)
+            .map(|n| {
+                let mut finding = crate::testing::finding("a", plumbline_config::finding::Status::Fail);
+                finding.subject = format!("tcp/10.0.{}.{}:443", n % 7, n.wrapping_mul(2_654_435_761) % 251);
+                finding
+            })
+            .collect();
+        let text = serde_json::to_vec(&findings).unwrap();
+        for length in [513, 1_000, 10_000, 131_071, 131_072, 131_073, 262_145, text.len()] {
+            let plain = text.get(..length).unwrap();
+            let compressed = compress(plain).unwrap();
+            let started = Command::new("zstd")
+                .args(["--decompress", "--stdout"])
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .spawn();
+            let Ok(mut zstd) = started else {
+                eprintln!("skipped: there is no `zstd` to run");
+                return;
+            };
+            let mut input = zstd.stdin.take().unwrap();
+            let feeding = std::thread::spawn(move || input.write_all(&compressed));
+            let output = zstd.wait_with_output().unwrap();
+            feeding.join().unwrap().unwrap();
+            assert!(output.status.success(), "{length}");
+            assert!(output.stdout == plain, "{length}");
+        }
     }
 
     proptest! {

@@ -2,6 +2,7 @@
 //! host's state from what it is sent, and a digest that is not that state's ends the test.
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+#![allow(clippy::disallowed_methods, reason = "what is read was made by the test")]
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::Read;
@@ -72,6 +73,8 @@ pub struct State {
     pub knows_zstd: bool,
     /// Reports that came compressed.
     pub compressed: usize,
+    /// Compressed reports that were not taken.
+    pub unsupported: usize,
 }
 
 /// A running collector; it ends with the test's process.
@@ -133,6 +136,7 @@ impl Collector {
             knows_heartbeats: true,
             knows_zstd: true,
             compressed: 0,
+            unsupported: 0,
         })));
         let serving = collector.clone();
         std::thread::spawn(move || {
@@ -212,6 +216,7 @@ impl Collector {
         if let Some(encoding) = encoding {
             assert_eq!((path.as_str(), encoding.as_str()), ("/agent/v1/reports", "zstd"));
             if !state.knows_zstd {
+                state.unsupported += 1;
                 return Ok(problem(415, None, &json!({})));
             }
             let mut plain = Vec::new();
