@@ -1,13 +1,19 @@
 //! Freshness: how old what we know is, and when that makes it stale.
 //!
-//! The collector's own clock decides (`received_at`); the host's may be wrong or lying. Something is stale once it is
-//! as old as the settings' `stale_after`, or its host is revoked. Stale covers every status: what nobody looked at
+//! The collector's own clock decides; the host's may be wrong or lying. What is kept of a host stands as of its latest
+//! look that the collector knows of: a report or a heartbeat whose digest is the digest of what is kept, less the age
+//! that the host gives its oldest look. It is stale once that is as old as the settings' `stale_after`, or the host is
+//! revoked. Stale covers every status: what nobody looked at
 //! lately is neither green nor red, it is unknown.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use plumbline_config::finding::Status;
 use plumbline_config::interval::Interval;
 use serde::{Deserialize, Serialize};
+
+/// Hosts that passed the line are counted as stale by a job that runs every few seconds. Where it has not run for this
+/// long, readers count for themselves.
+const KEEPING_UP: SignedDuration = SignedDuration::from_secs(60);
 
 /// Whether a host is heard from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -72,6 +78,12 @@ impl Cutoff {
         received_at <= self.0
     }
 
+    /// Whether `earlier`, another such line, lies so far back that nobody has kept up with it.
+    #[must_use]
+    pub fn is_long_past(self, earlier: Timestamp) -> bool {
+        self.0.duration_since(earlier) > KEEPING_UP
+    }
+
     /// The state of a host last heard from at `heard_at`.
     #[must_use]
     pub fn host(self, heard_at: Timestamp, revoked: bool) -> HostState {
@@ -84,10 +96,10 @@ impl Cutoff {
         }
     }
 
-    /// The status shown for a finding measured as `status` and received at `received_at`.
+    /// The status shown for a finding measured as `status` that was last known to stand at `looked_at`.
     #[must_use]
-    pub fn shown(self, status: Status, received_at: Timestamp, revoked: bool) -> Status {
-        if revoked || self.is_stale(received_at) {
+    pub fn shown(self, status: Status, looked_at: Option<Timestamp>, revoked: bool) -> Status {
+        if revoked || looked_at.is_none_or(|at| self.is_stale(at)) {
             Status::Stale
         } else {
             status
@@ -110,9 +122,10 @@ mod tests {
         let cutoff = Cutoff::new(at("2026-10-01T12:00:00Z"), Interval::new(3, Unit::Hour));
         let (old, young) = (at("2026-10-01T09:00:00Z"), at("2026-10-01T09:00:01Z"));
         for status in Status::ALL {
-            assert_eq!(cutoff.shown(status, old, false), Status::Stale);
-            assert_eq!(cutoff.shown(status, young, true), Status::Stale);
-            assert_eq!(cutoff.shown(status, young, false), status);
+            assert_eq!(cutoff.shown(status, Some(old), false), Status::Stale);
+            assert_eq!(cutoff.shown(status, None, false), Status::Stale);
+            assert_eq!(cutoff.shown(status, Some(young), true), Status::Stale);
+            assert_eq!(cutoff.shown(status, Some(young), false), status);
         }
     }
 

@@ -5,26 +5,22 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use plumbline_config::settings::CollectorSettings;
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
-use tokio::time::{MissedTickBehavior, interval};
 use tokio_rustls::TlsAcceptor;
 use tracing::{error, info, warn};
 
 use crate::home::{Home, HomeError};
 use crate::ingest::IngestQueue;
+use crate::jobs;
 use crate::metrics::{Metrics, MetricsError};
 use crate::pki::{AskForCertificate, Authority, PeerJudge, PkiError, ServerIdentity, Signer, provider};
 use crate::store::{SqliteStore, Store, StoreError};
 use crate::web::{App, BODY_BUDGET_KIB, Listener, Shared, agent_router, web_router};
-
-/// How often the collector looks whether its own certificate is due.
-const CERTIFICATE_WATCH: Duration = Duration::from_secs(3_600);
 
 /// Why the collector could not start.
 #[derive(Debug, thiserror::Error)]
@@ -74,7 +70,7 @@ impl Server {
         let authority = Authority::load(&home)?;
         let signer = Signer::load(&home)?;
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&home.database())?);
-        let metrics = Arc::new(Metrics::new(store.as_ref())?);
+        let metrics = Arc::new(Metrics::new()?);
         let (agent_tcp, agent_address) = listen(settings.agent_listen, "agent_listen").await?;
         let (web_tcp, web_address) = listen(settings.web_listen, "web_listen").await?;
         let names = names(&settings, &[agent_address, web_address]);
@@ -94,6 +90,7 @@ impl Server {
             store,
             ingest,
             metrics,
+            pulses: Arc::default(),
             throttle: crate::web::Throttle::default(),
             bodies: Semaphore::new(BODY_BUDGET_KIB),
             agent_port: agent_address.port(),
@@ -135,7 +132,10 @@ impl Server {
         let (told, tell) = (watch::Sender::new(false), watch::Sender::subscribe);
         let agent = tokio::spawn(self.agent.serve(tell(&told)));
         let web = tokio::spawn(self.web.serve(tell(&told)));
-        let keeper = tokio::spawn(keep_certificate(Arc::clone(&self.app)));
+        let jobs = [
+            tokio::spawn(jobs::keep_certificate(Arc::clone(&self.app))),
+            tokio::spawn(jobs::keep_pulses(Arc::clone(&self.app))),
+        ];
         info!(agent = %self.agent_address, web = %self.web_address, "serving");
         stop.await;
         info!("stopping");
@@ -145,8 +145,14 @@ impl Server {
                 error!(%error, "a listener failed");
             }
         }
-        keeper.abort();
-        let _aborted = keeper.await;
+        for job in jobs {
+            job.abort();
+            let _aborted = job.await;
+        }
+        let app = Arc::clone(&self.app);
+        if let Err(error) = tokio::task::spawn_blocking(move || app.pulses.write(app.store.as_ref())).await {
+            error!(%error, "the last heartbeats were not written");
+        }
         // The last queue goes with the last owner of the application; then the thread commits what waits and ends.
         drop(self.app);
         let ingest = self.ingest;
@@ -225,17 +231,4 @@ fn acceptor(identity: &Arc<ServerIdentity>, ask_for_certificate: bool) -> Result
     let mut config = builder.with_cert_resolver(Arc::<ServerIdentity>::clone(identity));
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
-}
-
-async fn keep_certificate(app: Shared) {
-    let mut ticks = interval(CERTIFICATE_WATCH);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        match app.identity.renew_if_due(&app.authority, Timestamp::now()) {
-            Ok(true) => info!("renewed the server certificate"),
-            Ok(false) => {}
-            Err(error) => error!(%error, "cannot renew the server certificate"),
-        }
-    }
 }

@@ -27,6 +27,8 @@ pub(crate) struct HostView {
     pub(crate) heard_at: Timestamp,
     /// Since it was heard from.
     pub(crate) age_seconds: i64,
+    /// When all that is known of it was last found so.
+    pub(crate) looked_at: Option<Timestamp>,
     pub(crate) plan: Option<PlanRef>,
     /// Its clock ahead of the collector's, at its latest report.
     pub(crate) clock_skew_seconds: Option<f64>,
@@ -55,6 +57,7 @@ impl HostView {
             incarnation: host.incarnation,
             enrolled_at: host.enrolled_at,
             heard_at: host.heard_at,
+            looked_at: host.looked_at,
             plan: host.plan,
             certificate_not_after: host.certificate_not_after,
             revoked_at: host.revoked_at,
@@ -74,8 +77,9 @@ pub(crate) struct FindingView {
     #[serde(flatten)]
     pub(crate) finding: Finding,
     pub(crate) measured_status: Status,
-    /// Since it was received.
+    /// Since the host was last known to find the same.
     pub(crate) age_seconds: i64,
+    /// When the finding came, or last changed.
     pub(crate) received_at: Timestamp,
     /// Since when it has had the measured status.
     pub(crate) since: Timestamp,
@@ -96,7 +100,7 @@ impl FindingView {
     pub(crate) fn new(latest: LatestFinding, cutoff: Cutoff, now: Timestamp) -> Self {
         let mut finding = latest.finding;
         let measured_status = finding.status;
-        finding.status = cutoff.shown(measured_status, latest.received_at, latest.host_revoked);
+        finding.status = cutoff.shown(measured_status, latest.looked_at, latest.host_revoked);
         Self {
             host: HostRef {
                 id: latest.host,
@@ -106,7 +110,7 @@ impl FindingView {
             known_check: catalogue::check(&finding.check).is_some(),
             finding,
             measured_status,
-            age_seconds: age_seconds(latest.received_at, now),
+            age_seconds: age_seconds(latest.looked_at.unwrap_or(latest.received_at), now),
             received_at: latest.received_at,
             since: latest.since,
         }

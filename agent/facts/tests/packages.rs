@@ -18,10 +18,12 @@ fn printed(program: &str, arguments: &[&str]) -> Option<String> {
         .env("LC_ALL", "C")
         .output()
         .ok()?;
-    output
-        .status
-        .success()
-        .then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+    assert!(
+        output.status.success(),
+        "{program} {arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Some(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// Name and architecture → candidate, of `name/suite version architecture [upgradable from: version]`.
@@ -197,7 +199,8 @@ fn lay_out(root: &Path) {
     );
     write(
         "etc/apt/preferences",
-        "Package: never\nPin: release *\nPin-Priority: never\n\n\
+        "Package: *\nPin: release o=Nobody\nPin-Priority: never\n\n\
+         Package: never\nPin: release *\nPin-Priority: -1\n\n\
          # note\nPackage: negative\nPin: release a=stable\nPin-Priority: -5\n\n\
          Package: forced\nPin: release o=Stable\nPin-Priority: 1001\n",
     );

@@ -4,101 +4,36 @@
 //! check that measures it, each of those checks has been measured, and an attestation stands where one is asked for.
 //! A line that nothing speaks for is nonconforming, never left out.
 
-use std::collections::BTreeMap;
-
 use plumbline_config::catalogue;
-use plumbline_config::finding::{Finding, Status};
+use plumbline_config::finding::Status;
 use plumbline_config::ident::Role;
 
 use super::model::{Basis, HostCounts, LineStatus};
+use crate::store::{Counted, Totals};
 
-/// A host as the checklist sees it.
-#[derive(Clone, Debug)]
-pub struct HostView {
-    /// Its id.
-    pub id: String,
-    /// Its name.
-    pub name: String,
-    /// Its role.
-    pub role: Role,
-    /// Its latest findings, each with the status it is shown with.
-    pub findings: Vec<ShownFinding>,
+/// Hosts of these roles by what they show on a check.
+pub(super) fn on_check(totals: &Totals, check: &'static str, roles: &[Role]) -> HostCounts {
+    counts(totals, roles, |role, status| Counted::Check(check, role, status))
 }
 
-/// A finding with the status that it is shown with: its own, or `stale`, or `waived`.
-#[derive(Clone, Debug)]
-pub struct ShownFinding {
-    /// The host's name.
-    pub host_name: String,
-    /// What the host said.
-    pub finding: Finding,
-    /// What is shown of it today.
-    pub shown: Status,
+/// Hosts of these roles by the worst they show on the checks of a line.
+pub(super) fn on_line(totals: &Totals, line: &'static str, roles: &[Role]) -> HostCounts {
+    counts(totals, roles, |role, status| Counted::Line(line, role, status))
 }
 
-/// What the hosts in scope show on one check: the worst of its findings, host by host.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Measured {
-    by_host: BTreeMap<String, Status>,
-}
-
-impl Measured {
-    /// Looks at `check` on the hosts that have one of `roles`.
-    pub(super) fn of(check: &str, roles: &[Role], hosts: &[HostView]) -> Self {
-        let mut by_host = BTreeMap::new();
-        for host in hosts.iter().filter(|host| roles.contains(&host.role)) {
-            let shown = host
-                .findings
-                .iter()
-                .filter(|f| f.finding.check == check)
-                .map(|f| f.shown);
-            if let Some(worst) = shown.max_by_key(|status| rank(*status)) {
-                by_host.insert(host.id.clone(), worst);
-            }
-        }
-        Self { by_host }
-    }
-
-    /// Some host has reported on it.
-    pub(super) fn any(&self) -> bool {
-        !self.by_host.is_empty()
-    }
-
-    /// Hosts by what they show.
-    pub(super) fn counts(&self) -> HostCounts {
-        let mut counts = HostCounts::default();
-        for status in self.by_host.values() {
-            *match status {
-                Status::Pass => &mut counts.pass,
-                Status::Fail => &mut counts.fail,
-                Status::Stale => &mut counts.stale,
-                Status::Error => &mut counts.error,
-                Status::Waived => &mut counts.waived,
-                Status::NotApplicable => &mut counts.not_applicable,
-                Status::Manual => &mut counts.manual,
-            } += 1;
-        }
-        counts
-    }
-
-    /// Several checks of one line together: each host by the worst it shows on any of them.
-    pub(super) fn together<'m>(parts: impl IntoIterator<Item = &'m Self>) -> Self {
-        let mut by_host: BTreeMap<String, Status> = BTreeMap::new();
-        for (host, status) in parts.into_iter().flat_map(|part| &part.by_host) {
-            let worst = by_host.entry(host.clone()).or_insert(*status);
-            if rank(*status) > rank(*worst) {
-                *worst = *status;
-            }
-        }
-        Self { by_host }
-    }
-}
-
-/// Worse is higher. A host that passes one check while another does not apply passes.
-const fn rank(status: Status) -> u8 {
-    match status {
-        Status::NotApplicable => 0,
-        other => 1 + other.concern(),
+fn counts(totals: &Totals, roles: &[Role], counted: impl Fn(Role, Status) -> Counted) -> HostCounts {
+    let number = |status| {
+        let of_role = |role: &Role| totals.get(counted(*role, status));
+        u32::try_from(roles.iter().map(of_role).sum::<i64>().max(0)).unwrap_or(u32::MAX)
+    };
+    HostCounts {
+        pass: number(Status::Pass),
+        fail: number(Status::Fail),
+        stale: number(Status::Stale),
+        error: number(Status::Error),
+        waived: number(Status::Waived),
+        not_applicable: number(Status::NotApplicable),
+        manual: number(Status::Manual),
     }
 }
 

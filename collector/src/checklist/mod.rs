@@ -11,9 +11,9 @@ use plumbline_config::catalogue;
 use plumbline_config::ident::Role;
 use plumbline_config::plan::LoadedPlan;
 
-use evaluate::{Evidence, Measured, item_status, line_status};
+use crate::store::Totals;
+use evaluate::{Evidence, item_status, line_status, on_check, on_line};
 
-pub use evaluate::{HostView, ShownFinding};
 pub use model::{Answer, Basis, Checklist, HostCounts, Item, Line, LineCheck, LineStatus, Particular};
 pub use period::{InvalidPeriod, Period};
 
@@ -28,8 +28,8 @@ pub struct Input<'a> {
     pub now: Timestamp,
     /// The published plan; without one no line is switched off and nothing is declared.
     pub plan: Option<&'a LoadedPlan>,
-    /// The hosts that count: enrolled and not revoked.
-    pub hosts: &'a [HostView],
+    /// What the hosts show.
+    pub totals: &'a Totals,
 }
 
 /// Makes the checklist.
@@ -54,22 +54,22 @@ pub fn build(input: &Input<'_>) -> Checklist {
     }
 }
 
-fn line_of(line: &catalogue::Line, input: &Input<'_>) -> Line {
+fn line_of(line: &'static catalogue::Line, input: &Input<'_>) -> Line {
     let roles: Vec<Role> = Role::ALL
         .into_iter()
         .filter(|role| line.scope.covers(*role))
         .collect();
-    let measured: Vec<Measured> = line
+    let checks: Vec<LineCheck> = line
         .checks
         .iter()
-        .map(|check| Measured::of(check, &roles, input.hosts))
+        .map(|check| line_check(check, input.totals, &roles))
         .collect();
-    let hosts = Measured::together(&measured).counts();
+    let hosts = on_line(input.totals, &line.id, &roles);
     let evidence = Evidence {
         asked: line.basis,
         hosts,
-        checks: line.checks.len(),
-        measured_checks: measured.iter().filter(|m| m.any()).count(),
+        checks: checks.len(),
+        measured_checks: checks.iter().filter(|check| check.measured).count(),
         attested: false,
     };
     let reason = input.plan.and_then(|plan| line.not_applicable(&plan.plan));
@@ -84,12 +84,7 @@ fn line_of(line: &catalogue::Line, input: &Input<'_>) -> Line {
         status,
         basis,
         hosts,
-        checks: line
-            .checks
-            .iter()
-            .zip(&measured)
-            .map(|(check, measured)| line_check(check, measured))
-            .collect(),
+        checks,
         attestation: None,
         attestation_kind: line.attestation,
         due_at: None,
@@ -98,14 +93,15 @@ fn line_of(line: &catalogue::Line, input: &Input<'_>) -> Line {
     }
 }
 
-fn line_check(check: &str, measured: &Measured) -> LineCheck {
+fn line_check(check: &'static str, totals: &Totals, roles: &[Role]) -> LineCheck {
+    let hosts = on_check(totals, check, roles);
     LineCheck {
         check: check.to_owned(),
         title: catalogue::check(check)
             .map(|entry| entry.title.clone())
             .unwrap_or_default(),
-        measured: measured.any(),
-        hosts: measured.counts(),
+        measured: hosts.total() > 0,
+        hosts,
     }
 }
 

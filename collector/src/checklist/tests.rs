@@ -1,48 +1,38 @@
-use plumbline_config::finding::{Finding, Severity, Status};
-use plumbline_config::lang::Bilingual;
-use serde_json::Value;
+use plumbline_config::finding::{Severity, Status};
 
 use super::*;
+use crate::store::{Standing, Tally};
 
-fn shown(check: &str, status: Status) -> ShownFinding {
-    let finding = Finding {
-        check: check.to_owned(),
-        clause: "7.1.3".to_owned(),
-        status,
-        severity: Severity::High,
-        subject: "host".to_owned(),
-        summary: Bilingual::default(),
-        expected: Value::Null,
-        actual: Value::Null,
-        remediation: Bilingual::default(),
-        evidence: Value::Null,
-        observed_at: Timestamp::UNIX_EPOCH,
-    };
-    ShownFinding {
-        host_name: "web".to_owned(),
-        finding,
-        shown: status,
-    }
+type Host = (Role, Vec<(&'static str, Status)>);
+
+fn host(role: Role, findings: Vec<(&'static str, Status)>) -> Host {
+    (role, findings)
 }
 
-fn host(id: &str, role: Role, findings: Vec<ShownFinding>) -> HostView {
-    HostView {
-        id: id.to_owned(),
-        name: id.to_owned(),
-        role,
-        findings,
-    }
-}
-
-fn checklist(hosts: &[HostView], plan: Option<&LoadedPlan>) -> Checklist {
+fn checklist(hosts: &[Host], plan: Option<&LoadedPlan>) -> Checklist {
     let now: Timestamp = "2026-11-22T00:00:00Z".parse().unwrap();
     let period = "2026Q4".parse().unwrap();
+    let mut totals = Totals::default();
+    for (role, findings) in hosts {
+        let mut tally = Tally::default();
+        for (check, status) in findings {
+            tally.add(check, *status, Severity::High);
+        }
+        let standing = Standing {
+            role: *role,
+            revoked: false,
+            silent: false,
+            overdue: false,
+            tally: &tally,
+        };
+        standing.contribute(&mut totals, 1);
+    }
     build(&Input {
         period: &period,
         as_of: now,
         now,
         plan,
-        hosts,
+        totals: &totals,
     })
 }
 
@@ -74,11 +64,7 @@ fn all_twelve_items_stand_there_with_every_line_though_nothing_is_known() {
 
 #[test]
 fn a_finding_counts_on_the_line_of_its_host_s_role_alone() {
-    let hosts = [host(
-        "a",
-        Role::Service,
-        vec![shown("tls.protocol-versions", Status::Pass)],
-    )];
+    let hosts = [host(Role::Service, vec![("tls.protocol-versions", Status::Pass)])];
     let checklist = checklist(&hosts, None);
     assert_eq!(
         line(&checklist, "7.1.3").hosts,
@@ -98,11 +84,11 @@ fn a_finding_counts_on_the_line_of_its_host_s_role_alone() {
 #[test]
 fn a_host_counts_once_by_the_worst_it_shows() {
     let findings = vec![
-        shown("firewall.active", Status::Pass),
-        shown("firewall.active", Status::Fail),
-        shown("firewall.reachable-ports", Status::Pass),
+        ("firewall.active", Status::Pass),
+        ("firewall.active", Status::Fail),
+        ("firewall.reachable-ports", Status::Pass),
     ];
-    let checklist = checklist(&[host("a", Role::Service, findings)], None);
+    let checklist = checklist(&[host(Role::Service, findings)], None);
     let line = line(&checklist, "7.1.4.firewall");
     assert_eq!(
         line.hosts,

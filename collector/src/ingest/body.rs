@@ -6,6 +6,7 @@ use plumbline_config::lang::Bilingual;
 use plumbline_config::wire::{Assessment, MOST_FINDINGS_PER_CHECK, Os, Report};
 use serde_json::Value;
 
+use crate::ledger::tree::Hash;
 use crate::store::CertificateRecord;
 
 /// Most checks one report may name.
@@ -71,6 +72,10 @@ pub(crate) fn read(body: &[u8], certificate: &CertificateRecord) -> Result<Repor
     if !(1..=HIGHEST_NUMBER).contains(&report.sequence) || report.dropped_reports > HIGHEST_NUMBER {
         return Err(Flaw::unsound("sequence or dropped_reports is out of range"));
     }
+    require_hash("previous", &report.previous)?;
+    if let Some(state) = &report.state {
+        require_hash("state", state)?;
+    }
     require_short("agent_version", &report.agent_version, LONGEST_NAME)?;
     if let Some(assessment) = &report.assessment {
         identity(assessment, &certificate.host)?;
@@ -109,7 +114,18 @@ fn examine(assessment: &Assessment) -> Result<(), Flaw> {
             "more than {MOST_CHECKS} checks or {MOST_FINDINGS} findings in one report"
         )));
     }
-    for check in &assessment.checks {
+    let gone = &assessment.gone;
+    let known = assessment.known_checks.as_deref().unwrap_or_default();
+    if gone.len() > MOST_FINDINGS || known.len() > MOST_CHECKS {
+        return Err(Flaw::unsound(format!(
+            "more than {MOST_FINDINGS} findings gone or {MOST_CHECKS} checks known in one report"
+        )));
+    }
+    for gone in gone {
+        require_short("subject", &gone.subject, LONGEST_SUBJECT)?;
+    }
+    let of_gone = gone.iter().map(|gone| &gone.check);
+    for check in assessment.checks.iter().chain(known).chain(of_gone) {
         if !is_check_id(check) {
             return Err(Flaw::unsound(format!(
                 "`{}` is not an id of a check",
@@ -190,6 +206,16 @@ pub(crate) fn require_os(os: &Os) -> Result<(), Flaw> {
         .try_for_each(|field| require_short("os", field, LONGEST_NAME))
 }
 
+/// Refuses what is no SHA-256 in lower-case hexadecimal.
+fn require_hash(what: &str, text: &str) -> Result<(), Flaw> {
+    if Hash::from_hex(text).is_none() {
+        return Err(Flaw::unsound(format!(
+            "{what} is not a SHA-256 in lower-case hexadecimal"
+        )));
+    }
+    Ok(())
+}
+
 /// Refuses a text of more than `most` bytes.
 pub(crate) fn require_short(what: &str, text: &str, most: usize) -> Result<(), Flaw> {
     if text.len() > most {
@@ -229,6 +255,7 @@ fn size(value: &Value) -> usize {
 #[cfg(test)]
 mod tests {
     use plumbline_config::ident::Role;
+    use plumbline_config::wire::FIRST_PREVIOUS;
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -247,7 +274,7 @@ mod tests {
 
     fn report() -> Value {
         json!({
-            "incarnation": 2, "sequence": 1, "previous": "00", "agent_version": "1", "sealed_at": "2026-10-01T00:00:00Z",
+            "incarnation": 2, "sequence": 1, "previous": FIRST_PREVIOUS, "agent_version": "1", "sealed_at": "2026-10-01T00:00:00Z",
             "assessment": {
                 "host": {"id": "h-1", "name": "web", "role": "service",
                          "os": {"id": "debian", "version": "12", "name": "Debian", "kernel": "6", "architecture": "x86_64"}},
@@ -317,6 +344,9 @@ mod tests {
             "unsound-report"
         );
         assert_eq!(refused(|r| r["sequence"] = json!(0)), "unsound-report");
+        for previous in ["", "00", &"A".repeat(64)] {
+            assert_eq!(refused(|r| r["previous"] = json!(previous)), "unsound-report");
+        }
         assert_eq!(
             refused(|r| r["assessment"]["checks"] = json!(["Bad Id"])),
             "unsound-report"

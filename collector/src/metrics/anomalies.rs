@@ -8,7 +8,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use plumbline_config::finding::{Finding, Status};
 use plumbline_config::ident::HostId;
-use plumbline_config::wire::Assessment;
+use plumbline_config::wire::{Assessment, Scope};
 
 /// The check whose failing findings are abnormal logins.
 const CHECK: &str = "logins.abnormal";
@@ -41,7 +41,24 @@ impl Anomalies {
             return Vec::new();
         }
         let before = self.named.remove(host).unwrap_or_default();
-        let mut now = HashSet::new();
+        let mut now = match assessment.scope {
+            Scope::Checks => HashSet::new(),
+            // What did not change is not named again, and stands.
+            Scope::Changes => before.clone(),
+        };
+        let gone = assessment.gone.iter().filter(|gone| gone.check == CHECK);
+        let changed = assessment
+            .findings
+            .iter()
+            .filter(|finding| finding.check == CHECK);
+        let subjects = gone
+            .map(|gone| &gone.subject)
+            .chain(changed.map(|finding| &finding.subject));
+        for subject in subjects {
+            for kind in KINDS.into_iter().chain(["other"]) {
+                now.remove(&hash(kind, subject));
+            }
+        }
         let mut begun = Vec::new();
         let failing = assessment
             .findings

@@ -2,7 +2,6 @@
 
 mod anomalies;
 mod process;
-mod tally;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,11 +12,10 @@ use prometheus::{
 };
 
 use crate::checklist::Checklist;
-use crate::freshness::{Cutoff, HostState};
-use crate::store::{Incoming, Keep, Store, StoreError};
+use crate::freshness::HostState;
+use crate::store::{Counted, Incoming, Keep, Totals};
 use anomalies::Anomalies;
 use process::Process;
-use tally::Tally;
 
 /// Upper bounds of the request histogram, in seconds.
 const DURATIONS: [f64; 9] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0];
@@ -31,14 +29,15 @@ pub(crate) struct Metrics {
     lines: IntGaugeVec,
     anomalies: IntCounterVec,
     reports: IntCounterVec,
+    heartbeats: IntCounterVec,
     requests: HistogramVec,
-    tally: Mutex<Tally>,
+    scraping: Mutex<()>,
     begun: Mutex<Anomalies>,
 }
 
 impl Metrics {
-    /// Metrics that begin with what the store holds.
-    pub(crate) fn new(store: &dyn Store) -> Result<Self, MetricsError> {
+    /// Metrics that begin at zero.
+    pub(crate) fn new() -> Result<Self, MetricsError> {
         let gauge = |name: &str, help: &str, labels: &[&str]| IntGaugeVec::new(Opts::new(name, help), labels);
         let counter =
             |name: &str, help: &str, labels: &[&str]| IntCounterVec::new(Opts::new(name, help), labels);
@@ -70,6 +69,11 @@ impl Metrics {
                 "Reports by what became of them, since the collector started.",
                 &["result"],
             )?,
+            heartbeats: counter(
+                "plumbline_heartbeats_received_total",
+                "Heartbeats, since the collector started: of a state that is kept, or of another.",
+                &["result"],
+            )?,
             requests: HistogramVec::new(
                 HistogramOpts::new(
                     "plumbline_http_request_duration_seconds",
@@ -78,7 +82,7 @@ impl Metrics {
                 .buckets(DURATIONS.to_vec()),
                 &["listener", "method", "route", "status"],
             )?,
-            tally: Mutex::new(Tally::load(store)?),
+            scraping: Mutex::default(),
             begun: Mutex::default(),
         };
         let registry = &metrics.registry;
@@ -88,6 +92,7 @@ impl Metrics {
         registry.register(Box::new(metrics.lines.clone()))?;
         registry.register(Box::new(metrics.anomalies.clone()))?;
         registry.register(Box::new(metrics.reports.clone()))?;
+        registry.register(Box::new(metrics.heartbeats.clone()))?;
         registry.register(Box::new(metrics.requests.clone()))?;
         registry.register(Box::new(Process))?;
         // What the counter will mostly count is there from the start, so that a rate over it has a beginning.
@@ -102,6 +107,11 @@ impl Metrics {
         self.reports.with_label_values(&[result]).inc();
     }
 
+    /// Counts a heartbeat.
+    pub(crate) fn heartbeat(&self, result: &str) {
+        self.heartbeats.with_label_values(&[result]).inc();
+    }
+
     /// Times a request. `route` is the pattern that matched, never the path itself.
     pub(crate) fn request(&self, listener: &str, method: &str, route: &str, status: u16, took: Duration) {
         self.requests
@@ -111,10 +121,9 @@ impl Metrics {
 
     /// Takes note of a report that was committed.
     pub(crate) fn committed(&self, incoming: &Incoming, keep: &Keep) {
-        let Keep::Kept { role, tallies, .. } = keep else {
+        let Keep::Kept { role, .. } = keep else {
             return;
         };
-        lock(&self.tally).report(&incoming.host, *role, incoming.received_at, tallies);
         if let Some(assessment) = &incoming.report.assessment {
             for kind in lock(&self.begun).begun(&incoming.host, assessment) {
                 self.anomalies.with_label_values(&[kind, role.name()]).inc();
@@ -123,32 +132,24 @@ impl Metrics {
     }
 
     /// The text that Prometheus reads.
-    pub(crate) fn render(
-        &self,
-        store: &dyn Store,
-        cutoff: Cutoff,
-        checklist: &Checklist,
-    ) -> Result<String, MetricsError> {
-        let mut tally = lock(&self.tally);
-        tally.follow_hosts(store)?;
-        tally.age(cutoff);
+    pub(crate) fn render(&self, totals: &Totals, checklist: &Checklist) -> Result<String, MetricsError> {
+        // One scrape at a time: another would set the gauges to zero in between.
+        let scraping = lock(&self.scraping);
         self.hosts.reset();
         for role in Role::ALL {
             for state in HostState::ALL {
-                let number = tally.hosts(role, state);
+                let number = totals.get(Counted::Hosts(role, state));
                 self.hosts
                     .with_label_values(&[role.name(), state.name()])
                     .set(number);
             }
         }
         self.findings.reset();
-        for (kind, number) in tally.findings() {
-            let labels = [
-                kind.check,
-                kind.role.name(),
-                kind.status.name(),
-                kind.severity.name(),
-            ];
+        for (counted, number) in totals.numbers() {
+            let Counted::Findings(check, role, status, severity) = counted else {
+                continue;
+            };
+            let labels = [check, role.name(), status.name(), severity.name()];
             self.findings.with_label_values(&labels).set(number);
         }
         self.items.reset();
@@ -166,8 +167,7 @@ impl Metrics {
         }
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
-        // Held until here: another scrape would set the gauges to zero in between.
-        drop(tally);
+        drop(scraping);
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
 }
@@ -183,7 +183,4 @@ pub enum MetricsError {
     /// The metrics library refused.
     #[error("cannot make the metrics: {0}")]
     Prometheus(#[from] prometheus::Error),
-    /// The store could not be read.
-    #[error(transparent)]
-    Store(#[from] StoreError),
 }

@@ -10,10 +10,10 @@ use plumbline_config::finding::Status;
 use plumbline_config::interval::Interval;
 use plumbline_config::plan::{LoadedPlan, Plan};
 
-use super::model::{Report, ReportHost};
-use crate::checklist::{self, Checklist, HostView, Input, Period, ShownFinding};
+use super::model::{Report, ReportHost, ShownFinding};
+use crate::checklist::{self, Checklist, Input, Period};
 use crate::freshness::{Cutoff, HostState};
-use crate::store::{Host, HostQuery, Store, StoreError};
+use crate::store::{Host, HostQuery, Store, StoreError, Totals};
 
 /// Hosts read from the store at a time.
 const HOSTS_A_PAGE: usize = 500;
@@ -53,26 +53,35 @@ pub enum BuildError {
 struct Gathered {
     plan: Option<LoadedPlan>,
     zone: TimeZone,
-    hosts: Vec<(Host, HostState, HostView)>,
+    totals: Totals,
 }
 
 /// The checklist of `period`, or of the quarter that now lies in.
 pub fn checklist(source: &Source<'_>, period: Option<&Period>) -> Result<Checklist, BuildError> {
     let gathered = gather(source)?;
-    let period = current(period, source.now, &gathered.zone)?;
+    let period = shown_period(period, source.now, &gathered.zone)?;
     Ok(checklist_of(source, &gathered, &period))
+}
+
+/// The checklist of the quarter that now lies in, and the totals that it is made of.
+pub fn current(source: &Source<'_>) -> Result<(Checklist, Totals), BuildError> {
+    let gathered = gather(source)?;
+    let period = Period::current(source.now, &gathered.zone);
+    Ok((checklist_of(source, &gathered, &period), gathered.totals))
 }
 
 /// The report of `period`, or of the quarter that now lies in.
 pub fn report(source: &Source<'_>, period: Option<&Period>) -> Result<Report, BuildError> {
     let gathered = gather(source)?;
-    let period = current(period, source.now, &gathered.zone)?;
+    let period = shown_period(period, source.now, &gathered.zone)?;
     let checklist = checklist_of(source, &gathered, &period);
     let worst_first = |f: &ShownFinding| Reverse((f.shown.concern(), f.finding.severity));
+    let cutoff = Cutoff::new(source.now, source.stale_after);
     let mut hosts = Vec::new();
     let mut attention = Vec::new();
-    for (host, state, view) in gathered.hosts {
-        let mut findings = view.findings;
+    for host in all_hosts(source.store)? {
+        let state = cutoff.host(host.heard_at, host.revoked_at.is_some());
+        let mut findings = findings_of(source.store, &host, cutoff)?;
         // A stable sort: what is alike stays in the order of check and subject, so the same inputs give the same bytes.
         findings.sort_by_key(worst_first);
         let wants = |f: &&ShownFinding| matches!(f.shown, Status::Fail | Status::Error | Status::Stale);
@@ -80,9 +89,9 @@ pub fn report(source: &Source<'_>, period: Option<&Period>) -> Result<Report, Bu
             attention.extend(findings.iter().filter(wants).cloned());
         }
         hosts.push(ReportHost {
-            id: view.id,
-            name: view.name,
-            role: view.role,
+            id: host.id.to_string(),
+            name: host.name,
+            role: host.role,
             system: host.os.name,
             state,
             last_heard: Some(host.heard_at),
@@ -102,7 +111,7 @@ pub fn report(source: &Source<'_>, period: Option<&Period>) -> Result<Report, Bu
 }
 
 /// The period asked for, if what stands now is what it shows.
-fn current(period: Option<&Period>, now: Timestamp, zone: &TimeZone) -> Result<Period, BuildError> {
+fn shown_period(period: Option<&Period>, now: Timestamp, zone: &TimeZone) -> Result<Period, BuildError> {
     let Some(period) = period else {
         return Ok(Period::current(now, zone));
     };
@@ -116,17 +125,12 @@ fn current(period: Option<&Period>, now: Timestamp, zone: &TimeZone) -> Result<P
 }
 
 fn checklist_of(source: &Source<'_>, gathered: &Gathered, period: &Period) -> Checklist {
-    let counting = gathered
-        .hosts
-        .iter()
-        .filter(|(_, state, _)| *state != HostState::Revoked);
-    let hosts: Vec<HostView> = counting.map(|(_, _, view)| view.clone()).collect();
     checklist::build(&Input {
         period,
         as_of: source.now,
         now: source.now,
         plan: gathered.plan.as_ref(),
-        hosts: &hosts,
+        totals: &gathered.totals,
     })
 }
 
@@ -139,40 +143,33 @@ fn gather(source: &Source<'_>) -> Result<Gathered, BuildError> {
         .as_ref()
         .map_or_else(|| Plan::default().zone(), |plan| plan.plan.zone());
     let cutoff = Cutoff::new(source.now, source.stale_after);
+    let totals = source.store.totals(cutoff)?;
+    Ok(Gathered { plan, zone, totals })
+}
+
+fn all_hosts(store: &dyn Store) -> Result<Vec<Host>, StoreError> {
     let mut hosts = Vec::new();
     let mut query = HostQuery {
         limit: HOSTS_A_PAGE,
         ..HostQuery::all()
     };
     loop {
-        let page = source.store.hosts(&query)?;
-        let last = page.last().map(|host| host.id.clone());
+        let page = store.hosts(&query)?;
+        query.after = page.last().map(|host| host.id.clone());
         let full = page.len() == HOSTS_A_PAGE;
-        for host in page {
-            hosts.push(view_of(source.store, host, cutoff)?);
-        }
-        query.after = last;
+        hosts.extend(page);
         if !full {
-            return Ok(Gathered { plan, zone, hosts });
+            return Ok(hosts);
         }
     }
 }
 
-fn view_of(store: &dyn Store, host: Host, cutoff: Cutoff) -> Result<(Host, HostState, HostView), StoreError> {
-    let state = cutoff.host(host.heard_at, host.revoked_at.is_some());
-    let findings = store
-        .latest_findings(&host.id)?
-        .into_iter()
-        .map(|latest| ShownFinding {
-            host_name: host.name.clone(),
-            shown: cutoff.shown(latest.finding.status, latest.received_at, latest.host_revoked),
-            finding: latest.finding,
-        });
-    let view = HostView {
-        id: host.id.to_string(),
-        name: host.name.clone(),
-        role: host.role,
-        findings: findings.collect(),
-    };
-    Ok((host, state, view))
+fn findings_of(store: &dyn Store, host: &Host, cutoff: Cutoff) -> Result<Vec<ShownFinding>, StoreError> {
+    let findings = store.latest_findings(&host.id)?.into_iter();
+    let shown = findings.map(|latest| ShownFinding {
+        host_name: host.name.clone(),
+        shown: cutoff.shown(latest.finding.status, latest.looked_at, latest.host_revoked),
+        finding: latest.finding,
+    });
+    Ok(shown.collect())
 }

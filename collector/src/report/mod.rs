@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 use plumbline_config::lang::Lang;
 
-pub use build::{BuildError, Source, checklist, report};
+pub use build::{BuildError, Source, checklist, current, report};
 pub use model::{Report, ReportHost};
 
 /// A format that the report is rendered in.

@@ -7,7 +7,7 @@ use plumbline_config::finding::{Finding, Status};
 use plumbline_config::ident::Role;
 use serde::Serialize;
 
-use crate::checklist::{Checklist, ShownFinding};
+use crate::checklist::Checklist;
 use crate::freshness::HostState;
 
 /// Everything that a report says.
@@ -49,6 +49,17 @@ pub struct ReportHost {
     /// Its findings, worst first.
     #[serde(serialize_with = "shown_findings")]
     pub findings: Vec<ShownFinding>,
+}
+
+/// A finding with the status that it is shown with: its own, or `stale`, or `waived`.
+#[derive(Clone, Debug)]
+pub struct ShownFinding {
+    /// The host's name.
+    pub host_name: String,
+    /// What the host said.
+    pub finding: Finding,
+    /// What is shown of it today.
+    pub shown: Status,
 }
 
 fn shown_findings<S: serde::Serializer>(findings: &[ShownFinding], serializer: S) -> Result<S::Ok, S::Error> {

@@ -52,6 +52,9 @@ pub enum StoreError {
         /// Number of the migration.
         number: usize,
     },
+    /// The random source of the operating system failed.
+    #[error("the operating system gave no random bytes; nothing was written")]
+    Random,
     /// A thread that held the connection panicked.
     #[error("the database connection is unusable after a fault; restart the collector")]
     Poisoned,

@@ -9,17 +9,56 @@ use plumbline_config::finding::{Severity, Status};
 use plumbline_config::ident::{HostId, Role};
 use plumbline_config::seal::sha256_hex;
 use plumbline_config::wire::{LARGEST_REPORT, Report};
+use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 use serde::Serialize;
 
-/// The exact bytes of a report's body, deflated (RFC 1951) for keeping: findings repeat themselves, and five years of
-/// them take a tenth of the room.
+use super::intake::HostRow;
+
+/// How a body is packed for keeping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Packing {
+    /// RFC 1951, packed here.
+    Deflate,
+    /// RFC 8878, packed by the host and kept as it came.
+    Zstd,
+}
+
+impl Packing {
+    /// The name used in the store.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Deflate => "deflate",
+            Self::Zstd => "zstd",
+        }
+    }
+
+    /// The packing with a name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Deflate, Self::Zstd]
+            .into_iter()
+            .find(|packing| packing.name() == name)
+    }
+}
+
+/// The exact bytes of a report's body, packed for keeping: findings repeat themselves, and five years of them take a
+/// tenth of the room.
 #[derive(Clone, Debug)]
 pub struct PackedBody {
     /// SHA-256 of the bytes before packing, in hexadecimal.
     pub sha256: String,
+    /// How they are packed.
+    pub packing: Packing,
     /// The packed bytes.
     pub packed: Vec<u8>,
 }
+
+/// A host's own packing of more than so many bytes into one is taken for a trap: findings reach some tens.
+const DENSEST: usize = 256;
+
+/// Bytes that may come out whatever went in.
+const LOOSE: usize = 64 * 1024;
 
 impl PackedBody {
     /// Packs a body.
@@ -28,18 +67,45 @@ impl PackedBody {
         DeflateEncoder::new(body, Compression::fast()).read_to_end(&mut packed)?;
         Ok(Self {
             sha256: sha256_hex(body),
+            packing: Packing::Deflate,
             packed,
         })
     }
 
-    /// The bytes as they were received.
-    pub fn unpack(packed: &[u8]) -> std::io::Result<Vec<u8>> {
-        let mut body = Vec::new();
-        DeflateDecoder::new(packed)
-            .take(LARGEST_REPORT as u64 + 1)
-            .read_to_end(&mut body)?;
-        Ok(body)
+    /// Takes a body that came packed; `None`: what it unpacks to is not sound, or larger than a report may be.
+    #[must_use]
+    pub fn packed_by_host(packed: Vec<u8>) -> Option<(Self, Vec<u8>)> {
+        let body = unpack(Packing::Zstd, &packed).ok()?;
+        if body.len() > (packed.len().saturating_mul(DENSEST) + LOOSE).min(LARGEST_REPORT) {
+            return None;
+        }
+        let this = Self {
+            sha256: sha256_hex(&body),
+            packing: Packing::Zstd,
+            packed,
+        };
+        Some((this, body))
     }
+}
+
+/// The bytes of a body as they were signed, at most one more than it may have.
+pub(crate) fn unpack(packing: Packing, packed: &[u8]) -> std::io::Result<Vec<u8>> {
+    let most = match packing {
+        Packing::Deflate => LARGEST_REPORT,
+        Packing::Zstd => (packed.len().saturating_mul(DENSEST) + LOOSE).min(LARGEST_REPORT),
+    };
+    let most = most as u64 + 1;
+    let mut body = Vec::new();
+    match packing {
+        Packing::Deflate => DeflateDecoder::new(packed).take(most).read_to_end(&mut body)?,
+        Packing::Zstd => {
+            let mut frames = FrameDecoder::new();
+            let decoder =
+                StreamingDecoder::new_with_decoder(packed, &mut frames).map_err(std::io::Error::other)?;
+            decoder.take(most).read_to_end(&mut body)?
+        }
+    };
+    Ok(body)
 }
 
 /// A report that was parsed, judged well formed, and proved to be its host's.
@@ -70,13 +136,17 @@ pub enum Keep {
         role: Role,
         /// Findings that began, changed or ended.
         transitions: Vec<Transition>,
-        /// Counts of each check that ran.
-        tallies: Vec<CheckTally>,
+        /// The host's state is another than what is kept now.
+        resync: bool,
+        /// Digest of what is kept now.
+        state: String,
     },
     /// It had been kept before.
     Duplicate {
         /// Highest sequence kept.
         sequence: u64,
+        /// Digest of what is kept now.
+        state: String,
     },
     /// It contradicts one that was kept.
     Fork {
@@ -165,20 +235,42 @@ pub struct Transition {
     pub sequence: u64,
 }
 
-/// How many findings of each kind a host has for one check, all received at the same time.
+/// A host lives, and what is kept of it still stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CheckTally {
-    /// Catalogue id of the check.
-    pub check: String,
-    /// When the check was last heard from.
-    pub received_at: Timestamp,
-    /// Findings by status and severity.
-    pub counts: Vec<(Status, Severity, u64)>,
+pub struct Beat {
+    /// The host.
+    pub host: HostId,
+    /// When it was heard.
+    pub heard_at: Timestamp,
+    /// When all that is kept of it was last found so; `None`: it doesn't say.
+    pub looked_at: Option<Timestamp>,
+}
+
+/// What a heartbeat is compared with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Presence {
+    /// Number of the host's current enrolment.
+    pub incarnation: u32,
+    /// Highest sequence kept.
+    pub sequence: u64,
+    /// Digest of the state that is kept.
+    pub state: String,
+}
+
+impl Presence {
+    pub(super) fn of(host: &HostRow) -> Self {
+        Self {
+            incarnation: host.incarnation,
+            sequence: host.last_sequence,
+            state: host.digest(),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use ruzstd::encoding::CompressionLevel;
 
     use super::*;
 
@@ -186,7 +278,16 @@ mod tests {
         #[test]
         fn a_body_is_kept_byte_for_byte(body in proptest::collection::vec(any::<u8>(), 0..5_000)) {
             let packed = PackedBody::pack(&body).unwrap();
-            prop_assert_eq!(PackedBody::unpack(&packed.packed).unwrap(), body);
+            prop_assert_eq!(&unpack(packed.packing, &packed.packed).unwrap(), &body);
+            let zstd = ruzstd::encoding::compress_to_vec(body.as_slice(), CompressionLevel::Fastest);
+            let (by_host, unpacked) = PackedBody::packed_by_host(zstd).unwrap();
+            prop_assert_eq!(unpacked, body);
+            prop_assert_eq!(by_host.sha256, packed.sha256);
+        }
+
+        #[test]
+        fn any_bytes_are_answered(bytes in proptest::collection::vec(any::<u8>(), 0..2_000)) {
+            let _answered = PackedBody::packed_by_host(bytes);
         }
     }
 }

@@ -12,25 +12,41 @@
 //! then on the next enrolment with that hash and name gets an id of its own.
 
 mod error;
+mod intake;
 mod kept;
+mod leaves;
 mod model;
 mod query;
 pub(crate) mod sqlite;
 #[cfg(test)]
 mod suite;
+mod tally;
+mod totals;
+
+use std::ops::Range;
 
 use jiff::Timestamp;
 use plumbline_config::ident::HostId;
 use plumbline_config::wire::SignedPlan;
 
+use crate::freshness::Cutoff;
+use crate::ledger::tree::{Frontier, Hash};
+
 pub use error::StoreError;
-pub use kept::{Change, CheckTally, Fork, Incoming, Keep, KeepReply, PackedBody, Transition};
+pub(crate) use intake::looked_at;
+pub use kept::{Beat, Change, Fork, Incoming, Keep, KeepReply, PackedBody, Packing, Presence, Transition};
+pub use leaves::{KeptCheckpoint, Leaf, LeafOf};
 pub use model::{
     Act, ApiToken, CertificateRecord, Enrolled, Enrolment, EnrolmentToken, Host, LatestFinding,
     NewCertificate, PlanSummary, PublishedPlan, TokenRefusal,
 };
 pub use query::{Cursor, FindingPage, FindingQuery, HostQuery};
 pub use sqlite::SqliteStore;
+#[cfg(test)]
+pub(crate) use tally::Tally;
+#[cfg(test)]
+pub(crate) use totals::Standing;
+pub use totals::{Counted, Totals};
 
 /// What the collector keeps.
 pub trait Store: Send + Sync {
@@ -66,22 +82,54 @@ pub trait Store: Send + Sync {
     /// Takes reports in, in order, in one transaction, and says of each what became of it.
     fn keep(&self, reports: &[Incoming]) -> Result<KeepReply, StoreError>;
 
+    /// Takes note that hosts live and that what is kept of them still stands.
+    fn beat(&self, beats: &[Beat]) -> Result<(), StoreError>;
+    /// What a heartbeat is compared with.
+    fn presence(&self, host: &HostId) -> Result<Option<Presence>, StoreError>;
+    /// Counts hosts that the line has passed as silent, and their findings as stale: at most so many, and says how
+    /// many. A periodic job, of one collector at a time.
+    fn age(&self, cutoff: Cutoff, most: usize) -> Result<usize, StoreError>;
+
     // What is known now.
 
     /// Hosts in the order of their ids.
     fn hosts(&self, query: &HostQuery) -> Result<Vec<Host>, StoreError>;
     /// One host.
     fn host(&self, host: &HostId) -> Result<Option<Host>, StoreError>;
-    /// Changes whenever a host is enrolled, revoked or its role changes.
-    fn host_epoch(&self) -> Result<i64, StoreError>;
     /// The latest findings of one host, by check and subject.
     fn latest_findings(&self, host: &HostId) -> Result<Vec<LatestFinding>, StoreError>;
     /// A page of the latest findings of all hosts, in the order host, check, subject.
     fn findings(&self, query: &FindingQuery) -> Result<FindingPage, StoreError>;
-    /// How many findings of each kind each host has for each check: what metrics are rebuilt from at start.
-    fn tallies(&self) -> Result<Vec<(HostId, CheckTally)>, StoreError>;
+    /// What all hosts together show. Costs the number of kinds, not of hosts.
+    fn totals(&self, cutoff: Cutoff) -> Result<Totals, StoreError>;
     /// Changes of a host's findings, newest first.
     fn history(&self, host: &HostId, limit: usize) -> Result<Vec<Transition>, StoreError>;
+
+    // The ledger: every report and every act that is kept is a leaf, in the order in which they were kept.
+
+    /// The right edge of the ledger's tree.
+    fn ledger_frontier(&self) -> Result<Frontier, StoreError>;
+    /// Hashes of complete subtrees at a level (0, 8, 16 …), as far as there are.
+    fn ledger_nodes(&self, level: u8, range: Range<u64>) -> Result<Vec<Hash>, StoreError>;
+    /// Leaves from a place on, with the entries that the kept rows give, at most `limit`.
+    fn ledger_leaves(&self, from: u64, limit: usize) -> Result<Vec<Leaf>, StoreError>;
+    /// The place of a leaf.
+    fn ledger_place(&self, of: &LeafOf) -> Result<Option<u64>, StoreError>;
+    /// Keeps a checkpoint; one of that size that is kept already stays.
+    fn add_checkpoint(&self, checkpoint: &KeptCheckpoint) -> Result<(), StoreError>;
+    /// Checkpoints of more than `size` leaves, smallest first, at most `limit`.
+    fn checkpoints_after(&self, size: u64, limit: usize) -> Result<Vec<KeptCheckpoint>, StoreError>;
+    /// The newest checkpoint.
+    fn latest_checkpoint(&self) -> Result<Option<KeptCheckpoint>, StoreError>;
+    /// Body of a kept report: how it is packed, and the packed bytes.
+    fn report_body(
+        &self,
+        host: &HostId,
+        incarnation: u32,
+        sequence: u64,
+    ) -> Result<Option<(Packing, Vec<u8>)>, StoreError>;
+    /// Gaps that a host's reports told of: the report that told, and whether the chain of hashes runs on there.
+    fn gaps(&self, host: &HostId, incarnation: u32) -> Result<Vec<(u64, bool)>, StoreError>;
 
     // The plan.
 

@@ -29,8 +29,10 @@ pub struct Host {
     pub incarnation: u32,
     /// When that enrolment was.
     pub enrolled_at: Timestamp,
-    /// When it was last heard from: its latest report, or its enrolment.
+    /// When it was last heard from: its latest report or heartbeat, or its enrolment.
     pub heard_at: Timestamp,
+    /// When all that is kept of it was last found so. `None`: never so far.
+    pub looked_at: Option<Timestamp>,
     /// Plan that its latest findings were judged by.
     pub plan: Option<PlanRef>,
     /// By how much the host's clock was ahead of the collector's at its latest report, in milliseconds. Travel time
@@ -171,6 +173,8 @@ pub struct LatestFinding {
     pub received_at: Timestamp,
     /// Since when, by the collector's clock, it has had this status.
     pub since: Timestamp,
+    /// When all that is kept of its host was last found so.
+    pub looked_at: Option<Timestamp>,
 }
 
 /// A plan made current.

@@ -14,6 +14,8 @@ use super::*;
 use crate::access::Access;
 use crate::freshness::Cutoff;
 
+mod state;
+
 /// A name and what it names.
 type Behaviour = (&'static str, fn(&dyn Store));
 
@@ -51,8 +53,20 @@ const BEHAVIOURS: &[Behaviour] = &[
     ("pages_hold_everything_once", pages_hold_everything_once),
     ("filters_agree_with_freshness", filters_agree_with_freshness),
     (
-        "tallies_count_the_latest_findings",
-        tallies_count_the_latest_findings,
+        "totals_are_what_a_recount_gives",
+        state::totals_are_what_a_recount_gives,
+    ),
+    (
+        "changes_alone_lead_to_the_same_state",
+        state::changes_alone_lead_to_the_same_state,
+    ),
+    (
+        "a_resync_replaces_everything",
+        state::a_resync_replaces_everything,
+    ),
+    (
+        "heartbeats_keep_findings_fresh",
+        state::heartbeats_keep_findings_fresh,
     ),
     ("the_newest_plan_is_current", the_newest_plan_is_current),
     (
@@ -197,6 +211,14 @@ fn keep(store: &dyn Store, incoming: &Incoming) -> Keep {
     reply.outcomes.into_iter().next().unwrap()
 }
 
+/// The highest sequence, where the report was kept before.
+fn duplicate(keep: &Keep) -> Option<u64> {
+    match keep {
+        Keep::Duplicate { sequence, .. } => Some(*sequence),
+        _ => None,
+    }
+}
+
 fn is_kept(keep: &Keep) -> bool {
     matches!(keep, Keep::Kept { .. })
 }
@@ -246,10 +268,8 @@ fn a_reinstalled_host_keeps_its_id(store: &dyn Store) {
     let host = with_host(store);
     let first = report(&host, 1, FIRST_PREVIOUS, 1, None);
     assert!(is_kept(&keep(store, &first)));
-    let epoch = store.host_epoch().unwrap();
     let again = enrol(store, "machine-1", 2, 5);
     assert_eq!((&again.host, again.incarnation), (&host, 2));
-    assert_ne!(store.host_epoch().unwrap(), epoch);
     let old = store.certificate("serial-1").unwrap().unwrap();
     assert!(old.revoked_at.is_some());
     assert_eq!((old.incarnation, old.current_incarnation), (1, 2));
@@ -338,9 +358,9 @@ fn reports_form_a_chain(store: &dyn Store) {
     let second = report(&host, 2, &first.body.sha256, 2, None);
     assert_eq!(keep(store, &second), Keep::Gap { last: 0 });
     assert!(is_kept(&keep(store, &first)));
-    assert_eq!(keep(store, &first), Keep::Duplicate { sequence: 1 });
+    assert_eq!(duplicate(&keep(store, &first)), Some(1));
     assert!(is_kept(&keep(store, &second)));
-    assert_eq!(keep(store, &first), Keep::Duplicate { sequence: 2 });
+    assert_eq!(duplicate(&keep(store, &first)), Some(2));
     let other_body = report(&host, 2, &first.body.sha256, 3, None);
     let fork = |fork| Keep::Fork { fork, last: 2 };
     assert_eq!(keep(store, &other_body), fork(Fork::Body));
@@ -363,7 +383,7 @@ fn reports_form_a_chain(store: &dyn Store) {
 
 fn a_named_gap_is_taken_and_recorded(store: &dyn Store) {
     let host = with_host(store);
-    let mut later = report(&host, 4, "unknown", 1, None);
+    let mut later = report(&host, 4, &"a".repeat(64), 1, None);
     later.report.dropped_reports = 2;
     assert_eq!(
         keep(store, &later),
@@ -372,7 +392,7 @@ fn a_named_gap_is_taken_and_recorded(store: &dyn Store) {
     );
     later.report.dropped_reports = 3;
     assert!(is_kept(&keep(store, &later)));
-    let mut next = report(&host, 5, "another history", 2, None);
+    let mut next = report(&host, 5, &"b".repeat(64), 2, None);
     assert!(!is_kept(&keep(store, &next)));
     next.report.dropped_reports = 1;
     assert!(
@@ -394,7 +414,7 @@ fn a_batch_sees_its_own_reports(store: &dyn Store) {
     let reply = store.keep(&[first.clone(), wrong, first, second]).unwrap();
     assert!(is_kept(&reply.outcomes[0]) && is_kept(&reply.outcomes[3]));
     assert_eq!(reply.outcomes[1], Keep::Gap { last: 1 });
-    assert_eq!(reply.outcomes[2], Keep::Duplicate { sequence: 1 });
+    assert_eq!(duplicate(&reply.outcomes[2]), Some(1));
     assert_eq!(reply.plan_sha256, None);
 }
 
@@ -545,9 +565,10 @@ fn filters_agree_with_freshness(store: &dyn Store) {
             finding("b.b", "x", Status::NotApplicable),
         ];
         let said = assessment(&host, &["a.a", "b.b"], findings);
+        let minutes = i64::from(number) * 60;
         keep(
             store,
-            &report(&host, 1, FIRST_PREVIOUS, i64::from(number) * 60, Some(said)),
+            &state::stating(report(&host, 1, FIRST_PREVIOUS, minutes, Some(said))),
         );
     }
     store
@@ -558,7 +579,7 @@ fn filters_agree_with_freshness(store: &dyn Store) {
     let count = |query: FindingQuery| store.findings(&query).unwrap().findings.len();
     for status in Status::ALL {
         let shown =
-            |f: &&LatestFinding| cutoff.shown(f.finding.status, f.received_at, f.host_revoked) == status;
+            |f: &&LatestFinding| cutoff.shown(f.finding.status, f.looked_at, f.host_revoked) == status;
         let query = FindingQuery {
             status: Some(status),
             ..FindingQuery::all(cutoff, 100)
@@ -590,34 +611,6 @@ fn filters_agree_with_freshness(store: &dyn Store) {
         }),
         9
     );
-}
-
-fn tallies_count_the_latest_findings(store: &dyn Store) {
-    let host = with_host(store);
-    let findings = vec![
-        finding("a.a", "x", Status::Pass),
-        finding("a.a", "y", Status::Pass),
-        finding("a.a", "z", Status::Fail),
-    ];
-    let said = assessment(&host, &["a.a", "b.b"], findings);
-    let Keep::Kept { mut tallies, .. } = keep(store, &report(&host, 1, FIRST_PREVIOUS, 1, Some(said))) else {
-        panic!()
-    };
-    let sort = |tally: &mut CheckTally| tally.counts.sort();
-    tallies.iter_mut().for_each(sort);
-    let expected = vec![
-        (Status::Pass, Severity::High, 2),
-        (Status::Fail, Severity::High, 1),
-    ];
-    assert_eq!(tallies[0].counts, expected);
-    assert_eq!(
-        (tallies[1].check.as_str(), tallies[1].counts.len()),
-        ("b.b", 0),
-        "it ran and said nothing"
-    );
-    let mut stored = store.tallies().unwrap();
-    stored.iter_mut().for_each(|(_, tally)| sort(tally));
-    assert_eq!(stored, [(host, tallies.swap_remove(0))]);
 }
 
 fn the_newest_plan_is_current(store: &dyn Store) {

@@ -2,7 +2,7 @@
 
 use axum::body::{Body, to_bytes};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
-use axum::http::{HeaderMap, Request};
+use axum::http::{HeaderMap, HeaderValue, Request};
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 
@@ -12,12 +12,26 @@ use crate::web::problem::{BAD_JSON, BAD_REQUEST, Refusal, TOO_LARGE, UNSUPPORTED
 /// sends may never read why.
 const DRAINED: usize = 16 * 1024 * 1024;
 
-/// Reads a body of at most `most` bytes.
+/// Reads a body of at most `most` bytes that is not compressed.
 pub(crate) async fn read(request: Request<Body>, most: usize) -> Result<Vec<u8>, Refusal> {
-    let too_large = || TOO_LARGE.because(format!("the body is larger than {most} bytes"));
     if request.headers().contains_key(CONTENT_ENCODING) {
         return Err(UNSUPPORTED.because("send the body as it is, without Content-Encoding"));
     }
+    read_packed(request, most).await
+}
+
+/// Whether a body is compressed with zstd. Any other compression is refused.
+pub(crate) fn is_zstd(headers: &HeaderMap) -> Result<bool, Refusal> {
+    match headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes) {
+        None => Ok(false),
+        Some(encoding) if encoding.eq_ignore_ascii_case(b"zstd") => Ok(true),
+        Some(_) => Err(UNSUPPORTED.because("send the body as it is, or with Content-Encoding: zstd")),
+    }
+}
+
+/// Reads a body of at most `most` bytes as they come, compressed or not.
+pub(crate) async fn read_packed(request: Request<Body>, most: usize) -> Result<Vec<u8>, Refusal> {
+    let too_large = || TOO_LARGE.because(format!("the body is larger than {most} bytes"));
     let told = length(request.headers());
     let body = request.into_body();
     if told.is_some_and(|length| length > most) {

@@ -36,6 +36,7 @@ use crate::freshness::Cutoff;
 use crate::ingest::IngestQueue;
 use crate::metrics::Metrics;
 use crate::pki::{Authority, ServerIdentity, Signer};
+use crate::presence::Pulses;
 use crate::store::{Store, StoreError};
 pub(crate) use listener::Listener;
 use problem::{FAILED, Refusal, TIMEOUT};
@@ -56,6 +57,7 @@ pub(crate) struct App {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) ingest: IngestQueue,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) pulses: Arc<Pulses>,
     pub(crate) throttle: Throttle,
     /// Permits for KiB of body.
     pub(crate) bodies: Semaphore,

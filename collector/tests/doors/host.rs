@@ -5,6 +5,7 @@ use plumbline_config::finding::{Finding, Severity, Status};
 use plumbline_config::ident::{HostId, Role};
 use plumbline_config::lang::Bilingual;
 use plumbline_config::seal::{Sealer, sha256_hex};
+use plumbline_config::state::StateSum;
 use plumbline_config::wire::{
     Assessment, EnrollReply, EnrollRequest, FIRST_PREVIOUS, HostInfo, Os, PlanRef, Report, SIGNATURE_HEADER,
     Scope,
@@ -62,6 +63,11 @@ impl Host {
             evidence: json!({}),
             observed_at: now,
         };
+        let plan = PlanRef {
+            version: "1".to_owned(),
+            sha256: "00".to_owned(),
+        };
+        let state = StateSum::of([&finding]).digest(&plan, "web-1", &Os::default());
         Report {
             incarnation: self.reply.incarnation,
             sequence,
@@ -75,10 +81,7 @@ impl Host {
                     role: Role::Service,
                     os: Os::default(),
                 },
-                plan: PlanRef {
-                    version: "1".to_owned(),
-                    sha256: "00".to_owned(),
-                },
+                plan,
                 started_at: now,
                 finished_at: now,
                 checks: vec![finding.check.clone()],
@@ -87,8 +90,8 @@ impl Host {
                 gone: Vec::new(),
                 known_checks: None,
             }),
-            state: None,
-            looked_age_seconds: None,
+            state: Some(state),
+            looked_age_seconds: Some(0),
             dropped_reports: 0,
         }
     }

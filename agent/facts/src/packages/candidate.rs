@@ -225,7 +225,7 @@ impl<'a> Versions<'a> {
             if let Some(candidate) = candidate.filter(newer) {
                 upgrades.push(Upgrade {
                     name: package.name.clone(),
-                    architecture: candidate.architecture.clone(),
+                    architecture: package.architecture.clone(),
                     source: package.source.clone(),
                     installed: package.version.clone(),
                     candidate: candidate.version.clone(),
@@ -380,6 +380,6 @@ mod tests {
             .iter()
             .map(|u| (u.architecture.as_str(), u.candidate.as_str()))
             .collect();
-        assert_eq!(found, [("all", "1.1")]);
+        assert_eq!(found, [("amd64", "1.1")], "the architecture that is installed");
     }
 }

@@ -62,7 +62,7 @@ pub struct PackageFacts {
 pub struct Upgrade {
     /// Binary package.
     pub name: String,
-    /// Architecture of the new version.
+    /// Architecture of the installed version, as apt names the package.
     pub architecture: String,
     /// Source package.
     pub source: String,

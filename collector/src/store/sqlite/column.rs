@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::store::StoreError;
+use crate::store::tally::Tally;
 
 /// A time as it is kept: microseconds since 1970-01-01 UTC.
 pub(super) fn micros(at: Timestamp) -> i64 {
@@ -46,6 +47,8 @@ pub(super) trait Columns {
     fn named_or_none<T: DeserializeOwned>(&self, column: &str) -> Result<Option<T>>;
     /// A structure in JSON.
     fn json<T: DeserializeOwned>(&self, column: &str) -> Result<T>;
+    /// A tally; none is one of nothing.
+    fn tally(&self, column: &str) -> Result<Tally>;
 }
 
 impl Columns for Row<'_> {
@@ -83,6 +86,11 @@ impl Columns for Row<'_> {
     fn json<T: DeserializeOwned>(&self, column: &str) -> Result<T> {
         let text: String = self.get(column)?;
         serde_json::from_str(&text).map_err(|error| damaged(self, column, error))
+    }
+
+    fn tally(&self, column: &str) -> Result<Tally> {
+        let text: Option<String> = self.get(column)?;
+        Tally::decode(text.as_deref().unwrap_or_default()).ok_or_else(|| damaged(self, column, "not a tally"))
     }
 }
 

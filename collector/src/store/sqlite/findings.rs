@@ -1,19 +1,16 @@
 //! Looking findings up.
 
-use std::collections::BTreeMap;
-
 use plumbline_config::ident::HostId;
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params_from_iter};
 
 use super::column::{Columns, limit, micros};
-use crate::store::{
-    Change, CheckTally, Cursor, FindingPage, FindingQuery, LatestFinding, StoreError, Transition,
-};
+use crate::store::{Change, Cursor, FindingPage, FindingQuery, LatestFinding, StoreError, Transition};
 
 /// What [`read_finding`] reads.
-const FINDING: &str = "SELECT f.host, h.name, h.role, h.revoked_at, f.finding, f.received_at, f.since
-    FROM findings_latest f JOIN hosts h ON h.id = f.host";
+const FINDING: &str = "SELECT f.host, h.name, h.role, h.revoked_at, f.finding, f.received_at, f.since,
+        p.looked_at
+    FROM findings_latest f JOIN hosts h ON h.id = f.host JOIN host_pulse p ON p.host = f.host";
 
 pub(super) fn of_host(db: &Connection, host: &HostId) -> Result<Vec<LatestFinding>, StoreError> {
     let mut statement = db.prepare_cached(&format!(
@@ -67,7 +64,7 @@ fn conditions(query: &FindingQuery) -> (String, Vec<Value>) {
     if let Some(status) = query.status {
         // `Cutoff::shown` in SQL; the behaviour suite holds the two together.
         conditions.push(
-            "CASE WHEN h.revoked_at IS NOT NULL OR f.received_at <= ? THEN 'stale' ELSE f.status END = ?",
+            "CASE WHEN h.revoked_at IS NOT NULL OR coalesce(p.looked_at, 0) <= ? THEN 'stale' ELSE f.status END = ?",
         );
         values.push(Value::Integer(micros(query.cutoff.at())));
         values.push(Value::Text(status.name().to_owned()));
@@ -90,34 +87,8 @@ fn read_finding(row: &Row<'_>) -> rusqlite::Result<LatestFinding> {
         finding: row.json("finding")?,
         received_at: row.time("received_at")?,
         since: row.time("since")?,
+        looked_at: row.time_or_none("looked_at")?,
     })
-}
-
-pub(super) fn tallies(db: &Connection) -> Result<Vec<(HostId, CheckTally)>, StoreError> {
-    let mut statement = db.prepare(
-        "SELECT host, check_id, status, severity, count(*) AS number, max(received_at) AS received_at
-         FROM findings_latest GROUP BY host, check_id, status, severity",
-    )?;
-    let mut tallies: BTreeMap<(HostId, String), CheckTally> = BTreeMap::new();
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        let key = (row.host("host")?, row.get("check_id")?);
-        let received_at = row.time("received_at")?;
-        let tally = tallies.entry(key).or_insert_with_key(|(_, check)| CheckTally {
-            check: check.clone(),
-            received_at,
-            counts: Vec::new(),
-        });
-        tally.counts.push((
-            row.named("status")?,
-            row.named("severity")?,
-            row.number("number")?,
-        ));
-    }
-    Ok(tallies
-        .into_iter()
-        .map(|((host, _), tally)| (host, tally))
-        .collect())
 }
 
 pub(super) fn history(db: &Connection, host: &HostId, most: usize) -> Result<Vec<Transition>, StoreError> {

@@ -6,7 +6,10 @@ use plumbline_config::wire::PlanRef;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction};
 
 use super::column::{Columns, json, limit, micros};
-use super::people;
+use super::{people, totals};
+use crate::store::intake::{HostRow, Pulse, shift};
+use crate::store::tally::Tally;
+use crate::store::totals::Totals;
 use crate::store::{
     Act, CertificateRecord, Enrolled, Enrolment, Host, HostQuery, NewCertificate, StoreError, TokenRefusal,
 };
@@ -51,7 +54,6 @@ pub(super) fn enrol(
                 on: enrolled.host.to_string(),
             };
             people::record(tx, &act)?;
-            next_epoch(tx)?;
             enrolled
         }
     };
@@ -119,9 +121,10 @@ fn again(
     labels: &str,
 ) -> Result<Enrolled, StoreError> {
     let incarnation = incarnation.saturating_add(1);
+    let counted = totals::row(tx, host)?;
     tx.execute(
         "UPDATE hosts SET role = ?2, labels = ?3, os = ?4, agent_version = ?5, incarnation = ?6, enrolled_at = ?7,
-                heard_at = ?7, last_sequence = 0, last_sha256 = NULL
+                last_sequence = 0, last_sha256 = NULL
          WHERE id = ?1",
         (
             host.as_str(),
@@ -137,7 +140,19 @@ fn again(
     if before != role {
         // They were judged by the clauses of the other role.
         tx.execute("DELETE FROM findings_latest WHERE host = ?1", [host.as_str()])?;
+        tx.execute(
+            "UPDATE hosts SET sum = zeroblob(32) WHERE id = ?1",
+            [host.as_str()],
+        )?;
     }
+    change(tx, counted, |host| {
+        host.pulse.heard_at = host.pulse.heard_at.max(enrolment.at);
+        host.pulse.silent = false;
+        if host.role != role {
+            host.role = role;
+            host.tally = Tally::default();
+        }
+    })?;
     Ok(Enrolled {
         host: host.clone(),
         incarnation,
@@ -152,8 +167,8 @@ fn anew(
     labels: &str,
 ) -> Result<Enrolled, StoreError> {
     tx.execute(
-        "INSERT INTO hosts (id, name, role, labels, os, machine, agent_version, incarnation, enrolled_at, heard_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, ?8, ?8)",
+        "INSERT INTO hosts (id, name, role, labels, os, machine, agent_version, incarnation, enrolled_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, ?8)",
         (
             enrolment.fresh_id.as_str(),
             &enrolment.name,
@@ -165,11 +180,42 @@ fn anew(
             micros(enrolment.at),
         ),
     )?;
+    let pulse = Pulse {
+        heard_at: enrolment.at,
+        looked_at: None,
+        silent: false,
+        // Nothing was found yet, so nothing counts as overdue; the first look or the next ageing decides.
+        overdue: false,
+    };
+    totals::put_pulse(tx, &enrolment.fresh_id, &pulse)?;
+    if let Some(host) = totals::row(tx, &enrolment.fresh_id)? {
+        let mut difference = Totals::default();
+        host.as_counted().contribute(&mut difference, 1);
+        totals::add(tx, &difference)?;
+    }
     Ok(Enrolled {
         host: enrolment.fresh_id.clone(),
         incarnation: 1,
         role,
     })
+}
+
+/// Changes what of a host the totals count. `before` is the host as it was counted.
+fn change(
+    tx: &Transaction<'_>,
+    before: Option<HostRow>,
+    change: impl FnOnce(&mut HostRow),
+) -> Result<(), StoreError> {
+    let Some(before) = before else {
+        return Ok(());
+    };
+    let mut after = before.clone();
+    change(&mut after);
+    let mut difference = Totals::default();
+    shift(&mut difference, &before, &after);
+    totals::put_pulse(tx, &after.id, &after.pulse)?;
+    totals::put_tally(tx, &after.id, &after.tally)?;
+    totals::add(tx, &difference)
 }
 
 pub(super) fn add_certificate(
@@ -230,6 +276,7 @@ pub(super) fn public_keys(
 }
 
 pub(super) fn revoke(tx: &Transaction<'_>, host: &HostId, at: Timestamp) -> Result<bool, StoreError> {
+    let counted = totals::row(tx, host)?;
     let changed = tx.execute(
         "UPDATE hosts SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL",
         (host.as_str(), micros(at)),
@@ -238,7 +285,7 @@ pub(super) fn revoke(tx: &Transaction<'_>, host: &HostId, at: Timestamp) -> Resu
         return Ok(false);
     }
     revoke_certificates(tx, host, at)?;
-    next_epoch(tx)?;
+    change(tx, counted, |host| host.revoked = true)?;
     Ok(true)
 }
 
@@ -269,9 +316,9 @@ pub(super) fn note_conflict(tx: &Transaction<'_>, host: &HostId, at: Timestamp) 
 }
 
 /// What [`read_host`] reads.
-const HOST: &str = "SELECT h.*, (SELECT max(c.not_after) FROM certificates c
+const HOST: &str = "SELECT h.*, p.heard_at, p.looked_at, (SELECT max(c.not_after) FROM certificates c
     WHERE c.host = h.id AND c.incarnation = h.incarnation AND c.revoked_at IS NULL) AS certificate_not_after
-    FROM hosts h";
+    FROM hosts h JOIN host_pulse p ON p.host = h.id";
 
 pub(super) fn hosts(db: &Connection, query: &HostQuery) -> Result<Vec<Host>, StoreError> {
     let mut statement = db.prepare_cached(&format!(
@@ -305,6 +352,7 @@ fn read_host(row: &Row<'_>) -> rusqlite::Result<Host> {
         incarnation: row.number("incarnation")?,
         enrolled_at: row.time("enrolled_at")?,
         heard_at: row.time("heard_at")?,
+        looked_at: row.time_or_none("looked_at")?,
         plan,
         clock_skew_ms: row.get("clock_skew_ms")?,
         revoked_at: row.time_or_none("revoked_at")?,
@@ -315,18 +363,4 @@ fn read_host(row: &Row<'_>) -> rusqlite::Result<Host> {
         forks: row.number("forks")?,
         certificate_not_after: row.time_or_none("certificate_not_after")?,
     })
-}
-
-pub(super) fn epoch(db: &Connection) -> Result<i64, StoreError> {
-    Ok(db
-        .prepare_cached("SELECT value FROM counters WHERE name = 'host_epoch'")?
-        .query_row([], |row| row.get(0))?)
-}
-
-fn next_epoch(tx: &Transaction<'_>) -> Result<(), StoreError> {
-    tx.execute(
-        "UPDATE counters SET value = value + 1 WHERE name = 'host_epoch'",
-        [],
-    )?;
-    Ok(())
 }

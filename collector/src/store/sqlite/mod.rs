@@ -7,12 +7,15 @@
 mod column;
 mod findings;
 mod hosts;
+mod ledger;
 mod migrate;
 mod people;
 mod reports;
 #[cfg(test)]
 mod tests;
+mod totals;
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
@@ -23,10 +26,13 @@ use plumbline_config::wire::SignedPlan;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use super::{
-    Act, ApiToken, CertificateRecord, CheckTally, Enrolled, Enrolment, EnrolmentToken, FindingPage,
-    FindingQuery, Host, HostQuery, Incoming, KeepReply, LatestFinding, NewCertificate, PlanSummary,
+    Act, ApiToken, Beat, CertificateRecord, Enrolled, Enrolment, EnrolmentToken, FindingPage, FindingQuery,
+    Host, HostQuery, Incoming, KeepReply, LatestFinding, NewCertificate, PlanSummary, Presence,
     PublishedPlan, Store, StoreError, TokenRefusal, Transition,
 };
+use super::{KeptCheckpoint, Leaf, LeafOf, Packing, Totals};
+use crate::freshness::Cutoff;
+use crate::ledger::tree::{Frontier, Hash};
 
 /// How long one process waits for another's write, such as the server for a command.
 const BUSY: Duration = Duration::from_secs(10);
@@ -54,6 +60,9 @@ impl SqliteStore {
         writer.pragma_update(None, "synchronous", "FULL")?;
         writer.pragma_update(None, "foreign_keys", true)?;
         migrate::migrate(&mut writer)?;
+        let tx = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        totals::recount_if_needed(&tx)?;
+        tx.commit()?;
         Ok(Self::over(path, writer))
     }
 
@@ -119,7 +128,11 @@ fn lock<T>(mutex: &Mutex<T>) -> Result<MutexGuard<'_, T>, StoreError> {
 
 impl Store for SqliteStore {
     fn ping(&self) -> Result<(), StoreError> {
-        self.read(|db| hosts::epoch(db).map(drop))
+        self.read(|db| {
+            db.prepare_cached("SELECT count(*) FROM ledger_head")?
+                .query_row([], |_| Ok(()))?;
+            Ok(())
+        })
     }
 
     fn add_enrolment_token(&self, token: &EnrolmentToken, act: &Act) -> Result<(), StoreError> {
@@ -163,10 +176,7 @@ impl Store for SqliteStore {
     fn keep(&self, reports: &[Incoming]) -> Result<KeepReply, StoreError> {
         self.write(|tx| {
             Ok(KeepReply {
-                outcomes: reports
-                    .iter()
-                    .map(|report| reports::keep(tx, report))
-                    .collect::<Result<_, _>>()?,
+                outcomes: reports::keep(tx, reports)?,
                 plan_sha256: people::plan_summary(tx)?.map(|plan| plan.sha256),
             })
         })
@@ -180,8 +190,20 @@ impl Store for SqliteStore {
         self.read(|db| hosts::host(db, host))
     }
 
-    fn host_epoch(&self) -> Result<i64, StoreError> {
-        self.read(hosts::epoch)
+    fn beat(&self, beats: &[Beat]) -> Result<(), StoreError> {
+        self.write(|tx| totals::beat(tx, beats))
+    }
+
+    fn presence(&self, host: &HostId) -> Result<Option<Presence>, StoreError> {
+        self.read(|db| Ok(totals::row(db, host)?.map(|host| Presence::of(&host))))
+    }
+
+    fn age(&self, cutoff: Cutoff, most: usize) -> Result<usize, StoreError> {
+        self.write(|tx| totals::age(tx, cutoff, most))
+    }
+
+    fn totals(&self, cutoff: Cutoff) -> Result<Totals, StoreError> {
+        self.read(|db| totals::totals(db, cutoff))
     }
 
     fn latest_findings(&self, host: &HostId) -> Result<Vec<LatestFinding>, StoreError> {
@@ -192,12 +214,49 @@ impl Store for SqliteStore {
         self.read(|db| findings::page(db, query))
     }
 
-    fn tallies(&self) -> Result<Vec<(HostId, CheckTally)>, StoreError> {
-        self.read(findings::tallies)
-    }
-
     fn history(&self, host: &HostId, limit: usize) -> Result<Vec<Transition>, StoreError> {
         self.read(|db| findings::history(db, host, limit))
+    }
+
+    fn ledger_frontier(&self) -> Result<Frontier, StoreError> {
+        self.read(ledger::frontier)
+    }
+
+    fn ledger_nodes(&self, level: u8, range: Range<u64>) -> Result<Vec<Hash>, StoreError> {
+        self.read(|db| ledger::nodes(db, level, &range))
+    }
+
+    fn ledger_leaves(&self, from: u64, limit: usize) -> Result<Vec<Leaf>, StoreError> {
+        self.read(|db| ledger::leaves(db, from, limit))
+    }
+
+    fn ledger_place(&self, of: &LeafOf) -> Result<Option<u64>, StoreError> {
+        self.read(|db| ledger::place(db, of))
+    }
+
+    fn add_checkpoint(&self, checkpoint: &KeptCheckpoint) -> Result<(), StoreError> {
+        self.write(|tx| ledger::add_checkpoint(tx, checkpoint))
+    }
+
+    fn checkpoints_after(&self, size: u64, limit: usize) -> Result<Vec<KeptCheckpoint>, StoreError> {
+        self.read(|db| ledger::checkpoints_after(db, size, limit))
+    }
+
+    fn latest_checkpoint(&self) -> Result<Option<KeptCheckpoint>, StoreError> {
+        self.read(ledger::latest_checkpoint)
+    }
+
+    fn report_body(
+        &self,
+        host: &HostId,
+        incarnation: u32,
+        sequence: u64,
+    ) -> Result<Option<(Packing, Vec<u8>)>, StoreError> {
+        self.read(|db| ledger::body(db, host, incarnation, sequence))
+    }
+
+    fn gaps(&self, host: &HostId, incarnation: u32) -> Result<Vec<(u64, bool)>, StoreError> {
+        self.read(|db| ledger::gaps(db, host, incarnation))
     }
 
     fn publish_plan(&self, plan: &PublishedPlan, act: &Act) -> Result<bool, StoreError> {

@@ -5,12 +5,16 @@ use plumbline_config::wire::SignedPlan;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction};
 
 use super::column::{Columns, json, limit, micros};
+use super::ledger::{self, RowOf};
+use crate::store::leaves::{act_entry, fresh_nonce};
 use crate::store::{Act, ApiToken, EnrolmentToken, PlanSummary, PublishedPlan, StoreError};
 
 pub(super) fn record(tx: &Transaction<'_>, act: &Act) -> Result<(), StoreError> {
-    tx.prepare_cached("INSERT INTO acts (at, who, what, subject) VALUES (?1, ?2, ?3, ?4)")?
-        .execute((micros(act.at), &act.who, &act.what, &act.on))?;
-    Ok(())
+    let nonce = fresh_nonce()?;
+    tx.prepare_cached("INSERT INTO acts (at, who, what, subject, nonce) VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .execute((micros(act.at), &act.who, &act.what, &act.on, hex::encode(nonce)))?;
+    let leaf = act_entry(act, nonce).leaf_hash();
+    ledger::append(tx, &[(RowOf::Act(tx.last_insert_rowid()), leaf)])
 }
 
 pub(super) fn acts(db: &Connection, most: usize) -> Result<Vec<Act>, StoreError> {

@@ -1,142 +1,125 @@
-//! Taking a report in: its place in the chain, and the findings it replaces.
+//! Taking reports in: what the rules of [`crate::store::intake`] read, and what came of them.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use plumbline_config::finding::{Finding, Severity, Status};
-use plumbline_config::ident::Role;
-use plumbline_config::wire::{Assessment, FIRST_PREVIOUS};
+use plumbline_config::finding::Status;
+use plumbline_config::ident::HostId;
 use rusqlite::{OptionalExtension, Row, Transaction};
 
 use super::column::{Columns, count, json, micros};
-use crate::store::{Change, CheckTally, Fork, Incoming, Keep, StoreError, Transition};
+use super::ledger::{self, RowOf};
+use super::totals;
+use crate::store::intake::{FindingKey, FindingRow, Gap, Ground, HostRow, Known, Wanted, Writes, judge};
+use crate::store::leaves::report_entry;
+use crate::store::{Incoming, Keep, StoreError, Transition};
 
-/// What of a host decides whether its report is taken.
-struct Chain {
-    role: Role,
-    last_sequence: u64,
-    last_sha256: Option<String>,
+pub(super) fn keep(tx: &Transaction<'_>, reports: &[Incoming]) -> Result<Vec<Keep>, StoreError> {
+    let (outcomes, writes) = judge(&mut InTransaction(tx), reports)?;
+    write(tx, &writes)?;
+    Ok(outcomes)
 }
 
-pub(super) fn keep(tx: &Transaction<'_>, incoming: &Incoming) -> Result<Keep, StoreError> {
-    let Some(chain) = chain(tx, incoming)? else {
-        return Ok(Keep::Superseded);
-    };
-    let sequence = incoming.report.sequence;
-    let last = chain.last_sequence;
-    if sequence <= last {
-        if kept_sha256(tx, incoming)?.as_deref() == Some(&incoming.body.sha256) {
-            return Ok(Keep::Duplicate { sequence: last });
+struct InTransaction<'t>(&'t Transaction<'t>);
+
+impl Ground for InTransaction<'_> {
+    fn hosts(&mut self, ids: &BTreeSet<&HostId>) -> Result<HashMap<HostId, HostRow>, StoreError> {
+        let mut hosts = HashMap::with_capacity(ids.len());
+        for id in ids {
+            if let Some(host) = totals::row(self.0, id)? {
+                hosts.insert((*id).clone(), host);
+            }
         }
-        note_fork(tx, incoming)?;
-        return Ok(Keep::Fork {
-            fork: Fork::Body,
-            last,
-        });
+        Ok(hosts)
     }
-    let previous = chain.last_sha256.as_deref().unwrap_or(FIRST_PREVIOUS);
-    let chained = sequence == last + 1 && incoming.report.previous == previous;
-    let missing = (sequence - last - 1).max(incoming.report.dropped_reports);
-    if missing > incoming.report.dropped_reports {
-        return Ok(Keep::Gap { last });
+
+    fn kept_sha256(&mut self, incoming: &Incoming) -> Result<Option<String>, StoreError> {
+        Ok(self
+            .0
+            .prepare_cached(
+                "SELECT body_sha256 FROM reports WHERE host = ?1 AND incarnation = ?2 AND sequence = ?3",
+            )?
+            .query_row(key(incoming), |row| row.get(0))
+            .optional()?)
     }
-    if missing > 0 {
-        // The host says itself that reports are missing. Then the chain may begin anew, on record: so a host gets on
-        // with a collector that was restored from a backup.
-        note_gap(tx, incoming, missing, chained)?;
-    } else if !chained {
-        note_fork(tx, incoming)?;
-        return Ok(Keep::Fork {
-            fork: Fork::Previous,
-            last,
-        });
+
+    fn findings(
+        &mut self,
+        wanted: &Wanted,
+    ) -> Result<HashMap<HostId, BTreeMap<FindingKey, Known>>, StoreError> {
+        let mut known: HashMap<HostId, BTreeMap<FindingKey, Known>> = HashMap::new();
+        let mut of_host = self.0.prepare_cached(
+            "SELECT check_id, subject, status, severity, since, hash FROM findings_latest WHERE host = ?1",
+        )?;
+        for host in &wanted.hosts {
+            let rows = of_host.query_map([host.as_str()], read_known)?;
+            known.insert(host.clone(), rows.collect::<Result<_, _>>()?);
+        }
+        let mut one = self.0.prepare_cached(
+            "SELECT check_id, subject, status, severity, since, hash FROM findings_latest
+             WHERE host = ?1 AND check_id = ?2 AND subject = ?3",
+        )?;
+        for (host, key) in wanted
+            .findings
+            .iter()
+            .filter(|(host, _)| !wanted.hosts.contains(host))
+        {
+            let row = one
+                .query_row((host.as_str(), &key.check, &key.subject), read_known)
+                .optional()?;
+            known.entry(host.clone()).or_default().extend(row);
+        }
+        Ok(known)
     }
-    add_report(tx, incoming)?;
-    advance_host(tx, incoming, missing)?;
-    let (transitions, tallies) = match &incoming.report.assessment {
-        Some(assessment) => replace_findings(tx, incoming, assessment)?,
-        None => (Vec::new(), Vec::new()),
+}
+
+fn read_known(row: &Row<'_>) -> rusqlite::Result<(FindingKey, Known)> {
+    let key = FindingKey {
+        check: row.get("check_id")?,
+        subject: row.get("subject")?,
     };
-    Ok(Keep::Kept {
-        sequence,
-        role: chain.role,
-        transitions,
-        tallies,
-    })
-}
-
-/// The host's chain, unless it was revoked or enrolled again since its certificate was judged.
-fn chain(tx: &Transaction<'_>, incoming: &Incoming) -> Result<Option<Chain>, StoreError> {
-    let read = |row: &Row<'_>| {
-        Ok(Chain {
-            role: row.named("role")?,
-            last_sequence: row.number("last_sequence")?,
-            last_sha256: row.get("last_sha256")?,
-        })
+    let known = Known {
+        status: row.named("status")?,
+        severity: row.named("severity")?,
+        since: row.time("since")?,
+        hash: row.get::<_, [u8; 32]>("hash")?.into(),
     };
-    Ok(tx
-        .prepare_cached(
-            "SELECT role, last_sequence, last_sha256 FROM hosts
-             WHERE id = ?1 AND incarnation = ?2 AND revoked_at IS NULL",
-        )?
-        .query_row((incoming.host.as_str(), incoming.incarnation), read)
-        .optional()?)
+    Ok((key, known))
 }
 
-fn kept_sha256(tx: &Transaction<'_>, incoming: &Incoming) -> Result<Option<String>, StoreError> {
-    Ok(tx
-        .prepare_cached(
-            "SELECT body_sha256 FROM reports WHERE host = ?1 AND incarnation = ?2 AND sequence = ?3",
-        )?
-        .query_row(key(incoming), |row| row.get(0))
-        .optional()?)
+fn write(tx: &Transaction<'_>, writes: &Writes<'_>) -> Result<(), StoreError> {
+    let mut leaves = Vec::with_capacity(writes.reports.len());
+    for incoming in &writes.reports {
+        let id = add_report(tx, incoming)?;
+        leaves.push((RowOf::Report(id), report_entry(incoming)?.leaf_hash()));
+    }
+    ledger::append(tx, &leaves)?;
+    for gap in &writes.gaps {
+        add_gap(tx, gap)?;
+    }
+    for incoming in &writes.forks {
+        add_fork(tx, incoming)?;
+    }
+    for host in &writes.hosts {
+        put_host(tx, host)?;
+    }
+    for ((host, key), row) in &writes.findings {
+        match row {
+            Some(row) => put_finding(tx, host, row)?,
+            None => remove_finding(tx, host, key)?,
+        }
+    }
+    for (host, transition) in &writes.history {
+        add_transition(tx, host, transition)?;
+    }
+    totals::add(tx, &writes.totals)
 }
 
-fn note_fork(tx: &Transaction<'_>, incoming: &Incoming) -> Result<(), StoreError> {
-    let (host, incarnation, sequence) = key(incoming);
-    tx.execute(
-        "INSERT INTO report_forks (host, incarnation, sequence, offered_sha256, times, first_at, last_at)
-         VALUES (?1, ?2, ?3, ?4, 1, ?5, ?5)
-         ON CONFLICT DO UPDATE SET times = times + 1, offered_sha256 = excluded.offered_sha256,
-                                   last_at = excluded.last_at",
-        (
-            host,
-            incarnation,
-            sequence,
-            &incoming.body.sha256,
-            micros(incoming.received_at),
-        ),
-    )?;
-    tx.execute("UPDATE hosts SET forks = forks + 1 WHERE id = ?1", [host])?;
-    Ok(())
-}
-
-fn note_gap(
-    tx: &Transaction<'_>,
-    incoming: &Incoming,
-    missing: u64,
-    chained: bool,
-) -> Result<(), StoreError> {
-    let (host, incarnation, sequence) = key(incoming);
-    tx.execute(
-        "INSERT INTO report_gaps (host, incarnation, sequence, missing, chained, noticed_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        (
-            host,
-            incarnation,
-            sequence,
-            count(missing),
-            chained,
-            micros(incoming.received_at),
-        ),
-    )?;
-    Ok(())
-}
-
-fn add_report(tx: &Transaction<'_>, incoming: &Incoming) -> Result<(), StoreError> {
+fn add_report(tx: &Transaction<'_>, incoming: &Incoming) -> Result<i64, StoreError> {
     let (host, incarnation, sequence) = key(incoming);
     tx.prepare_cached(
-        "INSERT INTO reports (host, incarnation, sequence, received_at, sealed_at, body_sha256, signature, body)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT INTO reports (host, incarnation, sequence, received_at, sealed_at, body_sha256, signature, body, packing,
+             previous)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?
     .execute((
         host,
@@ -147,41 +130,71 @@ fn add_report(tx: &Transaction<'_>, incoming: &Incoming) -> Result<(), StoreErro
         &incoming.body.sha256,
         &incoming.signature,
         &incoming.body.packed,
+        incoming.body.packing.name(),
+        &incoming.report.previous,
     ))?;
+    Ok(tx.last_insert_rowid())
+}
+
+fn add_gap(tx: &Transaction<'_>, gap: &Gap<'_>) -> Result<(), StoreError> {
+    let (host, incarnation, sequence) = key(gap.incoming);
+    tx.execute(
+        "INSERT INTO report_gaps (host, incarnation, sequence, missing, chained, noticed_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        (
+            host,
+            incarnation,
+            sequence,
+            count(gap.missing),
+            gap.chained,
+            micros(gap.incoming.received_at),
+        ),
+    )?;
     Ok(())
 }
 
-fn advance_host(tx: &Transaction<'_>, incoming: &Incoming, missing: u64) -> Result<(), StoreError> {
-    let (host, _, sequence) = key(incoming);
-    let skew = incoming.report.sealed_at.duration_since(incoming.received_at);
-    let skew_ms = i64::try_from(skew.as_millis()).unwrap_or(i64::MAX);
+fn add_fork(tx: &Transaction<'_>, incoming: &Incoming) -> Result<(), StoreError> {
+    let (host, incarnation, sequence) = key(incoming);
+    tx.execute(
+        "INSERT INTO report_forks (host, incarnation, sequence, offered_sha256, times, first_at, last_at)
+         VALUES (?1, ?2, ?3, ?4, 1, ?5, ?5)
+         ON CONFLICT (host, incarnation, sequence) DO UPDATE SET times = times + 1,
+             offered_sha256 = excluded.offered_sha256, last_at = excluded.last_at",
+        (
+            host,
+            incarnation,
+            sequence,
+            &incoming.body.sha256,
+            micros(incoming.received_at),
+        ),
+    )?;
+    Ok(())
+}
+
+fn put_host(tx: &Transaction<'_>, host: &HostRow) -> Result<(), StoreError> {
     tx.prepare_cached(
-        "UPDATE hosts SET last_sequence = ?2, last_sha256 = ?3, heard_at = max(heard_at, ?4), clock_skew_ms = ?5,
-                agent_version = ?6, reports = reports + 1, missing_reports = missing_reports + ?7
+        "UPDATE hosts SET last_sequence = ?2, last_sha256 = ?3, name = ?4, os = ?5, agent_version = ?6,
+                clock_skew_ms = ?7, plan_version = ?8, plan_sha256 = ?9, sum = ?10, reports = ?11,
+                missing_reports = ?12, forks = ?13
          WHERE id = ?1",
     )?
     .execute((
-        host,
-        sequence,
-        &incoming.body.sha256,
-        micros(incoming.received_at),
-        skew_ms,
-        &incoming.report.agent_version,
-        count(missing),
+        host.id.as_str(),
+        count(host.last_sequence),
+        &host.last_sha256,
+        &host.name,
+        json(&host.os)?,
+        &host.agent_version,
+        host.clock_skew_ms,
+        host.plan.as_ref().map(|plan| &plan.version),
+        host.plan.as_ref().map(|plan| &plan.sha256),
+        host.sum.bytes(),
+        count(host.reports),
+        count(host.missing_reports),
+        count(host.forks),
     ))?;
-    if let Some(assessment) = &incoming.report.assessment {
-        tx.prepare_cached(
-            "UPDATE hosts SET name = ?2, os = ?3, plan_version = ?4, plan_sha256 = ?5 WHERE id = ?1",
-        )?
-        .execute((
-            host,
-            &assessment.host.name,
-            json(&assessment.host.os)?,
-            &assessment.plan.version,
-            &assessment.plan.sha256,
-        ))?;
-    }
-    Ok(())
+    totals::put_pulse(tx, &host.id, &host.pulse)?;
+    totals::put_tally(tx, &host.id, &host.tally)
 }
 
 fn key(incoming: &Incoming) -> (&str, u32, i64) {
@@ -192,160 +205,44 @@ fn key(incoming: &Incoming) -> (&str, u32, i64) {
     )
 }
 
-/// A finding as it stood before the report.
-struct Before {
-    status: Status,
-    severity: Severity,
-    since: i64,
-}
-
-type Replaced = (Vec<Transition>, Vec<CheckTally>);
-
-/// The findings of the checks that ran take the place of all that these checks said before.
-fn replace_findings(
-    tx: &Transaction<'_>,
-    incoming: &Incoming,
-    assessment: &Assessment,
-) -> Result<Replaced, StoreError> {
-    let ran: HashSet<&str> = assessment.checks.iter().map(String::as_str).collect();
-    let mut before = before(tx, incoming, &ran)?;
-    let mut transitions = Vec::new();
-    let mut tallies: BTreeMap<&str, HashMap<(Status, Severity), u64>> =
-        ran.iter().map(|check| (*check, HashMap::new())).collect();
-    for ((check, subject), finding) in distinct(&assessment.findings) {
-        let was = before.remove(&(check.to_owned(), subject.to_owned()));
-        let change = match &was {
-            None => Some(Change::Opened),
-            Some(was) if was.status != finding.status || was.severity != finding.severity => {
-                Some(Change::Changed)
-            }
-            Some(_) => None,
-        };
-        if let Some(change) = change {
-            transitions.push(Transition {
-                check: check.to_owned(),
-                subject: subject.to_owned(),
-                change,
-                before: was.as_ref().map(|was| was.status),
-                after: Some(finding.status),
-                severity: finding.severity,
-                at: incoming.received_at,
-                sequence: incoming.report.sequence,
-            });
-        }
-        let since = was
-            .filter(|was| was.status == finding.status)
-            .map_or_else(|| micros(incoming.received_at), |was| was.since);
-        put_finding(tx, incoming, finding, since)?;
-        *tallies
-            .entry(check)
-            .or_default()
-            .entry((finding.status, finding.severity))
-            .or_default() += 1;
-    }
-    for ((check, subject), was) in before {
-        tx.prepare_cached("DELETE FROM findings_latest WHERE host = ?1 AND check_id = ?2 AND subject = ?3")?
-            .execute((incoming.host.as_str(), &check, &subject))?;
-        transitions.push(Transition {
-            check,
-            subject,
-            change: Change::Closed,
-            before: Some(was.status),
-            after: None,
-            severity: was.severity,
-            at: incoming.received_at,
-            sequence: incoming.report.sequence,
-        });
-    }
-    for transition in &transitions {
-        add_transition(tx, incoming, transition)?;
-    }
-    let tally = |(check, counts): (&str, HashMap<(Status, Severity), u64>)| CheckTally {
-        check: check.to_owned(),
-        received_at: incoming.received_at,
-        counts: counts
-            .into_iter()
-            .map(|((status, severity), number)| (status, severity, number))
-            .collect(),
-    };
-    Ok((transitions, tallies.into_iter().map(tally).collect()))
-}
-
-/// One finding for each check and subject: where a report names one twice, the one of more concern stands.
-fn distinct(findings: &[Finding]) -> BTreeMap<(&str, &str), &Finding> {
-    let mut distinct: BTreeMap<(&str, &str), &Finding> = BTreeMap::new();
-    for finding in findings {
-        let worst = distinct
-            .entry((&finding.check, &finding.subject))
-            .or_insert(finding);
-        if finding.status.concern() > worst.status.concern() {
-            *worst = finding;
-        }
-    }
-    distinct
-}
-
-fn before(
-    tx: &Transaction<'_>,
-    incoming: &Incoming,
-    ran: &HashSet<&str>,
-) -> Result<BTreeMap<(String, String), Before>, StoreError> {
-    let mut statement = tx.prepare_cached(
-        "SELECT check_id, subject, status, severity, since FROM findings_latest WHERE host = ?1",
-    )?;
-    let read = |row: &Row<'_>| {
-        let before = Before {
-            status: row.named("status")?,
-            severity: row.named("severity")?,
-            since: row.get("since")?,
-        };
-        Ok(((row.get("check_id")?, row.get("subject")?), before))
-    };
-    let mut all: BTreeMap<(String, String), Before> = statement
-        .query_map([incoming.host.as_str()], read)?
-        .collect::<Result<_, _>>()?;
-    all.retain(|(check, _), _| ran.contains(check.as_str()));
-    Ok(all)
-}
-
-fn put_finding(
-    tx: &Transaction<'_>,
-    incoming: &Incoming,
-    finding: &Finding,
-    since: i64,
-) -> Result<(), StoreError> {
+fn put_finding(tx: &Transaction<'_>, host: &HostId, row: &FindingRow<'_>) -> Result<(), StoreError> {
+    let finding = row.finding;
     tx.prepare_cached(
-        "INSERT INTO findings_latest (host, check_id, subject, status, severity, observed_at, received_at, since, finding)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+        "INSERT INTO findings_latest
+             (host, check_id, subject, status, severity, observed_at, received_at, since, finding, hash)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
          ON CONFLICT (host, check_id, subject) DO UPDATE SET status = excluded.status, severity = excluded.severity,
              observed_at = excluded.observed_at, received_at = excluded.received_at, since = excluded.since,
-             finding = excluded.finding",
+             finding = excluded.finding, hash = excluded.hash",
     )?
     .execute((
-        incoming.host.as_str(),
+        host.as_str(),
         &finding.check,
         &finding.subject,
         finding.status.name(),
         finding.severity.name(),
         micros(finding.observed_at),
-        micros(incoming.received_at),
-        since,
+        micros(row.received_at),
+        micros(row.known.since),
         json(finding)?,
+        row.known.hash.bytes(),
     ))?;
     Ok(())
 }
 
-fn add_transition(
-    tx: &Transaction<'_>,
-    incoming: &Incoming,
-    transition: &Transition,
-) -> Result<(), StoreError> {
+fn remove_finding(tx: &Transaction<'_>, host: &HostId, key: &FindingKey) -> Result<(), StoreError> {
+    tx.prepare_cached("DELETE FROM findings_latest WHERE host = ?1 AND check_id = ?2 AND subject = ?3")?
+        .execute((host.as_str(), &key.check, &key.subject))?;
+    Ok(())
+}
+
+fn add_transition(tx: &Transaction<'_>, host: &HostId, transition: &Transition) -> Result<(), StoreError> {
     tx.prepare_cached(
         "INSERT INTO findings_history (host, check_id, subject, change, before, after, severity, at, sequence)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?
     .execute((
-        incoming.host.as_str(),
+        host.as_str(),
         &transition.check,
         &transition.subject,
         transition.change.name(),

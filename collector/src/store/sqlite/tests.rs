@@ -17,7 +17,7 @@ fn a_reader_works_beside_the_writer_and_can_not_write() {
     let path = dir.path().join("db");
     let writer = SqliteStore::open(&path).unwrap();
     let reader = SqliteStore::open_read_only(&path).unwrap();
-    assert_eq!(reader.host_epoch().unwrap(), 0);
+    assert!(reader.acts(1).unwrap().is_empty());
     let act = Act {
         at: Timestamp::UNIX_EPOCH,
         who: "test".to_owned(),
@@ -27,11 +27,8 @@ fn a_reader_works_beside_the_writer_and_can_not_write() {
     assert!(!writer.revoke_api_token("none", &act).unwrap());
     assert!(reader.revoke_api_token("none", &act).is_err());
     drop(writer);
-    assert_eq!(
-        SqliteStore::open_read_only(&path).unwrap().host_epoch().unwrap(),
-        0,
-        "also without a writer"
-    );
+    let alone = SqliteStore::open_read_only(&path).unwrap();
+    assert!(alone.acts(1).unwrap().is_empty(), "also without a writer");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What agents ask for; `plumbline_config::wire` is the contract.
 
 mod enroll;
+mod heartbeat;
 mod identity;
 mod plan;
 mod renew;
@@ -28,5 +29,6 @@ pub(crate) fn routes() -> Router<Shared> {
     Router::new()
         .route("/agent/v1/renew", post(renew::renew))
         .route(REPORTS, post(reports::take))
+        .route("/agent/v1/heartbeat", post(heartbeat::take))
         .route("/agent/v1/plan", get(plan::hand_out))
 }

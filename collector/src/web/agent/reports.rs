@@ -11,7 +11,7 @@ use tracing::warn;
 
 use super::Verified;
 use crate::ingest::{self, NotKept};
-use crate::store::{Fork, Incoming, Keep, PackedBody, Store};
+use crate::store::{Fork, Incoming, Keep, PackedBody, Presence, Store};
 use crate::web::problem::{
     BAD_SIGNATURE, BUSY, FAILED, FORK, GAP, Kind, RETRY_AFTER_SECONDS, Refusal, SUPERSEDED, UNSOUND_REPORT,
 };
@@ -23,6 +23,9 @@ const LONGEST_SIGNATURE: usize = 2 * 80;
 /// Most keys of a host that a signature is tried with.
 const MOST_KEYS: usize = 4;
 
+/// What a compressed body usually unpacks to, of each byte.
+const USUAL_DENSITY: usize = 16;
+
 pub(super) async fn take(
     State(app): State<Shared>,
     Extension(verified): Extension<Verified>,
@@ -30,32 +33,44 @@ pub(super) async fn take(
 ) -> Result<Json<Ack>, Refusal> {
     body::require_json(request.headers())?;
     let signature = signature(request.headers())?;
-    let _room = room(&app, request.headers())?;
-    let bytes = body::read(request, LARGEST_REPORT).await?;
+    let zstd = body::is_zstd(request.headers())?;
+    let _room = room(&app, request.headers(), zstd)?;
+    let bytes = body::read_packed(request, LARGEST_REPORT).await?;
     let received_at = Timestamp::now();
     let record = verified.record.clone();
     let incoming = app
-        .blocking(move |store| Ok(examine(store, &verified, bytes, signature, received_at)))
+        .blocking(move |store| Ok(examine(store, &verified, bytes, zstd, signature, received_at)))
         .await??;
     let sequence = incoming.report.sequence;
     match app.ingest.keep(incoming).await {
         Ok(answer) => {
-            let ack = |sequence, duplicate| {
+            let ack = |sequence, duplicate, resync, state| {
+                let presence = Presence {
+                    incarnation: record.incarnation,
+                    sequence,
+                    state,
+                };
+                app.pulses.kept(&record.host, presence);
                 Json(Ack {
                     sequence,
                     duplicate,
                     plan_sha256: answer.plan_sha256.clone(),
-                    resync: false,
+                    resync,
                 })
             };
             match answer.keep {
-                Keep::Kept { sequence, .. } => {
+                Keep::Kept {
+                    sequence,
+                    resync,
+                    state,
+                    ..
+                } => {
                     app.metrics.report("kept");
-                    Ok(ack(sequence, false))
+                    Ok(ack(sequence, false, resync, state))
                 }
-                Keep::Duplicate { sequence } => {
+                Keep::Duplicate { sequence, state } => {
                     app.metrics.report("duplicate");
-                    Ok(ack(sequence, true))
+                    Ok(ack(sequence, true, false, state))
                 }
                 Keep::Fork { fork, last } => {
                     warn!(host = %record.host, sequence, ?fork, "refused a report that contradicts a kept one");
@@ -91,13 +106,17 @@ fn signature(headers: &HeaderMap) -> Result<String, Refusal> {
         .get(SIGNATURE_HEADER)
         .and_then(|value| value.to_str().ok())
         .filter(|value| value.len() <= LONGEST_SIGNATURE)
-        .map(str::to_owned)
+        // Kept in the one form that the ledger has for it.
+        .map(str::to_ascii_lowercase)
         .ok_or_else(|| BAD_SIGNATURE.because(format!("the header {SIGNATURE_HEADER} is missing or too long")))
 }
 
 /// Memory for the body, taken before it is read, so that many large bodies at once can't exhaust it.
-fn room<'a>(app: &'a App, headers: &HeaderMap) -> Result<SemaphorePermit<'a>, Refusal> {
-    let length = body::length(headers).map_or(LARGEST_REPORT, |length| length.min(LARGEST_REPORT));
+fn room<'a>(app: &'a App, headers: &HeaderMap, zstd: bool) -> Result<SemaphorePermit<'a>, Refusal> {
+    let length = body::length(headers).unwrap_or(LARGEST_REPORT);
+    let length = length
+        .saturating_mul(if zstd { USUAL_DENSITY } else { 1 })
+        .min(LARGEST_REPORT);
     let kib = u32::try_from(length / 1024 + 1).unwrap_or(u32::MAX);
     app.bodies.try_acquire_many(kib).map_err(|_| {
         BUSY.because(format!(
@@ -111,18 +130,28 @@ fn room<'a>(app: &'a App, headers: &HeaderMap) -> Result<SemaphorePermit<'a>, Re
 fn examine(
     store: &dyn Store,
     verified: &Verified,
-    bytes: Vec<u8>,
+    received: Vec<u8>,
+    zstd: bool,
     signature: String,
     received_at: Timestamp,
 ) -> Result<Incoming, Refusal> {
+    let (body, bytes) = if zstd {
+        PackedBody::packed_by_host(received).ok_or_else(|| {
+            UNSOUND_REPORT.because(format!(
+                "the body is not sound zstd, or more than {LARGEST_REPORT} bytes unpacked"
+            ))
+        })?
+    } else {
+        let body = PackedBody::pack(&received)
+            .map_err(|_| FAILED.because("the report could not be packed; send it again"))?;
+        (body, received)
+    };
     require_signed(store, verified, &bytes, &signature)?;
     let report = ingest::read(&bytes, &verified.record).map_err(|flaw| {
         Kind::named(flaw.kind)
             .unwrap_or(UNSOUND_REPORT)
             .because(flaw.detail)
     })?;
-    let body = PackedBody::pack(&bytes)
-        .map_err(|_| FAILED.because("the report could not be packed; send it again"))?;
     Ok(Incoming {
         host: verified.record.host.clone(),
         incarnation: verified.record.incarnation,

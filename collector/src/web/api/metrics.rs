@@ -1,7 +1,5 @@
 //! `/metrics`.
 
-use std::sync::Arc;
-
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -29,12 +27,8 @@ pub(super) const OPERATIONS: &[Operation] = &[Operation {
 }];
 
 async fn show(State(app): State<Shared>) -> Result<Response, Refusal> {
-    let checklist = super::reports::current_checklist(&app).await?;
-    let (metrics, cutoff) = (Arc::clone(&app.metrics), app.cutoff());
-    let rendered = app
-        .blocking(move |store| Ok(metrics.render(store, cutoff, &checklist)))
-        .await?;
-    let text = rendered.map_err(|error| {
+    let (checklist, totals) = super::reports::current_checklist(&app).await?;
+    let text = app.metrics.render(&totals, &checklist).map_err(|error| {
         error!(%error, "cannot render the metrics");
         FAILED.because("the metrics could not be gathered; see the collector's log")
     })?;

@@ -18,6 +18,7 @@ use super::{JSON, Named, Operation, Parameter, Params};
 use crate::access::Access;
 use crate::checklist::{Checklist, Period};
 use crate::report::{self, BuildError, Report, ReportFormat, Source};
+use crate::store::Totals;
 use crate::web::Shared;
 use crate::web::openapi::reference;
 use crate::web::problem::{BAD_REQUEST, FAILED, Refusal};
@@ -94,9 +95,9 @@ async fn checklist(
     Ok(Json(built))
 }
 
-/// The checklist as it stands now.
-pub(super) async fn current_checklist(app: &Shared) -> Result<Checklist, Refusal> {
-    build(app, |source| report::checklist(source, None)).await
+/// The checklist as it stands now, and the totals that it is made of.
+pub(super) async fn current_checklist(app: &Shared) -> Result<(Checklist, Totals), Refusal> {
+    build(app, report::current).await
 }
 
 #[derive(Deserialize)]

@@ -1,0 +1,46 @@
+//! `POST /agent/v1/heartbeat`: the host lives, and its state is still the one that is kept.
+
+use axum::extract::{Request, State};
+use axum::{Extension, Json};
+use jiff::Timestamp;
+use plumbline_config::wire::{Heartbeat, HeartbeatReply};
+
+use super::{LARGEST_REQUEST, Verified};
+use crate::web::problem::{Refusal, UNSOUND_REQUEST, WRONG_INCARNATION};
+use crate::web::{Shared, body};
+
+/// Digits of a SHA-256 in hexadecimal.
+const STATE_DIGITS: usize = 64;
+
+pub(super) async fn take(
+    State(app): State<Shared>,
+    Extension(verified): Extension<Verified>,
+    request: Request,
+) -> Result<Json<HeartbeatReply>, Refusal> {
+    let heartbeat: Heartbeat = body::json(request, LARGEST_REQUEST).await?;
+    let record = &verified.record;
+    if heartbeat.incarnation != record.incarnation {
+        return Err(WRONG_INCARNATION.because(format!(
+            "the heartbeat is of incarnation {}, the certificate of {}",
+            heartbeat.incarnation, record.incarnation
+        )));
+    }
+    if heartbeat.state.len() != STATE_DIGITS {
+        return Err(UNSOUND_REQUEST.because("state is not a SHA-256 in hexadecimal"));
+    }
+    let received_at = Timestamp::now();
+    let (pulses, record) = (app.pulses.clone(), record.clone());
+    let (compared, plan) = app
+        .blocking(move |store| {
+            let compared = pulses.beat(store, &record, &heartbeat, received_at)?;
+            Ok((compared, store.plan_summary()?))
+        })
+        .await?;
+    app.metrics
+        .heartbeat(if compared.resync { "resync" } else { "same" });
+    Ok(Json(HeartbeatReply {
+        sequence: compared.sequence,
+        resync: compared.resync,
+        plan_sha256: plan.map(|plan| plan.sha256),
+    }))
+}
