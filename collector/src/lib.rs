@@ -5,6 +5,7 @@
 //! metrics and the command line, each time with its age ([`freshness`]).
 
 pub mod access;
+mod certificates;
 pub mod checklist;
 mod cli;
 mod commands;
@@ -30,6 +31,6 @@ pub use cli::main;
 pub use home::HomeError;
 pub use metrics::MetricsError;
 pub use oidc::OidcSetupError;
-pub use pki::PkiError;
+pub use pki::{FilesError, PkiError};
 pub use server::{ServeError, Server};
 pub use users::UserError;

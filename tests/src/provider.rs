@@ -12,9 +12,6 @@ use crate::wait_for;
 /// The tables that the package installs, with an administrator whose password is `password`.
 const TABLES: &str = "/usr/share/dbconfig-common/data/glewlwyd/install/sqlite3";
 
-/// The secret of the client `plumbline`.
-pub const SECRET: &str = "a secret of the client: 100% +/?&";
-
 /// How the provider signs.
 #[derive(Clone, Copy, Debug)]
 pub enum Signing {
@@ -44,8 +41,8 @@ pub struct Visit {
 }
 
 impl Provider {
-    /// Starts a provider that sends people back to `redirect_uri`; `None`, and says so, where it is not installed.
-    pub fn start(directory: &Path, redirect_uri: &str) -> Option<Self> {
+    /// Starts a provider that sends people back to `redirect_uri` and knows the collector by `secret`; `None`, and says so, where it is not installed.
+    pub fn start(directory: &Path, redirect_uri: &str, secret: &str) -> Option<Self> {
         let installed = Command::new("glewlwyd").arg("--version").output().is_ok();
         let Some(tables) = std::fs::read_to_string(TABLES).ok().filter(|_| installed) else {
             eprintln!(
@@ -69,9 +66,9 @@ impl Provider {
         let answer = provider.send(&admin, "POST", "/mod/plugin/", &provider.plugin(Signing::Rsa));
         assert_eq!(answer.status, 200, "{}", answer.body);
         let client = json!({
-            "client_id": "plumbline", "name": "plumbline", "enabled": true, "confidential": true, "password": SECRET,
+            "client_id": "plumbline", "name": "plumbline", "enabled": true, "confidential": true, "password": secret,
             "redirect_uri": [redirect_uri], "authorization_type": ["code"],
-            "token_endpoint_auth_method": ["client_secret_basic"], "scope": [],
+            "token_endpoint_auth_method": ["client_secret_basic", "client_secret_post"], "scope": [],
         });
         let answer = provider.send(&admin, "POST", "/client/", &client);
         assert_eq!(answer.status, 200, "{}", answer.body);

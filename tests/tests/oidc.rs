@@ -13,9 +13,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use plumbline_tests::lab::Lab;
-use plumbline_tests::provider::{Browser, Provider, SECRET, Signing, Visit};
+use plumbline_tests::provider::{Browser, Provider, Signing, Visit};
 use plumbline_tests::wait_for;
 use serde_json::Value;
+
+/// A secret that HTTP Basic takes as it is, and one that goes in the body.
+const PLAIN: &str = "a-secret-of-the-client";
+const ODD: &str = "a secret: 100% +/?&";
 
 struct Scene {
     lab: Lab,
@@ -24,16 +28,16 @@ struct Scene {
 
 impl Scene {
     /// A collector that gives roles by group and recognises users by their names; `None` without a provider.
-    fn set() -> Option<Self> {
+    fn set(client_secret: &str) -> Option<Self> {
         let mut provider = None;
         let lab = Lab::start_with(|directory, web_port| {
             let redirect = format!("https://127.0.0.1:{web_port}/oidc/callback");
-            provider = Provider::start(directory, &redirect);
+            provider = Provider::start(directory, &redirect, client_secret);
             let Some(provider) = &provider else {
                 return String::new();
             };
             let secret = directory.join("client.secret");
-            std::fs::write(&secret, format!("{SECRET}\n")).unwrap();
+            std::fs::write(&secret, format!("{client_secret}\n")).unwrap();
             std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
             format!(
                 "[oidc]\nissuer = \"{}\"\nclient_id = \"plumbline\"\nclient_secret_file = \"{}\"\n\
@@ -107,7 +111,7 @@ impl Scene {
 
 #[test]
 fn a_group_gives_a_role_and_takes_it_away() {
-    let Some(scene) = Scene::set() else { return };
+    let Some(scene) = Scene::set(PLAIN) else { return };
     scene.provider.person("alice", "the-auditors");
     let browser = scene.provider.browser_of("alice");
     assert!(scene.whoami(&browser).is_none());
@@ -148,7 +152,7 @@ fn a_group_gives_a_role_and_takes_it_away() {
 
 #[test]
 fn who_is_not_known_here_stays_out_until_an_administrator_says_otherwise() {
-    let Some(scene) = Scene::set() else { return };
+    let Some(scene) = Scene::set(ODD) else { return };
     scene.provider.person("bob", "nobodys");
     let browser = scene.provider.browser_of("bob");
     let refused = scene.arrive(&browser);
@@ -173,7 +177,7 @@ fn who_is_not_known_here_stays_out_until_an_administrator_says_otherwise() {
 
 #[test]
 fn an_answer_is_good_once_and_in_the_browser_that_asked() {
-    let Some(scene) = Scene::set() else { return };
+    let Some(scene) = Scene::set(PLAIN) else { return };
     scene.provider.person("alice", "the-auditors");
     let browser = scene.provider.browser_of("alice");
     let back = scene.leave_and_return(&browser);
@@ -207,7 +211,7 @@ fn an_answer_is_good_once_and_in_the_browser_that_asked() {
 
 #[test]
 fn the_provider_changes_its_key_and_its_algorithm() {
-    let Some(scene) = Scene::set() else { return };
+    let Some(scene) = Scene::set(PLAIN) else { return };
     scene.provider.person("alice", "the-auditors");
     assert_eq!(
         scene.arrive(&scene.provider.browser_of("alice")).status,

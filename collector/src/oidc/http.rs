@@ -36,7 +36,7 @@ pub(super) struct Client(reqwest::Client);
 /// What the token endpoint is asked (RFC 6749, 4.1.3).
 pub(super) struct TokenRequest<'a> {
     pub(super) endpoint: &'a str,
-    /// Whether the provider takes the secret in the body alone.
+    /// Whether the secret goes in the body, and not by HTTP Basic.
     pub(super) secret_in_body: bool,
     pub(super) client_id: &'a str,
     pub(super) client_secret: &'a str,
@@ -128,9 +128,18 @@ struct TokenError {
     error: String,
 }
 
+/// Whether id or secret look otherwise in HTTP Basic than they are: not every provider undoes that, and to one that takes
+/// them in the body they better go there.
+pub(super) fn is_altered_by_basic(id: &str, secret: &str) -> bool {
+    encode(id) != id || encode(secret) != secret
+}
+
+fn encode(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
 /// HTTP Basic as RFC 6749, 2.3.1 has it: both parts are form-encoded before.
 fn basic(id: &str, secret: &str) -> Result<HeaderValue, OidcError> {
-    let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
     let pair = Zeroizing::new(format!("{}:{}", encode(id), encode(secret)));
     let mut value = HeaderValue::from_str(&format!("Basic {}", BASE64.encode(pair.as_bytes())))
         .map_err(|error| OidcError::Unreachable(error.to_string()))?;
@@ -217,6 +226,7 @@ mod tests {
     fn both_parts_of_basic_are_encoded_before() {
         let header = basic("a b", "c:d%ü").unwrap();
         let encoded = header.to_str().unwrap().strip_prefix("Basic ").unwrap();
+        assert!(is_altered_by_basic("a", "c:d") && !is_altered_by_basic("a-b", "c_d.9"));
         assert_eq!(BASE64.decode(encoded.as_bytes()).unwrap(), b"a+b:c%3Ad%25%C3%BC");
     }
 }

@@ -189,7 +189,8 @@ impl Oidc {
         }
         let request = http::TokenRequest {
             endpoint: &metadata.token_endpoint,
-            secret_in_body: metadata.secret_in_body,
+            secret_in_body: metadata.post
+                && (!metadata.basic || http::is_altered_by_basic(&self.settings.client_id, &self.secret)),
             client_id: &self.settings.client_id,
             client_secret: &self.secret,
             code,

@@ -28,8 +28,9 @@ pub(super) struct Metadata {
     pub(super) authorization_endpoint: String,
     pub(super) token_endpoint: String,
     jwks_uri: String,
-    /// Whether it takes the client's secret in the body alone.
-    pub(super) secret_in_body: bool,
+    /// Whether it takes the client's secret by HTTP Basic, and whether in the body.
+    pub(super) basic: bool,
+    pub(super) post: bool,
     /// Whether its answers name it (RFC 9207).
     pub(super) issuer_in_answers: bool,
 }
@@ -176,14 +177,15 @@ fn read(document: Value, issuer: &str) -> Result<Metadata, OidcError> {
         }
     }
     // What is not said is client_secret_basic.
-    let methods = document.token_endpoint_auth_methods_supported;
+    let methods = &document.token_endpoint_auth_methods_supported;
     let has = |method: &str| {
         methods
             .as_ref()
             .is_some_and(|methods| methods.iter().any(|each| each == method))
     };
     Ok(Metadata {
-        secret_in_body: has("client_secret_post") && !has("client_secret_basic"),
+        basic: has("client_secret_basic") || methods.is_none(),
+        post: has("client_secret_post"),
         issuer_in_answers: document.authorization_response_iss_parameter_supported,
         authorization_endpoint: document.authorization_endpoint,
         token_endpoint: document.token_endpoint,
@@ -211,10 +213,11 @@ mod tests {
     #[test]
     fn a_document_of_the_issuer_is_taken() {
         let metadata = read(document(), ISSUER).unwrap();
-        assert!(!metadata.secret_in_body && !metadata.issuer_in_answers);
+        assert!(metadata.basic && !metadata.post && !metadata.issuer_in_answers);
         let mut post = document();
         post["token_endpoint_auth_methods_supported"] = json!(["client_secret_post", "private_key_jwt"]);
-        assert!(read(post, ISSUER).unwrap().secret_in_body);
+        let post = read(post, ISSUER).unwrap();
+        assert!(post.post && !post.basic);
     }
 
     #[test]

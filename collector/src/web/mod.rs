@@ -41,7 +41,7 @@ use crate::freshness::Cutoff;
 use crate::ingest::IngestQueue;
 use crate::metrics::Metrics;
 use crate::oidc::Oidc;
-use crate::pki::{Authority, ServerIdentity, Signer};
+use crate::pki::{Authority, FileIdentity, ServerIdentity, Signer};
 use crate::presence::Pulses;
 use crate::store::{Store, StoreError};
 pub(crate) use listener::Listener;
@@ -61,6 +61,8 @@ pub(crate) struct App {
     pub(crate) settings: CollectorSettings,
     pub(crate) authority: Authority,
     pub(crate) identity: Arc<ServerIdentity>,
+    /// The company's own certificate for people, if the settings name one.
+    pub(crate) files: Option<Arc<FileIdentity>>,
     pub(crate) signer: Signer,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) ingest: IngestQueue,
