@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
@@ -29,13 +29,19 @@ pub(crate) struct Lab {
 
 impl Lab {
     pub(crate) async fn start() -> Self {
+        Self::start_with(|_, _| {}).await
+    }
+
+    /// The same with other settings; the lab's directory goes along.
+    pub(crate) async fn start_with(change: impl FnOnce(&mut CollectorSettings, &Path)) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let settings = CollectorSettings {
+        let mut settings = CollectorSettings {
             data_dir: dir.path().join("data"),
             agent_listen: "127.0.0.1:0".parse().unwrap(),
             web_listen: "127.0.0.1:0".parse().unwrap(),
             ..CollectorSettings::default()
         };
+        change(&mut settings, dir.path());
         let made = json_of(&run(&dir, &["init"]));
         let server = Server::start(settings).await.unwrap();
         let (agent, web) = (server.agent_address(), server.web_address());
@@ -115,10 +121,7 @@ impl Lab {
     }
 
     fn client_builder(&self, identity: Option<(&str, &KeyPair)>) -> ClientBuilder {
-        let mut roots = RootCertStore::empty();
-        roots
-            .add(CertificateDer::from_pem_slice(self.ca_pem().as_bytes()).unwrap())
-            .unwrap();
+        let roots = roots(&self.ca_pem());
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -143,6 +146,11 @@ impl Lab {
 
     pub(crate) fn web_url(&self, path: &str) -> String {
         format!("https://{}{path}", self.web)
+    }
+
+    /// Address of the people's door.
+    pub(crate) const fn web(&self) -> SocketAddr {
+        self.web
     }
 
     /// The origin of the people's door, as a browser says it.
@@ -207,6 +215,14 @@ impl Lab {
     pub(crate) async fn service_token(&self) -> String {
         self.token(json!({"role": "service"})).await
     }
+}
+
+/// A store of trust with one certificate.
+pub(crate) fn roots(pem: &str) -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    let certificate = CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
+    roots.add(certificate).unwrap();
+    roots
 }
 
 /// Asserts that a response is a problem document of this kind and status.

@@ -11,4 +11,5 @@ mod lab;
 mod people;
 mod refused;
 mod reports;
+mod running;
 mod sign_in;
