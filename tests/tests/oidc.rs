@@ -183,7 +183,7 @@ fn an_answer_is_good_once_and_in_the_browser_that_asked() {
     let back = scene.leave_and_return(&browser);
     let jar: PathBuf = scene.lab.path().to_owned();
     let stranger = Browser::new(&jar, "stranger", &scene.lab.ca_certificate());
-    let refused = stranger.get(&back);
+    let refused = stranger.get(&format!("{back}&lang=en"));
     assert!(
         refused.status == 400 && refused.body.contains("was begun in this browser"),
         "{}",

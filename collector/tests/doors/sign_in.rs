@@ -316,6 +316,12 @@ async fn api_tokens_are_made_narrowed_used_and_revoked_over_the_api() {
         "not-found",
     )
     .await;
+    assert_problem(
+        post("/api/v1/api-tokens/%00/revoke", json!({})).await.unwrap(),
+        404,
+        "not-found",
+    )
+    .await;
     lab.stop().await;
 }
 

@@ -20,6 +20,9 @@ use crate::web::{Shared, body};
 /// Largest body, in bytes.
 const LARGEST_ORDER: usize = 8 * 1024;
 
+/// Longest public name looked at, in bytes.
+const LONGEST_ID: usize = 64;
+
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation {
         method: "get",
@@ -152,6 +155,10 @@ async fn revoke(
     Extension(caller): Extension<Caller>,
     Named(id): Named<String>,
 ) -> Result<Json<Value>, Refusal> {
+    let unknown = || NOT_FOUND.because("there is no such API token");
+    if id.len() > LONGEST_ID || !id.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(unknown());
+    }
     let act = caller.act("api-token.revoke", &id);
     let name = id.clone();
     let known = app
@@ -163,6 +170,6 @@ async fn revoke(
             Ok(exists.then_some(false))
         })
         .await?;
-    let revoked = known.ok_or_else(|| NOT_FOUND.because("there is no such API token"))?;
+    let revoked = known.ok_or_else(unknown)?;
     Ok(Json(json!({"id": id, "revoked": revoked})))
 }
