@@ -87,11 +87,20 @@ impl Page {
         text(self.lang, key)
     }
 
-    fn query(&self, next: &str) -> String {
+    /// Where to go on to, and in which language, as a query.
+    fn query(&self, next: &str, lang: &Lang) -> String {
         form_urlencoded::Serializer::new(String::new())
             .append_pair("next", next)
-            .append_pair("lang", self.lang.tag())
+            .append_pair("lang", lang.tag())
             .finish()
+    }
+
+    /// The query of the same page in another language.
+    fn in_language(&self, lang: &Lang) -> String {
+        match &self.content {
+            Content::SignIn { next, .. } => self.query(next, lang),
+            Content::SignedIn { .. } | Content::Failed { .. } => format!("lang={lang}"),
+        }
     }
 
     fn signed_in(&self, user: &str) -> String {
