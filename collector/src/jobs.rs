@@ -1,6 +1,7 @@
 //! What the collector does by itself, again and again.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -51,7 +52,9 @@ fn pulse(app: &Shared) {
     app.pulses.write(app.store.as_ref());
     let cutoff = app.cutoff();
     loop {
-        match app.store.age(cutoff, AGED_AT_ONCE) {
+        let aged = app.store.age(cutoff, AGED_AT_ONCE);
+        app.writable.store(aged.is_ok(), Ordering::Relaxed);
+        match aged {
             Ok(AGED_AT_ONCE) => {}
             Ok(_) => return,
             Err(error) => return error!(%error, "hosts that fell silent were not counted"),

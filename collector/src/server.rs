@@ -4,6 +4,7 @@ use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 
 use jiff::Timestamp;
@@ -91,6 +92,7 @@ impl Server {
             ingest,
             metrics,
             pulses: Arc::default(),
+            writable: AtomicBool::new(true),
             throttle: crate::web::Throttle::default(),
             bodies: Semaphore::new(BODY_BUDGET_KIB),
             agent_port: agent_address.port(),
