@@ -41,7 +41,7 @@ pub use model::{
     NewCertificate, PlanSummary, PublishedPlan, TokenRefusal,
 };
 pub use query::{Cursor, FindingPage, FindingQuery, HostQuery};
-pub use sqlite::SqliteStore;
+pub use sqlite::{SqliteSnapshot, SqliteStore};
 #[cfg(test)]
 pub(crate) use tally::Tally;
 #[cfg(test)]

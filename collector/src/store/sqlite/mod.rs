@@ -4,6 +4,7 @@
 //! read work on the file beside a running server. `synchronous = FULL` makes each commit an fsync of the log: when a
 //! write returns, it outlasts a power cut.
 
+mod audit;
 mod column;
 mod findings;
 mod hosts;
@@ -33,6 +34,7 @@ use super::{
 use super::{KeptCheckpoint, Leaf, LeafOf, Packing, Totals};
 use crate::freshness::Cutoff;
 use crate::ledger::tree::{Frontier, Hash};
+pub use audit::SqliteSnapshot;
 
 /// How long one process waits for another's write, such as the server for a command.
 const BUSY: Duration = Duration::from_secs(10);
