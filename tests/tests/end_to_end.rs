@@ -183,7 +183,10 @@ fn every_report_is_kept_once_though_both_programs_are_killed_again_and_again() {
             (reports(&lab).1 > before).then_some(())
         });
     }
-    let status = lab.agent_json(&["status"]);
+    let status = wait_for("the agent to answer", || {
+        let output = lab.run("plumbline-agent", &["status", "--format", "json"]);
+        serde_json::from_slice::<Value>(&output.stdout).ok()
+    });
     assert_eq!(status["refused_reports"], 0, "{status}");
     agent.take().unwrap().kill();
     lab.kill_collector();
