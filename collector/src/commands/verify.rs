@@ -11,8 +11,9 @@ use plumbline_console::{Failure, Format, Outcome, Output};
 
 use crate::cli::Place;
 use crate::home::Home;
-use crate::ledger::audit::{Audit, Fault, Findings, Progress};
+use crate::ledger::audit::{Fault, Findings, Progress};
 use crate::pki::{Authority, Signer};
+use crate::store::Store;
 
 /// How often the spinner turns.
 const TICK: Duration = Duration::from_millis(100);
@@ -38,14 +39,7 @@ pub(crate) fn run(args: &Args, place: &Place, output: &Output) -> Result<Outcome
     let home = Home::new(&settings.data_dir);
     let key = Signer::load(&home)?.verifier_key(&Authority::load(&home)?.origin())?;
     let spinner = Spinner::start(output);
-    let found = Audit::run(
-        &store.snapshot()?,
-        &key,
-        Timestamp::now().as_microsecond(),
-        &mut |progress| {
-            spinner.say(progress);
-        },
-    )?;
+    let found = store.audit(&key, Timestamp::now(), &mut |progress| spinner.say(progress))?;
     drop(spinner);
     if output.format == Format::Json {
         output.json(&found)?;
