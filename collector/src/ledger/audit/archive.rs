@@ -21,7 +21,8 @@ pub trait Archive {
     /// Leaves in order, from the number `from`, each with what it stands for.
     fn leaves(&self, from: u64, limit: usize) -> Result<Vec<LeafRow>, Self::Error>;
 
-    /// Inner nodes of a level, by number; those that are not there are left out.
+    /// Inner nodes of a level, by number; those that are not there are left out, and so may be all past the first
+    /// [`MOST_FAULTS`](super::MOST_FAULTS).
     fn nodes(&self, level: u8, range: Range<u64>) -> Result<Vec<(u64, Option<Hash>)>, Self::Error>;
 
     /// Reports in the order of hosts, incarnations and sequences, after the place `after`.

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
 use super::column::{count, limit};
 use super::{SqliteStore, connect};
 use crate::ledger::audit::{
-    ActRow, Archive, CheckpointRow, GapRow, Incarnation, LeafRow, Place, ReportRow, Subject,
+    ActRow, Archive, CheckpointRow, GapRow, Incarnation, LeafRow, MOST_FAULTS, Place, ReportRow, Subject,
 };
 use crate::ledger::tree::{Frontier, Hash};
 use crate::store::kept::unpack;
@@ -110,9 +110,13 @@ impl Archive for SqliteSnapshot {
         Ok(self
             .0
             .prepare_cached(
-                "SELECT idx, hash FROM ledger_nodes WHERE level = ?1 AND idx >= ?2 AND idx < ?3 ORDER BY idx",
+                "SELECT idx, hash FROM ledger_nodes WHERE level = ?1 AND idx >= ?2 AND idx < ?3
+                 ORDER BY idx LIMIT ?4",
             )?
-            .query_map((level, count(range.start), count(range.end)), read)?
+            .query_map(
+                (level, count(range.start), count(range.end), limit(MOST_FAULTS)),
+                read,
+            )?
             .collect::<Result<_, _>>()?)
     }
 
