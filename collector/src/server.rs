@@ -18,6 +18,7 @@ use tracing::{error, info, warn};
 use crate::home::{Home, HomeError};
 use crate::ingest::IngestQueue;
 use crate::jobs;
+use crate::ledger::keeper::Keeper;
 use crate::metrics::{Metrics, MetricsError};
 use crate::pki::{AskForCertificate, Authority, PeerJudge, PkiError, ServerIdentity, Signer, provider};
 use crate::store::{SqliteStore, Store, StoreError};
@@ -59,6 +60,7 @@ pub struct Server {
     agent: Listener,
     web: Listener,
     ingest: JoinHandle<()>,
+    keeper: Arc<Keeper>,
     agent_address: SocketAddr,
     web_address: SocketAddr,
 }
@@ -71,6 +73,9 @@ impl Server {
         let authority = Authority::load(&home)?;
         let signer = Signer::load(&home)?;
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&home.database())?);
+        let keeper = Keeper::new(Arc::clone(&store), Signer::load(&home)?, authority.origin());
+        // Whoever asks finds a checkpoint from the start.
+        jobs::sign_checkpoint(&keeper);
         let metrics = Arc::new(Metrics::new()?);
         let (agent_tcp, agent_address) = listen(settings.agent_listen, "agent_listen").await?;
         let (web_tcp, web_address) = listen(settings.web_listen, "web_listen").await?;
@@ -112,6 +117,7 @@ impl Server {
             },
             app,
             ingest: thread,
+            keeper: Arc::new(keeper),
             agent_address,
             web_address,
         })
@@ -137,6 +143,7 @@ impl Server {
         let jobs = [
             tokio::spawn(jobs::keep_certificate(Arc::clone(&self.app))),
             tokio::spawn(jobs::keep_pulses(Arc::clone(&self.app))),
+            tokio::spawn(jobs::keep_ledger(Arc::clone(&self.keeper))),
         ];
         info!(agent = %self.agent_address, web = %self.web_address, "serving");
         stop.await;
@@ -158,7 +165,13 @@ impl Server {
         // The last queue goes with the last owner of the application; then the thread commits what waits and ends.
         drop(self.app);
         let ingest = self.ingest;
-        match tokio::task::spawn_blocking(move || ingest.join()).await {
+        let last = move || {
+            let ended = ingest.join();
+            // Nothing comes any more: one checkpoint over all of it.
+            jobs::sign_checkpoint(&self.keeper);
+            ended
+        };
+        match tokio::task::spawn_blocking(last).await {
             Ok(Ok(())) => info!("stopped"),
             _ => error!("the ingest thread failed"),
         }

@@ -30,6 +30,8 @@ use plumbline_config::ident::HostId;
 use plumbline_config::wire::SignedPlan;
 
 use crate::freshness::Cutoff;
+use crate::ledger::audit::{Findings, Progress};
+use crate::ledger::note::VerifierKey;
 use crate::ledger::tree::{Frontier, Hash};
 
 pub use error::StoreError;
@@ -41,7 +43,7 @@ pub use model::{
     NewCertificate, PlanSummary, PublishedPlan, TokenRefusal,
 };
 pub use query::{Cursor, FindingPage, FindingQuery, HostQuery};
-pub use sqlite::SqliteStore;
+pub use sqlite::{SqliteSnapshot, SqliteStore};
 #[cfg(test)]
 pub(crate) use tally::Tally;
 #[cfg(test)]
@@ -128,6 +130,13 @@ pub trait Store: Send + Sync {
         incarnation: u32,
         sequence: u64,
     ) -> Result<Option<(Packing, Vec<u8>)>, StoreError>;
+    /// Audits everything on record, as it is at one moment; `key` is what checkpoints are signed with.
+    fn audit(
+        &self,
+        key: &VerifierKey,
+        now: Timestamp,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Findings, StoreError>;
     /// Gaps that a host's reports told of: the report that told, and whether the chain of hashes runs on there.
     fn gaps(&self, host: &HostId, incarnation: u32) -> Result<Vec<(u64, bool)>, StoreError>;
 
