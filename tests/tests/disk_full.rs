@@ -41,7 +41,7 @@ fn a_full_disk_is_refused_at_said_and_survived() {
         .status()
         .expect("mount can be run");
     assert!(mounted.success());
-    let mut lab = Lab::start_in(dir, volume.join("collector"));
+    let mut lab = Lab::start_in(dir, volume.join("collector"), |_, _| String::new());
     lab.enroll("service", EAGER);
     let agent = lab.start_agent();
     let status = || {
