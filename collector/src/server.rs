@@ -4,6 +4,7 @@ use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 
 use jiff::Timestamp;
@@ -19,6 +20,7 @@ use crate::certificates;
 use crate::home::{Home, HomeError};
 use crate::ingest::IngestQueue;
 use crate::jobs;
+use crate::ledger::keeper::Keeper;
 use crate::metrics::{Metrics, MetricsError};
 use crate::oidc::{Oidc, OidcSetupError};
 use crate::pki::{
@@ -79,6 +81,7 @@ pub struct Server {
     agent: Listener,
     web: Listener,
     ingest: JoinHandle<()>,
+    keeper: Arc<Keeper>,
     agent_address: SocketAddr,
     web_address: SocketAddr,
 }
@@ -91,6 +94,9 @@ impl Server {
         let authority = Authority::load(&home)?;
         let signer = Signer::load(&home)?;
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&home.database())?);
+        let keeper = Keeper::new(Arc::clone(&store), Signer::load(&home)?, authority.origin());
+        // Whoever asks finds a checkpoint from the start.
+        jobs::sign_checkpoint(&keeper);
         let metrics = Arc::new(Metrics::new()?);
         let (agent_tcp, agent_address) = listen(settings.agent_listen, "agent_listen").await?;
         let (web_tcp, web_address) = listen(settings.web_listen, "web_listen").await?;
@@ -115,6 +121,7 @@ impl Server {
             ingest,
             metrics,
             pulses: Arc::default(),
+            writable: AtomicBool::new(true),
             throttle: crate::web::Throttle::default(),
             pace: crate::web::Pace::default(),
             verifier: crate::web::Verifier::new()?,
@@ -140,6 +147,7 @@ impl Server {
             },
             app,
             ingest: thread,
+            keeper: Arc::new(keeper),
             agent_address,
             web_address,
         })
@@ -166,6 +174,7 @@ impl Server {
             tokio::spawn(jobs::keep_certificate(Arc::clone(&self.app))),
             tokio::spawn(certificates::watch(Arc::clone(&self.app))),
             tokio::spawn(jobs::keep_pulses(Arc::clone(&self.app))),
+            tokio::spawn(jobs::keep_ledger(Arc::clone(&self.keeper))),
         ];
         info!(agent = %self.agent_address, web = %self.web_address, "serving");
         stop.await;
@@ -187,7 +196,13 @@ impl Server {
         // The last queue goes with the last owner of the application; then the thread commits what waits and ends.
         drop(self.app);
         let ingest = self.ingest;
-        match tokio::task::spawn_blocking(move || ingest.join()).await {
+        let last = move || {
+            let ended = ingest.join();
+            // Nothing comes any more: one checkpoint over all of it.
+            jobs::sign_checkpoint(&self.keeper);
+            ended
+        };
+        match tokio::task::spawn_blocking(last).await {
             Ok(Ok(())) => info!("stopped"),
             _ => error!("the ingest thread failed"),
         }

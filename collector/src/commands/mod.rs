@@ -7,6 +7,7 @@ pub(crate) mod findings;
 pub(crate) mod health;
 pub(crate) mod hosts;
 pub(crate) mod init;
+pub(crate) mod ledger;
 mod password;
 pub(crate) mod plan;
 pub(crate) mod report;
@@ -14,6 +15,7 @@ pub(crate) mod revoke;
 pub(crate) mod serve;
 pub(crate) mod token;
 pub(crate) mod user;
+pub(crate) mod verify;
 
 use jiff::{SignedDuration, Timestamp};
 use plumbline_config::interval::Interval;

@@ -31,6 +31,8 @@ use plumbline_config::ident::HostId;
 use plumbline_config::wire::SignedPlan;
 
 use crate::freshness::Cutoff;
+use crate::ledger::audit::{Findings, Progress};
+use crate::ledger::note::VerifierKey;
 use crate::ledger::tree::{Frontier, Hash};
 
 pub use error::StoreError;
@@ -43,7 +45,7 @@ pub use model::{
 };
 pub use people::{NewSession, PasswordHash, RecordedAct, Session, Subject, User, UserChange};
 pub use query::{Cursor, FindingPage, FindingQuery, HostQuery};
-pub use sqlite::SqliteStore;
+pub use sqlite::{SqliteSnapshot, SqliteStore};
 #[cfg(test)]
 pub(crate) use tally::Tally;
 #[cfg(test)]
@@ -130,6 +132,13 @@ pub trait Store: Send + Sync {
         incarnation: u32,
         sequence: u64,
     ) -> Result<Option<(Packing, Vec<u8>)>, StoreError>;
+    /// Audits everything on record, as it is at one moment; `key` is what checkpoints are signed with.
+    fn audit(
+        &self,
+        key: &VerifierKey,
+        now: Timestamp,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Findings, StoreError>;
     /// Gaps that a host's reports told of: the report that told, and whether the chain of hashes runs on there.
     fn gaps(&self, host: &HostId, incarnation: u32) -> Result<Vec<(u64, bool)>, StoreError>;
 

@@ -61,8 +61,14 @@ impl Lab {
 
     /// Stops the server and waits until it is done.
     pub(crate) async fn stop(self) {
+        self.leave().await;
+    }
+
+    /// Stops the server, waits until it is done, and gives the directory that it leaves.
+    pub(crate) async fn leave(self) -> TempDir {
         let _gone = self.stop.send(());
         self.server.await.unwrap();
+        self.dir
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -240,7 +246,8 @@ pub(crate) async fn assert_problem(response: Response, status: u16, kind: &str) 
     problem
 }
 
-fn run(dir: &TempDir, arguments: &[&str]) -> Output {
+/// Runs a command on the data directory below `dir`.
+pub(crate) fn run(dir: &TempDir, arguments: &[&str]) -> Output {
     command(dir, arguments).output().unwrap()
 }
 
@@ -254,7 +261,8 @@ fn command(dir: &TempDir, arguments: &[&str]) -> Command {
     command
 }
 
-fn json_of(output: &Output) -> Value {
+/// The JSON that a command printed.
+pub(crate) fn json_of(output: &Output) -> Value {
     let error = String::from_utf8_lossy(&output.stderr);
     serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{error}"))
 }

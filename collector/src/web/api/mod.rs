@@ -5,6 +5,7 @@ mod acts;
 mod api_tokens;
 mod findings;
 mod hosts;
+mod ledger;
 mod metrics;
 mod plan;
 mod reports;
@@ -76,6 +77,7 @@ pub(crate) const ALL: &[&[Operation]] = &[
     plan::OPERATIONS,
     reports::OPERATIONS,
     targets::OPERATIONS,
+    ledger::OPERATIONS,
     metrics::OPERATIONS,
     users::OPERATIONS,
     api_tokens::OPERATIONS,
