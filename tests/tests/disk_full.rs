@@ -48,7 +48,7 @@ fn a_full_disk_is_refused_at_said_and_survived() {
         let output = lab.run("plumbline-agent", &["status", "--format", "json"]);
         serde_json::from_slice::<Value>(&output.stdout).unwrap_or_default()
     };
-    let confirmed = || status()["spool"]["confirmed_sequence"].as_u64().unwrap_or(0);
+    let confirmed = || status()["confirmed_sequence"].as_u64().unwrap_or(0);
     wait_for("the first reports", || (confirmed() > 2).then_some(()));
 
     let ballast = volume.join("ballast");
