@@ -151,7 +151,7 @@ fn every_report_is_kept_once_though_both_programs_are_killed_again_and_again() {
     let mut lab = Lab::start();
     lab.enroll(
         "service",
-        "check_interval = \"1 second\"\nheartbeat_interval = \"1 second\"\n",
+        "check_interval = \"1 second\"\nheartbeat_interval = \"1 second\"\nevidence_interval = \"1 second\"\n",
     );
     let mut agent = Some(lab.start_agent());
     let reports = |lab: &Lab| {
