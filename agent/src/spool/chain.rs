@@ -202,6 +202,8 @@ pub(super) fn report_of(sealed: &Sealed) -> Result<Report, SpoolError> {
 pub(super) struct Glance {
     /// The enrolment that it is numbered within.
     pub(super) incarnation: u32,
+    /// Reports that it tells were dropped.
+    pub(super) dropped_reports: u64,
     assessment: Option<IgnoredAny>,
     state: Option<IgnoredAny>,
 }

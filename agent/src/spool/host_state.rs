@@ -204,7 +204,8 @@ pub(super) fn try_withheld(tables: &mut Tables<'_>) -> Result<(), SpoolError> {
     tables.set_host(&host)
 }
 
-/// Checks that this version of the program does not have say nothing any more. Whether there were such.
+/// Checks that this version of the program does not have say nothing any more. Whether it has others than the one
+/// before, which the collector is to be told.
 pub(super) fn keep_only(tables: &mut Tables<'_>, known: &[String]) -> Result<bool, SpoolError> {
     let mut host = tables.host()?;
     let gone: Vec<String> = host
@@ -220,7 +221,8 @@ pub(super) fn keep_only(tables: &mut Tables<'_>, known: &[String]) -> Result<boo
     // What was refused before may be taken now: by a collector that was mended, or from an agent that was.
     host.withheld.clear();
     tables.set_host(&host)?;
-    Ok(!gone.is_empty())
+    let come = !host.checks.is_empty() && known.iter().any(|check| !host.checks.contains(check));
+    Ok(come || !gone.is_empty())
 }
 
 fn forget(tables: &mut Tables<'_>, host: &mut HostState, check: &str) -> Result<(), SpoolError> {

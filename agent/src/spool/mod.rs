@@ -134,6 +134,10 @@ impl Spool {
     pub fn keep(&self, assessment: Assessment, memory: &Memory, limit: u64) -> Result<(), SpoolError> {
         let assessment = parts::settle(assessment, LARGEST_PART);
         self.file.change(|tables| {
+            let enrolment = tables.chain()?.enrolment.ok_or(SpoolError::NotEnrolled)?;
+            if assessment.host.role != enrolment.role {
+                return Err(SpoolError::OtherRole);
+            }
             let queued = host_state::take_in(tables, assessment)?;
             tables.set_memory(memory)?;
             if !queued {

@@ -5,7 +5,7 @@ use plumbline_config::wire::{Assessment, Report};
 use serde::{Deserialize, Serialize};
 
 use crate::spool::SpoolError;
-use crate::spool::chain::{Chain, Resync, Why, report_of};
+use crate::spool::chain::{Chain, Glance, Resync, Why};
 use crate::spool::tables::{Place, Tables};
 
 /// Digits of the state's digest that are shown.
@@ -128,7 +128,7 @@ pub(super) fn depth(tables: &Tables<'_>) -> Result<Depth, SpoolError> {
     if let Some(sealed) = tables.sealed()? {
         reports += 1;
         bytes += sealed.body.len() as u64;
-        dropped_reports += report_of(&sealed)?.dropped_reports;
+        dropped_reports += Glance::at(&sealed.body)?.dropped_reports;
     }
     let mut state_digest = tables.host()?.digest();
     state_digest.truncate(SHOWN_DIGITS);

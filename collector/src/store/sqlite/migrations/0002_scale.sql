@@ -15,8 +15,8 @@ ALTER TABLE hosts DROP COLUMN heard_at;
 
 -- The sum over the hashes of the host's findings. Zero for what was kept before hashes were: the host's next report
 -- brings all of it anew.
-ALTER TABLE hosts ADD COLUMN sum BLOB NOT NULL DEFAULT (zeroblob(32));
-ALTER TABLE findings_latest ADD COLUMN hash BLOB NOT NULL DEFAULT (zeroblob(32));
+ALTER TABLE hosts ADD COLUMN sum BLOB NOT NULL DEFAULT x'0000000000000000000000000000000000000000000000000000000000000000';
+ALTER TABLE findings_latest ADD COLUMN hash BLOB NOT NULL DEFAULT x'0000000000000000000000000000000000000000000000000000000000000000';
 
 -- How many findings of each kind a host has.
 CREATE TABLE host_tallies (
