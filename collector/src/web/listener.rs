@@ -4,6 +4,7 @@
 //! HTTP is driven by hyper itself and not by `axum::serve`, which has no limit on how long a client may take over the
 //! head of a request.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,7 +12,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::Request;
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderValue, Request};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -29,6 +31,13 @@ use crate::pki::{PeerJudge, Presented};
 
 /// Connections of one listener at a time; more wait in the kernel's queue.
 const CONNECTIONS: usize = 4_096;
+
+/// Connections up to which they are kept open between requests. Beyond, each is closed with its answer: a fleet speaks
+/// once in minutes, and connections that wait for that would keep out those that have something to say.
+const KEPT_OPEN: usize = CONNECTIONS / 2;
+
+/// Connections that wait in the kernel's queue; the kernel cuts it to `net.core.somaxconn` (listen(2)).
+pub(crate) const BACKLOG: u32 = 4_096;
 
 /// Longest TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -93,6 +102,7 @@ impl Listener {
                 judge: judge.clone(),
                 router: router.clone(),
                 watcher: graceful.watcher(),
+                permits: Arc::clone(&permits),
             };
             tokio::spawn(async move {
                 connection.serve(stream, address).await;
@@ -123,6 +133,8 @@ struct Connection {
     judge: Option<Arc<PeerJudge>>,
     router: Router,
     watcher: Watcher,
+    /// Connections that there is still room for.
+    permits: Arc<Semaphore>,
 }
 
 impl Connection {
@@ -139,10 +151,20 @@ impl Connection {
             None => Presented::Missing,
         };
         let peer = Arc::new(Peer { address, presented });
-        let router = self.router;
+        let (router, permits) = (self.router, self.permits);
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(Arc::clone(&peer));
-            router.clone().oneshot(request.map(Body::new))
+            let answer = router.clone().oneshot(request.map(Body::new));
+            let permits = Arc::clone(&permits);
+            async move {
+                let mut response = answer.await?;
+                if permits.available_permits() < CONNECTIONS - KEPT_OPEN {
+                    response
+                        .headers_mut()
+                        .insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                Ok::<_, Infallible>(response)
+            }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())

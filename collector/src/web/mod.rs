@@ -38,7 +38,7 @@ use crate::metrics::Metrics;
 use crate::pki::{Authority, ServerIdentity, Signer};
 use crate::presence::Pulses;
 use crate::store::{Store, StoreError};
-pub(crate) use listener::Listener;
+pub(crate) use listener::{BACKLOG, Listener};
 use problem::{FAILED, Refusal, TIMEOUT};
 pub(crate) use throttle::Throttle;
 
