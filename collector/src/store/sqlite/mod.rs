@@ -40,6 +40,14 @@ const BUSY: Duration = Duration::from_secs(10);
 /// Read connections kept open between uses.
 const IDLE_READERS: usize = 4;
 
+/// Pages of the database that the writing connection holds in memory, in KiB: a batch of reports touches some
+/// thousands of pages, and those that don't fit are read and written again within one transaction.
+const WRITER_CACHE_KIB: i64 = 64 * 1024;
+
+/// Pages of the log after which they are copied into the database: 64 MiB. Each copying is an fsync of the database,
+/// and a page that many reports touched meanwhile is copied once.
+const CHECKPOINT_PAGES: i64 = 16 * 1024;
+
 /// Statements kept prepared in a connection.
 const PREPARED: usize = 64;
 
@@ -59,6 +67,9 @@ impl SqliteStore {
         writer.pragma_update(None, "journal_mode", "WAL")?;
         writer.pragma_update(None, "synchronous", "FULL")?;
         writer.pragma_update(None, "foreign_keys", true)?;
+        // Negative: KiB and not pages.
+        writer.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
+        writer.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
         migrate::migrate(&mut writer)?;
         let tx = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
         totals::recount_if_needed(&tx)?;
