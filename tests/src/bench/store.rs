@@ -64,8 +64,8 @@ pub(crate) fn run(options: &Options) {
             .trim()
     );
     println!(
-        "{:>10} {:>7} {:>12} {:>12} {:>7}  {:>10}",
-        "rows", "batch", "store /s", "bare /s", "ratio", "bytes each"
+        "{:>10} {:>7} {:>12} {:>12} {:>7}  {:>10} {:>11} {:>11}",
+        "rows", "batch", "store /s", "bare /s", "ratio", "bytes each", "KiB, store", "KiB, bare"
     );
     for rows in &options.rows {
         while there < *rows {
@@ -76,6 +76,7 @@ pub(crate) fn run(options: &Options) {
         }
         for (size, transactions) in TURNS {
             let (mut by_store, mut by_bare, mut bytes) = (Vec::new(), Vec::new(), 0);
+            let (mut store_written, mut bare_written, mut reports) = (0, 0, 0);
             for round in 0..options.rounds {
                 let batches: Vec<_> = (0..transactions).map(|_| source.reports(size)).collect();
                 let count = size * transactions;
@@ -87,15 +88,18 @@ pub(crate) fn run(options: &Options) {
                     .sum::<usize>()
                     / count;
                 let rate = |took: Duration| count as f64 / took.as_secs_f64();
+                reports += count as u64;
                 let mut stored = || {
-                    let began = Instant::now();
+                    let (began, before) = (Instant::now(), written());
                     batches.iter().for_each(|batch| keep(&store, batch));
                     by_store.push(rate(began.elapsed()));
+                    store_written += written() - before;
                 };
                 let mut inserted = || {
-                    let began = Instant::now();
+                    let (began, before) = (Instant::now(), written());
                     batches.iter().for_each(|batch| bare.insert(batch));
                     by_bare.push(rate(began.elapsed()));
+                    bare_written += written() - before;
                 };
                 // Whoever goes first may find the disk busy with the other's pages.
                 if round % 2 == 0 {
@@ -107,9 +111,12 @@ pub(crate) fn run(options: &Options) {
                 }
             }
             let (store, bare) = (median(&mut by_store), median(&mut by_bare));
+            let kib = |written: u64| written as f64 / reports as f64 / 1_024.0;
             println!(
-                "{there:>10} {size:>7} {store:>12.0} {bare:>12.0} {:>7.2}  {bytes:>10}",
-                store / bare
+                "{there:>10} {size:>7} {store:>12.0} {bare:>12.0} {:>7.2}  {bytes:>10} {:>11.1} {:>11.1}",
+                store / bare,
+                kib(store_written),
+                kib(bare_written),
             );
         }
     }
@@ -134,6 +141,13 @@ impl Source {
             })
             .collect()
     }
+}
+
+/// Bytes that this process has written so far (`wchar` of /proc/self/io, proc(5)).
+fn written() -> u64 {
+    let io = std::fs::read_to_string("/proc/self/io").unwrap_or_default();
+    let wchar = io.lines().find_map(|line| line.strip_prefix("wchar: "));
+    wchar.and_then(|bytes| bytes.trim().parse().ok()).unwrap_or(0)
 }
 
 fn keep(store: &SqliteStore, batch: &[Incoming]) {

@@ -37,8 +37,12 @@ use crate::ledger::tree::{Frontier, Hash};
 /// How long one process waits for another's write, such as the server for a command.
 const BUSY: Duration = Duration::from_secs(10);
 
-/// Read connections kept open between uses.
-const IDLE_READERS: usize = 4;
+/// Read connections kept open between uses: as many as there are threads that may read at a time. To open one costs
+/// more than what most requests ask of it.
+const IDLE_READERS: usize = 32;
+
+/// Pages that a reading connection holds in memory, in KiB; the operating system holds them, too.
+const READER_CACHE_KIB: i64 = 1024;
 
 /// Pages of the database that the writing connection holds in memory, in KiB: a batch of reports touches some
 /// thousands of pages, and those that don't fit are read and written again within one transaction.
@@ -97,7 +101,11 @@ impl SqliteStore {
         let idle = lock(&self.readers)?.pop();
         let reader = match idle {
             Some(reader) => reader,
-            None => connect(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY)?,
+            None => {
+                let reader = connect(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+                reader.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
+                reader
+            }
         };
         let answer = work(&reader);
         let mut idle = lock(&self.readers)?;
