@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use nix::sys::resource::{UsageWho, getrusage};
 use plumbline_collector::store::{Incoming, Keep, SqliteStore, Store};
 use plumbline_config::seal::Sealer;
 use rusqlite::Connection;
@@ -64,8 +65,15 @@ pub(crate) fn run(options: &Options) {
             .trim()
     );
     println!(
-        "{:>10} {:>7} {:>12} {:>12} {:>7}  {:>10} {:>11} {:>11}",
-        "rows", "batch", "store /s", "bare /s", "ratio", "bytes each", "KiB, store", "KiB, bare"
+        "{:>10} {:>7} {:>12} {:>12} {:>7}  {:>10}  {:>17}  {:>17}",
+        "rows",
+        "batch",
+        "store /s",
+        "bare /s",
+        "ratio",
+        "bytes each",
+        "store KiB, CPU us",
+        "bare KiB, CPU us"
     );
     for rows in &options.rows {
         while there < *rows {
@@ -76,7 +84,7 @@ pub(crate) fn run(options: &Options) {
         }
         for (size, transactions) in TURNS {
             let (mut by_store, mut by_bare, mut bytes) = (Vec::new(), Vec::new(), 0);
-            let (mut store_written, mut bare_written, mut reports) = (0, 0, 0);
+            let (mut store_cost, mut bare_cost, mut reports) = (Cost::default(), Cost::default(), 0);
             for round in 0..options.rounds {
                 let batches: Vec<_> = (0..transactions).map(|_| source.reports(size)).collect();
                 let count = size * transactions;
@@ -90,16 +98,16 @@ pub(crate) fn run(options: &Options) {
                 let rate = |took: Duration| count as f64 / took.as_secs_f64();
                 reports += count as u64;
                 let mut stored = || {
-                    let (began, before) = (Instant::now(), written());
+                    let (began, before) = (Instant::now(), Cost::now());
                     batches.iter().for_each(|batch| keep(&store, batch));
                     by_store.push(rate(began.elapsed()));
-                    store_written += written() - before;
+                    store_cost.add(&before);
                 };
                 let mut inserted = || {
-                    let (began, before) = (Instant::now(), written());
+                    let (began, before) = (Instant::now(), Cost::now());
                     batches.iter().for_each(|batch| bare.insert(batch));
                     by_bare.push(rate(began.elapsed()));
-                    bare_written += written() - before;
+                    bare_cost.add(&before);
                 };
                 // Whoever goes first may find the disk busy with the other's pages.
                 if round % 2 == 0 {
@@ -111,12 +119,19 @@ pub(crate) fn run(options: &Options) {
                 }
             }
             let (store, bare) = (median(&mut by_store), median(&mut by_bare));
-            let kib = |written: u64| written as f64 / reports as f64 / 1_024.0;
+            let each = |cost: &Cost| {
+                let reports = reports as f64;
+                format!(
+                    "{:>8.1} {:>8.0}",
+                    cost.written as f64 / 1_024.0 / reports,
+                    cost.cpu_seconds * 1e6 / reports
+                )
+            };
             println!(
-                "{there:>10} {size:>7} {store:>12.0} {bare:>12.0} {:>7.2}  {bytes:>10} {:>11.1} {:>11.1}",
+                "{there:>10} {size:>7} {store:>12.0} {bare:>12.0} {:>7.2}  {bytes:>10}  {}  {}",
                 store / bare,
-                kib(store_written),
-                kib(bare_written),
+                each(&store_cost),
+                each(&bare_cost),
             );
         }
     }
@@ -143,11 +158,32 @@ impl Source {
     }
 }
 
-/// Bytes that this process has written so far (`wchar` of /proc/self/io, proc(5)).
-fn written() -> u64 {
-    let io = std::fs::read_to_string("/proc/self/io").unwrap_or_default();
-    let wchar = io.lines().find_map(|line| line.strip_prefix("wchar: "));
-    wchar.and_then(|bytes| bytes.trim().parse().ok()).unwrap_or(0)
+/// What this process wrote and used: told of one report, it does not depend on who else uses the machine.
+#[derive(Default)]
+struct Cost {
+    /// Bytes written (`wchar` of /proc/self/io, proc(5)).
+    written: u64,
+    cpu_seconds: f64,
+}
+
+impl Cost {
+    fn now() -> Self {
+        let io = std::fs::read_to_string("/proc/self/io").unwrap_or_default();
+        let wchar = io.lines().find_map(|line| line.strip_prefix("wchar: "));
+        let usage = getrusage(UsageWho::RUSAGE_SELF).expect("the usage of this process");
+        let seconds = |time: nix::sys::time::TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
+        Self {
+            written: wchar.and_then(|bytes| bytes.trim().parse().ok()).unwrap_or(0),
+            cpu_seconds: seconds(usage.user_time()) + seconds(usage.system_time()),
+        }
+    }
+
+    /// Adds what was used since.
+    fn add(&mut self, since: &Self) {
+        let now = Self::now();
+        self.written += now.written - since.written;
+        self.cpu_seconds += now.cpu_seconds - since.cpu_seconds;
+    }
 }
 
 fn keep(store: &SqliteStore, batch: &[Incoming]) {
