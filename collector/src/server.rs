@@ -10,8 +10,9 @@ use std::thread::JoinHandle;
 use jiff::Timestamp;
 use plumbline_config::settings::CollectorSettings;
 use rustls::ServerConfig;
-use rustls::server::ResolvesServerCert;
-use tokio::net::TcpListener;
+use rustls::crypto::ring::Ticketer;
+use rustls::server::{NoServerSessionStorage, ResolvesServerCert};
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use tracing::{error, info, warn};
@@ -29,7 +30,7 @@ use crate::pki::{
 };
 use crate::store::{SqliteStore, Store, StoreError};
 use crate::users::UserError;
-use crate::web::{App, BODY_BUDGET_KIB, Listener, Shared, agent_router, web_router};
+use crate::web::{App, BACKLOG, BODY_BUDGET_KIB, Listener, Shared, agent_router, web_router};
 
 /// Why the collector could not start.
 #[derive(Debug, thiserror::Error)]
@@ -98,8 +99,8 @@ impl Server {
         // Whoever asks finds a checkpoint from the start.
         jobs::sign_checkpoint(&keeper);
         let metrics = Arc::new(Metrics::new()?);
-        let (agent_tcp, agent_address) = listen(settings.agent_listen, "agent_listen").await?;
-        let (web_tcp, web_address) = listen(settings.web_listen, "web_listen").await?;
+        let (agent_tcp, agent_address) = listen(settings.agent_listen, "agent_listen")?;
+        let (web_tcp, web_address) = listen(settings.web_listen, "web_listen")?;
         let names = names(&settings, &[agent_address, web_address]);
         let identity = Arc::new(ServerIdentity::new(&authority, names, Timestamp::now())?);
         let judge = Arc::new(PeerJudge::new(&authority)?);
@@ -209,23 +210,35 @@ impl Server {
     }
 }
 
-async fn listen(address: SocketAddr, setting: &'static str) -> Result<(TcpListener, SocketAddr), ServeError> {
+fn listen(address: SocketAddr, setting: &'static str) -> Result<(TcpListener, SocketAddr), ServeError> {
     let failed = |source| ServeError::Listen {
         address,
         setting,
         source,
     };
-    let listener = match TcpListener::bind(address).await {
+    let listener = match bind(address) {
         // "Every address" on a kernel without IPv6 is every address of IPv4.
         Err(error) if address.ip().is_unspecified() && address.is_ipv6() && is_no_ipv6(&error) => {
             warn!("no IPv6 here; listening on IPv4 alone");
-            TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await
+            bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port())))
         }
         bound => bound,
     }
     .map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     Ok((listener, address))
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    // A collector that is started again need not wait for connections of the one before.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 fn is_no_ipv6(error: &io::Error) -> bool {
@@ -294,5 +307,10 @@ fn acceptor(
     };
     let mut config = builder.with_cert_resolver(identity);
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    // A host that comes back within hours resumes its session (RFC 8446, 2.2), which spares both sides the signatures.
+    // The ticket holds the certificate that was shown, sealed with a key of this process, and it is judged anew.
+    config.ticketer = Ticketer::new()?;
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 1;
     Ok(TlsAcceptor::from(Arc::new(config)))
 }

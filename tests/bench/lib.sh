@@ -22,6 +22,10 @@ build() { # build PACKAGE…: release binaries, one at a time as they are shippe
     done
 }
 
+build_bench() { # build_bench: the benchmarks' own tool
+    (cd "$repository" && cargo build --profile measure --locked --quiet -p plumbline-tests)
+}
+
 cost() { # cost COMMAND…: prints "CPU-seconds peak-RSS-KiB wall-seconds"; what the command prints is thrown away
     local report
     report=$(mktemp)

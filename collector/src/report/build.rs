@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -51,7 +52,7 @@ pub enum BuildError {
 
 /// What a report is made of before it is laid out.
 struct Gathered {
-    plan: Option<LoadedPlan>,
+    plan: Option<Arc<LoadedPlan>>,
     zone: TimeZone,
     totals: Totals,
 }
@@ -100,7 +101,10 @@ pub fn report(source: &Source<'_>, period: Option<&Period>) -> Result<Report, Bu
     }
     attention.sort_by_key(worst_first);
     Ok(Report {
-        company: gathered.plan.map(|plan| plan.plan.company).unwrap_or_default(),
+        company: gathered
+            .plan
+            .map(|plan| plan.plan.company.clone())
+            .unwrap_or_default(),
         first: period.first,
         last: period.last,
         checklist,
@@ -129,22 +133,38 @@ fn checklist_of(source: &Source<'_>, gathered: &Gathered, period: &Period) -> Ch
         period,
         as_of: source.now,
         now: source.now,
-        plan: gathered.plan.as_ref(),
+        plan: gathered.plan.as_deref(),
         totals: &gathered.totals,
     })
 }
 
 fn gather(source: &Source<'_>) -> Result<Gathered, BuildError> {
-    let plan = match source.store.plan()? {
-        Some(signed) => Some(LoadedPlan::from_text(signed.toml, Path::new("published plan"))?),
-        None => None,
-    };
+    let plan = plan(source.store)?;
     let zone = plan
         .as_ref()
         .map_or_else(|| Plan::default().zone(), |plan| plan.plan.zone());
     let cutoff = Cutoff::new(source.now, source.stale_after);
     let totals = source.store.totals(cutoff)?;
     Ok(Gathered { plan, zone, totals })
+}
+
+/// The published plan. To read its text takes longer than all else that a page asks for, so the latest is remembered
+/// by its hash.
+fn plan(store: &dyn Store) -> Result<Option<Arc<LoadedPlan>>, BuildError> {
+    static READ: Mutex<Option<Arc<LoadedPlan>>> = Mutex::new(None);
+    let Some(current) = store.plan_summary()? else {
+        return Ok(None);
+    };
+    let read = READ.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    if let Some(plan) = read.filter(|plan| plan.reference.sha256 == current.sha256) {
+        return Ok(Some(plan));
+    }
+    let Some(signed) = store.plan()? else {
+        return Ok(None);
+    };
+    let plan = Arc::new(LoadedPlan::from_text(signed.toml, Path::new("published plan"))?);
+    *READ.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&plan));
+    Ok(Some(plan))
 }
 
 fn all_hosts(store: &dyn Store) -> Result<Vec<Host>, StoreError> {

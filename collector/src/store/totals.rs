@@ -13,7 +13,7 @@ use plumbline_config::catalogue;
 use plumbline_config::finding::{Severity, Status};
 use plumbline_config::ident::Role;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde::de::value::{Error as NameError, StrDeserializer};
 
 use super::tally::{Tally, rank};
 use crate::freshness::HostState;
@@ -70,7 +70,7 @@ impl Counted {
 }
 
 fn named<T: DeserializeOwned>(name: &str) -> Option<T> {
-    serde_json::from_value(Value::String(name.to_owned())).ok()
+    T::deserialize(StrDeserializer::<NameError>::new(name)).ok()
 }
 
 fn known_check(id: &str) -> Option<&'static str> {

@@ -4,6 +4,7 @@
 //! HTTP is driven by hyper itself and not by `axum::serve`, which has no limit on how long a client may take over the
 //! head of a request.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,7 +12,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::Request;
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderValue, Request};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -19,9 +21,11 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use jiff::Timestamp;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::error::Elapsed;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tower::ServiceExt;
 use tracing::{debug, warn};
 
@@ -29,6 +33,21 @@ use crate::pki::{PeerJudge, Presented};
 
 /// Connections of one listener at a time; more wait in the kernel's queue.
 const CONNECTIONS: usize = 4_096;
+
+/// Connections up to which they are kept open between requests. Beyond, each is closed with its answer: a fleet speaks
+/// once in minutes, and connections that wait for that would keep out those that have something to say.
+const KEPT_OPEN: usize = CONNECTIONS / 2;
+
+/// Connections that wait in the kernel's queue (listen(2)). Together with [`HANDSHAKES`] it is what a small machine
+/// gets through well before an agent gives up (after ten seconds): work for one that has gone is work lost, and in a
+/// storm there would soon be no other. Who finds the queue full tries again, later and later.
+pub(crate) const BACKLOG: u32 = 1_024;
+
+/// TLS handshakes of one listener at a time.
+const HANDSHAKES: usize = 256;
+
+/// A handshake that takes longer goes on, but others no longer wait for it: those who say nothing keep nobody out.
+const SWIFT: Duration = Duration::from_secs(1);
 
 /// Longest TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -73,14 +92,15 @@ impl Listener {
             router,
         } = self;
         let permits = Arc::new(Semaphore::new(CONNECTIONS));
+        let handshakes = Arc::new(Semaphore::new(HANDSHAKES));
         let graceful = GracefulShutdown::new();
         loop {
             let accepted = tokio::select! {
                 // A sender that is gone has told to stop, too.
                 _told = stop.wait_for(|stop| *stop) => break,
-                accepted = accept(&tcp, &permits) => accepted,
+                accepted = accept(&tcp, &permits, &handshakes) => accepted,
             };
-            let (stream, address, permit) = match accepted {
+            let (stream, address, permit, handshake) = match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
                     warn!(%error, "cannot accept a connection");
@@ -93,9 +113,10 @@ impl Listener {
                 judge: judge.clone(),
                 router: router.clone(),
                 watcher: graceful.watcher(),
+                permits: Arc::clone(&permits),
             };
             tokio::spawn(async move {
-                connection.serve(stream, address).await;
+                connection.serve(stream, address, handshake).await;
                 drop(permit);
             });
         }
@@ -109,13 +130,30 @@ impl Listener {
 async fn accept(
     tcp: &TcpListener,
     permits: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
-    let permit = Arc::clone(permits)
-        .acquire_owned()
-        .await
-        .map_err(io::Error::other)?;
+    handshakes: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit, OwnedSemaphorePermit)> {
+    let one_of = |permits: &Arc<Semaphore>| Arc::clone(permits).acquire_owned();
+    let permit = one_of(permits).await.map_err(io::Error::other)?;
+    let handshake = one_of(handshakes).await.map_err(io::Error::other)?;
     let (stream, address) = tcp.accept().await?;
-    Ok((stream, address, permit))
+    Ok((stream, address, permit, handshake))
+}
+
+/// The TLS handshake, within [`HANDSHAKE`]; `permit` is given back when it is done, and after [`SWIFT`] at the latest.
+async fn handshake(
+    tls: &TlsAcceptor,
+    stream: TcpStream,
+    permit: OwnedSemaphorePermit,
+) -> Result<io::Result<TlsStream<TcpStream>>, Elapsed> {
+    let mut handshake = tls.accept(stream);
+    timeout(HANDSHAKE, async {
+        if let Ok(swift) = timeout(SWIFT, &mut handshake).await {
+            return swift;
+        }
+        drop(permit);
+        handshake.await
+    })
+    .await
 }
 
 struct Connection {
@@ -123,13 +161,15 @@ struct Connection {
     judge: Option<Arc<PeerJudge>>,
     router: Router,
     watcher: Watcher,
+    /// Connections that there is still room for.
+    permits: Arc<Semaphore>,
 }
 
 impl Connection {
-    async fn serve(self, stream: TcpStream, address: SocketAddr) {
+    async fn serve(self, stream: TcpStream, address: SocketAddr, permit: OwnedSemaphorePermit) {
         // Answers are small; waiting to fill a packet only delays them. A socket that refuses still works.
         let _as_it_was = stream.set_nodelay(true);
-        let stream = match timeout(HANDSHAKE, self.tls.accept(stream)).await {
+        let stream = match handshake(&self.tls, stream, permit).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => return debug!(%error, "TLS handshake failed"),
             Err(_) => return debug!("TLS handshake took too long"),
@@ -139,10 +179,20 @@ impl Connection {
             None => Presented::Missing,
         };
         let peer = Arc::new(Peer { address, presented });
-        let router = self.router;
+        let (router, permits) = (self.router, self.permits);
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(Arc::clone(&peer));
-            router.clone().oneshot(request.map(Body::new))
+            let answer = router.clone().oneshot(request.map(Body::new));
+            let permits = Arc::clone(&permits);
+            async move {
+                let mut response = answer.await?;
+                if permits.available_permits() < CONNECTIONS - KEPT_OPEN {
+                    response
+                        .headers_mut()
+                        .insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                Ok::<_, Infallible>(response)
+            }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())

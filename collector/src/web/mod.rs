@@ -45,7 +45,7 @@ use crate::oidc::Oidc;
 use crate::pki::{Authority, FileIdentity, ServerIdentity, Signer};
 use crate::presence::Pulses;
 use crate::store::{Store, StoreError};
-pub(crate) use listener::Listener;
+pub(crate) use listener::{BACKLOG, Listener};
 pub(crate) use pace::Pace;
 use problem::{FAILED, Refusal, TIMEOUT};
 pub(crate) use signin::Verifier;

@@ -79,6 +79,9 @@ pub(super) fn judge<'r>(
     for (id, host) in hosts {
         if let Some(before) = before.get(&id).filter(|before| **before != host) {
             shift(&mut writes.totals, before, &host);
+            if before.tally != host.tally {
+                writes.tallied.insert(host.id.clone());
+            }
             writes.hosts.push(host);
         }
     }

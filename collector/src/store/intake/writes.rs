@@ -1,6 +1,6 @@
 //! What a batch of reports changes in the database.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use plumbline_config::finding::Finding;
@@ -21,6 +21,8 @@ pub(in crate::store) struct Writes<'r> {
     pub(in crate::store) forks: Vec<&'r Incoming>,
     /// Hosts that changed, as they are now.
     pub(in crate::store) hosts: Vec<HostRow>,
+    /// Those of them whose tally changed.
+    pub(in crate::store) tallied: BTreeSet<HostId>,
     /// Findings as they are now; `None`: no more.
     pub(in crate::store) findings: BTreeMap<(HostId, FindingKey), Option<FindingRow<'r>>>,
     /// Changes of findings, in order.

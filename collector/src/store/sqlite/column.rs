@@ -6,7 +6,7 @@ use rusqlite::types::Type;
 use rusqlite::{Error, Result, Row};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde::de::value::{Error as NameError, StrDeserializer};
 
 use crate::store::StoreError;
 use crate::store::tally::Tally;
@@ -68,29 +68,31 @@ impl Columns for Row<'_> {
     }
 
     fn host(&self, column: &str) -> Result<HostId> {
-        self.get::<_, String>(column)?
+        self.get_ref(column)?
+            .as_str()?
             .parse()
             .map_err(|error| damaged(self, column, error))
     }
 
     fn named<T: DeserializeOwned>(&self, column: &str) -> Result<T> {
-        named(self, column, self.get(column)?)
+        named(self, column, self.get_ref(column)?.as_str()?)
     }
 
     fn named_or_none<T: DeserializeOwned>(&self, column: &str) -> Result<Option<T>> {
-        self.get::<_, Option<String>>(column)?
+        self.get_ref(column)?
+            .as_str_or_null()?
             .map(|name| named(self, column, name))
             .transpose()
     }
 
     fn json<T: DeserializeOwned>(&self, column: &str) -> Result<T> {
-        let text: String = self.get(column)?;
-        serde_json::from_str(&text).map_err(|error| damaged(self, column, error))
+        let text = self.get_ref(column)?.as_str()?;
+        serde_json::from_str(text).map_err(|error| damaged(self, column, error))
     }
 
     fn tally(&self, column: &str) -> Result<Tally> {
-        let text: Option<String> = self.get(column)?;
-        Tally::decode(text.as_deref().unwrap_or_default()).ok_or_else(|| damaged(self, column, "not a tally"))
+        let text = self.get_ref(column)?.as_str_or_null()?;
+        Tally::decode(text.unwrap_or_default()).ok_or_else(|| damaged(self, column, "not a tally"))
     }
 }
 
@@ -98,8 +100,8 @@ fn time(row: &Row<'_>, column: &str, micros: i64) -> Result<Timestamp> {
     Timestamp::from_microsecond(micros).map_err(|error| damaged(row, column, error))
 }
 
-fn named<T: DeserializeOwned>(row: &Row<'_>, column: &str, name: String) -> Result<T> {
-    serde_json::from_value(Value::String(name)).map_err(|error| damaged(row, column, error))
+fn named<T: DeserializeOwned>(row: &Row<'_>, column: &str, name: &str) -> Result<T> {
+    T::deserialize(StrDeserializer::<NameError>::new(name)).map_err(|error| damaged(row, column, error))
 }
 
 fn damaged(row: &Row<'_>, column: &str, why: impl ToString) -> Error {

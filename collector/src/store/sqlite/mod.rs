@@ -43,8 +43,20 @@ pub use audit::SqliteSnapshot;
 /// How long one process waits for another's write, such as the server for a command.
 const BUSY: Duration = Duration::from_secs(10);
 
-/// Read connections kept open between uses.
-const IDLE_READERS: usize = 4;
+/// Read connections kept open between uses: as many as there are threads that may read at a time. To open one costs
+/// more than what most requests ask of it.
+const IDLE_READERS: usize = 32;
+
+/// Pages that a reading connection holds in memory, in KiB; the operating system holds them, too.
+const READER_CACHE_KIB: i64 = 1024;
+
+/// Pages of the database that the writing connection holds in memory, in KiB: a batch of reports touches some
+/// thousands of pages, and those that don't fit are read and written again within one transaction.
+const WRITER_CACHE_KIB: i64 = 64 * 1024;
+
+/// Pages of the log after which they are copied into the database: 64 MiB. Each copying is an fsync of the database,
+/// and a page that many reports touched meanwhile is copied once.
+const CHECKPOINT_PAGES: i64 = 16 * 1024;
 
 /// Statements kept prepared in a connection.
 const PREPARED: usize = 64;
@@ -65,6 +77,9 @@ impl SqliteStore {
         writer.pragma_update(None, "journal_mode", "WAL")?;
         writer.pragma_update(None, "synchronous", "FULL")?;
         writer.pragma_update(None, "foreign_keys", true)?;
+        // Negative: KiB and not pages.
+        writer.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
+        writer.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
         migrate::migrate(&mut writer)?;
         let tx = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
         totals::recount_if_needed(&tx)?;
@@ -92,7 +107,11 @@ impl SqliteStore {
         let idle = lock(&self.readers)?.pop();
         let reader = match idle {
             Some(reader) => reader,
-            None => connect(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY)?,
+            None => {
+                let reader = connect(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+                reader.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
+                reader
+            }
         };
         let answer = work(&reader);
         let mut idle = lock(&self.readers)?;

@@ -101,6 +101,9 @@ fn write(tx: &Transaction<'_>, writes: &Writes<'_>) -> Result<(), StoreError> {
     }
     for host in &writes.hosts {
         put_host(tx, host)?;
+        if writes.tallied.contains(&host.id) {
+            totals::put_tally(tx, &host.id, &host.tally)?;
+        }
     }
     for ((host, key), row) in &writes.findings {
         match row {
@@ -193,8 +196,7 @@ fn put_host(tx: &Transaction<'_>, host: &HostRow) -> Result<(), StoreError> {
         count(host.missing_reports),
         count(host.forks),
     ))?;
-    totals::put_pulse(tx, &host.id, &host.pulse)?;
-    totals::put_tally(tx, &host.id, &host.tally)
+    totals::put_pulse(tx, &host.id, &host.pulse)
 }
 
 fn key(incoming: &Incoming) -> (&str, u32, i64) {
