@@ -19,7 +19,7 @@ use crate::ingest::IngestQueue;
 use crate::jobs;
 use crate::metrics::{Metrics, MetricsError};
 use crate::pki::{AskForCertificate, Authority, PeerJudge, PkiError, ServerIdentity, Signer, provider};
-use crate::store::{SqliteStore, Store, StoreError};
+use crate::store::{self, StoreError};
 use crate::web::{App, BODY_BUDGET_KIB, Listener, Shared, agent_router, web_router};
 
 /// Why the collector could not start.
@@ -63,13 +63,26 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens the data directory and both listeners.
+    /// Opens the data directory, the store and both listeners; brings the store to this program's schema.
     pub async fn start(settings: CollectorSettings) -> Result<Self, ServeError> {
+        Self::over(settings, true).await
+    }
+
+    /// As [`Self::start`], but refuses a store that is not at this program's schema.
+    pub async fn start_without_migration(settings: CollectorSettings) -> Result<Self, ServeError> {
+        Self::over(settings, false).await
+    }
+
+    async fn over(settings: CollectorSettings, migrate: bool) -> Result<Self, ServeError> {
         let home = Home::new(&settings.data_dir);
         home.require_initialised()?;
         let authority = Authority::load(&home)?;
         let signer = Signer::load(&home)?;
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&home.database())?);
+        // Opening waits for the database, which async code must not.
+        let opened = settings.clone();
+        let store = tokio::task::spawn_blocking(move || store::open(&opened, migrate))
+            .await
+            .map_err(|error| ServeError::Thread(error.into()))??;
         let metrics = Arc::new(Metrics::new()?);
         let (agent_tcp, agent_address) = listen(settings.agent_listen, "agent_listen").await?;
         let (web_tcp, web_address) = listen(settings.web_listen, "web_listen").await?;
@@ -135,6 +148,8 @@ impl Server {
         let jobs = [
             tokio::spawn(jobs::keep_certificate(Arc::clone(&self.app))),
             tokio::spawn(jobs::keep_pulses(Arc::clone(&self.app))),
+            tokio::spawn(jobs::keep_order(Arc::clone(&self.app))),
+            tokio::spawn(jobs::keep_upkeep(Arc::clone(&self.app))),
         ];
         info!(agent = %self.agent_address, web = %self.web_address, "serving");
         stop.await;

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::time::Duration;
 
 /// What an engine said.
-pub type Source = Box<dyn Error + Send + Sync>;
+pub(crate) type Source = Box<dyn Error + Send + Sync>;
 
 /// Why the store could not answer.
 #[derive(Debug, thiserror::Error)]

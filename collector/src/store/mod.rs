@@ -43,6 +43,7 @@ pub use model::{
     Act, ApiToken, CertificateRecord, Enrolled, Enrolment, EnrolmentToken, Host, LatestFinding,
     NewCertificate, PlanSummary, PublishedPlan, TokenRefusal,
 };
+pub(crate) use open::Engine;
 pub use open::{open, open_read_only};
 pub use postgres::{PostgresStore, Server as PostgresServer};
 pub use query::{Cursor, FindingPage, FindingQuery, HostQuery};
