@@ -48,7 +48,7 @@ struct Change {
 /// The checks of one run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Due {
-    /// Due on their interval: what they say is sent even where nothing is new, so that it stays fresh.
+    /// Due on their interval.
     pub regular: Vec<&'static str>,
     /// Due for a change alone.
     pub changed: Vec<&'static str>,
@@ -136,7 +136,7 @@ impl Schedule {
         }
     }
 
-    /// `check` is to run once more at `at`, and what it says is to be sent, new or not. The steps of its interval stay.
+    /// `check` is to run once more at `at`. The steps of its interval stay.
     pub fn run_extra(&mut self, check: &str, at: Instant) {
         if let Some(times) = self.checks.get_mut(check) {
             times.extra = Some(times.extra.map_or(at, |extra| extra.min(at)));

@@ -120,7 +120,11 @@ impl Drop for Agent {
     }
 }
 
-const EAGER: &str = "check_interval = \"1 second\"\nheartbeat_interval = \"1 second\"\n";
+/// A report each second, though only that nothing changed.
+const EAGER: &str =
+    "check_interval = \"1 second\"\nheartbeat_interval = \"1 second\"\nevidence_interval = \"1 second\"\n";
+/// Heartbeats each second, and reports only of changes.
+const QUIET: &str = "check_interval = \"5 seconds\"\nheartbeat_interval = \"1 second\"\n";
 
 fn example_plan() -> String {
     LoadedPlan::example().unwrap().text
@@ -201,21 +205,133 @@ fn nothing_is_lost_or_doubled_however_often_the_agent_is_killed_and_answers_are_
 }
 
 #[test]
-fn a_heartbeat_tells_that_the_host_lives_where_nothing_ran() {
+fn where_nothing_changes_heartbeats_tell_the_state_and_how_fresh_it_is() {
     let collector = Collector::start("localhost");
-    let mut agent = Agent::enrolled(
-        &collector,
-        "check_interval = \"1 day\"\nheartbeat_interval = \"1 second\"\n",
-    );
+    let mut agent = Agent::enrolled(&collector, QUIET);
     agent.start();
     wait_for("heartbeats", || {
+        (collector.state().heartbeats.len() > 4).then_some(())
+    });
+    let state = collector.state();
+    let whole = state.kept[0].0.clone();
+    let assessment = whole.assessment.unwrap();
+    assert_eq!(
+        assessment.known_checks.as_ref(),
+        Some(&assessment.checks),
+        "first everything"
+    );
+    assert!(state.compressed > 0);
+    let beat = state.heartbeats.last().unwrap().clone();
+    assert!(beat.looked_age_seconds.is_some_and(|age| age < 30), "{beat:?}");
+    drop(state);
+    // The machine that the test runs on may change meanwhile.
+    let status = wait_for("the state that the last heartbeat told", || {
+        let status = agent.status()?;
         let state = collector.state();
-        let beats = state
+        let told = &state.heartbeats.last()?.state;
+        let same = told.starts_with(status["state_digest"].as_str()?)
+            && status["state_findings"] == state.findings.len();
+        same.then_some(status)
+    });
+    assert_eq!(
+        (&status["resyncs"], &status["last_resync"]["why"]),
+        (&json!(1), &json!("enrolled"))
+    );
+    assert!(status["sync"]["last_heartbeat_at"].is_string());
+    let table = agent
+        .command(&["status", "--format", "table", "--lang", "en"])
+        .output()
+        .unwrap();
+    let table = String::from_utf8_lossy(&table.stdout).into_owned();
+    assert!(table.contains("the enrolment was new"), "{table}");
+
+    // Stopped and started again it has nothing new to say, and the state stands.
+    agent.kill();
+    let reports = collector.state().kept.len();
+    let beats = collector.state().heartbeats.len();
+    agent.start();
+    wait_for("heartbeats again", || {
+        (collector.state().heartbeats.len() > beats + 2).then_some(())
+    });
+    let told = &collector.state().kept[reports..];
+    assert!(
+        told.iter()
+            .all(|(report, _)| report.assessment.as_ref().unwrap().known_checks.is_none()),
+        "not everything again"
+    );
+}
+
+#[test]
+fn a_collector_whose_state_differs_asks_and_gets_everything() {
+    let collector = Collector::start("localhost");
+    let mut agent = Agent::enrolled(&collector, QUIET);
+    agent.start();
+    wait_for("the state", || {
+        (!collector.state().findings.is_empty()).then_some(())
+    });
+    {
+        let mut state = collector.state();
+        state.astray = true;
+        state.findings.pop_first().unwrap();
+    }
+    wait_for("the states to agree", || {
+        (!collector.state().astray).then_some(())
+    });
+    let status = wait_for("the reason", || {
+        agent
+            .status()
+            .filter(|status| status["last_resync"]["why"] == "collector-asked")
+    });
+    assert_eq!(status["resyncs"], 2);
+    assert_eq!(status["sync"]["resync_error"], Value::Null);
+
+    // Asked again and again, it sends everything less and less often, and says so.
+    collector.state().insatiable = true;
+    wait_for("the trouble to be told", || {
+        agent
+            .status()
+            .filter(|status| status["sync"]["resync_error"].is_object())
+    });
+    let (beats, everything) = {
+        let state = collector.state();
+        let whole = |report: &&(plumbline_config::wire::Report, String)| {
+            report
+                .0
+                .assessment
+                .as_ref()
+                .is_some_and(|a| a.known_checks.is_some())
+        };
+        (state.heartbeats.len(), state.kept.iter().filter(whole).count())
+    };
+    assert!(everything <= 2 + beats, "{everything} in {beats} heartbeats");
+    collector.state().insatiable = false;
+    wait_for("peace", || {
+        agent
+            .status()
+            .filter(|status| status["sync"]["resync_error"].is_null())
+    });
+}
+
+#[test]
+fn a_collector_that_knows_neither_heartbeats_nor_compression_gets_plain_reports() {
+    let collector = Collector::start("localhost");
+    {
+        let mut state = collector.state();
+        state.knows_heartbeats = false;
+        state.knows_zstd = false;
+    }
+    let mut agent = Agent::enrolled(&collector, QUIET);
+    agent.start();
+    wait_for("reports that nothing changed", || {
+        let state = collector.state();
+        let stands = state
             .kept
             .iter()
             .filter(|(report, _)| report.assessment.is_none());
-        (beats.count() > 2).then_some(())
+        (stands.count() > 2).then_some(())
     });
+    assert_eq!(collector.state().compressed, 0);
+    assert_eq!(agent.status().unwrap()["refused_reports"], 0);
 }
 
 #[test]

@@ -154,6 +154,32 @@ async fn refusals_are_sorted_by_what_to_do_about_them() {
 }
 
 #[tokio::test]
+async fn a_body_goes_compressed_until_the_collector_takes_no_such_thing() {
+    let collector = Collector::start("localhost");
+    let identity = enrol(&collector).await;
+    let client = Client::new(&identity, None).unwrap();
+    let mut report: Report = serde_json::from_slice(&body(&identity, 1)).unwrap();
+    report.agent_version = "x".repeat(1_000);
+    let body = serde_json::to_vec(&report).unwrap();
+    client.send(body.clone()).await.unwrap();
+    assert_eq!(collector.state().compressed, 1);
+    collector.state().knows_zstd = false;
+    for _ in 0..2 {
+        assert!(client.send(body.clone()).await.unwrap().duplicate);
+    }
+    assert_eq!(collector.state().compressed, 1);
+    assert_eq!(collector.state().unsupported, 1, "it is not tried again");
+    collector.state().knows_zstd = true;
+    // What can't be read compressed is judged by itself.
+    let again = Client::new(&identity, None).unwrap();
+    collector
+        .state()
+        .instead
+        .push_back(Instead::Answer(400, None, json!({})));
+    assert!(again.send(body).await.unwrap().duplicate);
+}
+
+#[tokio::test]
 async fn a_plan_is_fetched_once_and_then_only_when_it_changed() {
     let collector = Collector::start("localhost");
     let identity = enrol(&collector).await;

@@ -63,6 +63,11 @@ enum Command {
     /// Say whether the collector serves
     #[command(after_help = "Example: plumbline-collector health --config /etc/plumbline/collector.toml")]
     Health,
+    /// Print the ledger's newest checkpoint, or a proof
+    #[command(subcommand)]
+    Ledger(commands::ledger::Command),
+    /// Verify that everything on record is what it was when it was taken in; exit code 1 when something is not
+    Verify(commands::verify::Args),
     /// Revoke a host: its certificates open nothing any more
     Revoke(commands::revoke::Args),
     /// Work with what the collector keeps: bring it up to date, move it, save it
@@ -155,6 +160,8 @@ fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Checklist(args) => commands::checklist::run(&args, &cli.place, &output),
         Command::Report(args) => commands::report::run(&args, None, lang, &cli.place),
         Command::Health => commands::health::run(&cli.place),
+        Command::Ledger(command) => commands::ledger::run(&command, &cli.place, &output),
+        Command::Verify(args) => commands::verify::run(&args, &cli.place, &output),
         Command::Revoke(args) => commands::revoke::run(&args, &cli.place, &output),
         Command::Store(command) => commands::store::run(command, &cli.place, &output),
         Command::Plan(command) => commands::plan::run(&command, &cli.place, &output),

@@ -4,6 +4,7 @@
 mod lease;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::{Timestamp, ToSpan};
@@ -12,6 +13,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info};
 
+use crate::ledger::keeper::Keeper;
 use crate::store::{Act, Store};
 use crate::web::Shared;
 pub(crate) use lease::Lease;
@@ -27,6 +29,9 @@ const INTEGRATION: Duration = Duration::from_secs(1);
 
 /// How often what is too old is removed, and the engine's own upkeep done.
 const UPKEEP: Duration = Duration::from_secs(3_600);
+
+/// How often the ledger is looked at for growth: at most one checkpoint is signed in this time.
+const CHECKPOINT: Duration = Duration::from_secs(10);
 
 /// Most hosts that are counted as silent in one transaction.
 const AGED_AT_ONCE: usize = 500;
@@ -98,12 +103,19 @@ async fn again(every: Duration, app: Shared, work: impl Fn(&Shared) + Clone + Se
 fn pulse(app: &Shared, lease: &Lease) {
     // First what was heard, so that nobody who spoke counts as silent.
     app.pulses.write(app.store.as_ref());
-    if !lease.is_held(app.store.as_ref()) {
-        return;
+    // Who has not the lease learns from the asking whether the store can be written.
+    match lease.ask(app.store.as_ref()) {
+        Ok(true) => {}
+        asked => {
+            app.writable.store(asked.is_ok(), Ordering::Relaxed);
+            return;
+        }
     }
     let cutoff = app.cutoff();
     loop {
-        match app.store.age(cutoff, AGED_AT_ONCE) {
+        let aged = app.store.age(cutoff, AGED_AT_ONCE);
+        app.writable.store(aged.is_ok(), Ordering::Relaxed);
+        match aged {
             Ok(AGED_AT_ONCE) => {}
             Ok(_) => return,
             Err(error) => return error!(%error, "hosts that fell silent were not counted"),
@@ -122,6 +134,17 @@ pub(crate) fn integrate(store: &dyn Store) {
     }
 }
 
+/// Signs a checkpoint of the ledger when it has grown.
+pub(crate) async fn keep_ledger(app: Shared, keeper: Arc<Keeper>) {
+    let lease = Arc::new(Lease::new("checkpoints"));
+    again(CHECKPOINT, app, move |app| {
+        if lease.is_held(app.store.as_ref()) {
+            sign_checkpoint(&keeper);
+        }
+    })
+    .await;
+}
+
 fn upkeep(app: &Shared) {
     let now = Timestamp::now();
     if let Err(error) = app.store.upkeep(now) {
@@ -134,7 +157,7 @@ fn upkeep(app: &Shared) {
         at: now,
         who: "collector:retention".to_owned(),
         what: "store.prune".to_owned(),
-        on: format!("reports and history before {before}"),
+        on: format!("bodies of reports and history before {before}"),
     };
     let mut removed = 0;
     loop {
@@ -155,6 +178,13 @@ fn kept_from(now: Timestamp, retention: Interval) -> Option<Timestamp> {
     let least = utc.checked_sub(LEAST_YEARS.years()).ok()?.timestamp();
     let asked = now.saturating_sub(retention.nominal()).ok()?;
     Some(asked.min(least))
+}
+
+/// Signs a checkpoint if there is something new to sign.
+pub(crate) fn sign_checkpoint(keeper: &Keeper) {
+    if let Err(error) = keeper.sign_if_grown(Timestamp::now()) {
+        error!(%error, "the ledger has no new checkpoint");
+    }
 }
 
 #[cfg(test)]

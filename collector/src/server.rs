@@ -4,6 +4,7 @@ use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 
 use jiff::Timestamp;
@@ -17,6 +18,7 @@ use tracing::{error, info, warn};
 use crate::home::{Home, HomeError};
 use crate::ingest::IngestQueue;
 use crate::jobs;
+use crate::ledger::keeper::Keeper;
 use crate::metrics::{Metrics, MetricsError};
 use crate::pki::{AskForCertificate, Authority, PeerJudge, PkiError, ServerIdentity, Signer, provider};
 use crate::store::{self, StoreError};
@@ -58,6 +60,7 @@ pub struct Server {
     agent: Listener,
     web: Listener,
     ingest: JoinHandle<()>,
+    keeper: Arc<Keeper>,
     agent_address: SocketAddr,
     web_address: SocketAddr,
 }
@@ -83,6 +86,16 @@ impl Server {
         let store = tokio::task::spawn_blocking(move || store::open(&opened, migrate))
             .await
             .map_err(|error| ServeError::Thread(error.into()))??;
+        let keeper = Arc::new(Keeper::new(
+            Arc::clone(&store),
+            Signer::load(&home)?,
+            authority.origin(),
+        ));
+        // Whoever asks finds a checkpoint from the start.
+        let first = Arc::clone(&keeper);
+        tokio::task::spawn_blocking(move || jobs::sign_checkpoint(&first))
+            .await
+            .map_err(|error| ServeError::Thread(error.into()))?;
         let metrics = Arc::new(Metrics::new()?);
         let (agent_tcp, agent_address) = listen(settings.agent_listen, "agent_listen").await?;
         let (web_tcp, web_address) = listen(settings.web_listen, "web_listen").await?;
@@ -104,6 +117,7 @@ impl Server {
             ingest,
             metrics,
             pulses: Arc::default(),
+            writable: AtomicBool::new(true),
             throttle: crate::web::Throttle::default(),
             bodies: Semaphore::new(BODY_BUDGET_KIB),
             agent_port: agent_address.port(),
@@ -123,6 +137,7 @@ impl Server {
             },
             app,
             ingest: thread,
+            keeper,
             agent_address,
             web_address,
         })
@@ -150,6 +165,10 @@ impl Server {
             tokio::spawn(jobs::keep_pulses(Arc::clone(&self.app))),
             tokio::spawn(jobs::keep_order(Arc::clone(&self.app))),
             tokio::spawn(jobs::keep_upkeep(Arc::clone(&self.app))),
+            tokio::spawn(jobs::keep_ledger(
+                Arc::clone(&self.app),
+                Arc::clone(&self.keeper),
+            )),
         ];
         info!(agent = %self.agent_address, web = %self.web_address, "serving");
         stop.await;
@@ -169,9 +188,17 @@ impl Server {
             error!(%error, "the last heartbeats were not written");
         }
         // The last queue goes with the last owner of the application; then the thread commits what waits and ends.
+        let store = Arc::clone(&self.app.store);
         drop(self.app);
         let ingest = self.ingest;
-        match tokio::task::spawn_blocking(move || ingest.join()).await {
+        let last = move || {
+            let ended = ingest.join();
+            // Nothing comes any more: one checkpoint over all of it.
+            jobs::integrate(store.as_ref());
+            jobs::sign_checkpoint(&self.keeper);
+            ended
+        };
+        match tokio::task::spawn_blocking(last).await {
             Ok(Ok(())) => info!("stopped"),
             _ => error!("the ingest thread failed"),
         }

@@ -125,10 +125,12 @@ macro_rules! files {
             include_str!(concat!("../text/", $lang, "/collector.ftl")),
             include_str!(concat!("../text/", $lang, "/encryption.ftl")),
             include_str!(concat!("../text/", $lang, "/firewall.ftl")),
+            include_str!(concat!("../text/", $lang, "/ledger.ftl")),
             include_str!(concat!("../text/", $lang, "/logins.ftl")),
             include_str!(concat!("../text/", $lang, "/patch.ftl")),
             include_str!(concat!("../text/", $lang, "/plan.ftl")),
             include_str!(concat!("../text/", $lang, "/report.ftl")),
+            include_str!(concat!("../text/", $lang, "/store.ftl")),
             include_str!(concat!("../text/", $lang, "/tls.ftl")),
         ]
     };

@@ -14,6 +14,7 @@ use crate::wait_for;
 /// A collector on free ports, initialised, with the example plan published.
 pub struct Lab {
     dir: TempDir,
+    data_dir: PathBuf,
     agent_port: u16,
     web_port: u16,
     ca_sha256: String,
@@ -37,14 +38,21 @@ impl Lab {
     /// Makes and starts a collector.
     pub fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
+        let data_dir = dir.path().join("collector");
+        Self::start_in(dir, data_dir)
+    }
+
+    /// Makes and starts a collector whose data lies in `data_dir`, somewhere in `dir`.
+    pub fn start_in(dir: TempDir, data_dir: PathBuf) -> Self {
         let (agent_port, web_port) = (free_port(), free_port());
         let settings = format!(
             "data_dir = \"{}\"\nagent_listen = \"127.0.0.1:{agent_port}\"\nweb_listen = \"127.0.0.1:{web_port}\"\n",
-            dir.path().join("collector").display()
+            data_dir.display()
         );
         std::fs::write(dir.path().join("collector.toml"), settings).unwrap();
         let mut lab = Self {
             dir,
+            data_dir,
             agent_port,
             web_port,
             ca_sha256: String::new(),
@@ -60,6 +68,22 @@ impl Lab {
 
     pub fn path(&self) -> &Path {
         self.dir.path()
+    }
+
+    /// Where the collector keeps everything.
+    pub fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+
+    /// The numbers of the reports that are in the collector's database, in order. The collector must not run.
+    pub fn kept_sequences(&self) -> Vec<u64> {
+        let database = rusqlite::Connection::open(self.data_dir.join("collector.db")).unwrap();
+        let mut statement = database
+            .prepare("SELECT sequence FROM reports ORDER BY sequence")
+            .unwrap();
+        let rows = statement.query_map([], |row| row.get::<_, i64>(0)).unwrap();
+        rows.map(|sequence| u64::try_from(sequence.unwrap()).unwrap())
+            .collect()
     }
 
     pub fn start_collector(&mut self) {
@@ -146,7 +170,7 @@ impl Lab {
     }
 
     pub fn ca_certificate(&self) -> PathBuf {
-        self.dir.path().join("collector/ca/ca.pem")
+        self.data_dir.join("ca/ca.pem")
     }
 
     /// What a log says, for a failing test to show.

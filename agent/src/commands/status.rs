@@ -7,6 +7,7 @@ use plumbline_console::{Failure, Format, Outcome, Output};
 
 use super::settings::Config;
 use crate::daemon::{Status, Trouble, ask};
+use crate::spool::Why;
 
 /// Arguments of `status`.
 #[derive(Debug, clap::Args)]
@@ -50,6 +51,15 @@ fn print(status: &Status, output: &Output) -> Result<(), Failure> {
         .number("bytes", count(status.spool.spool_bytes))
         .number("dropped", count(status.spool.dropped_reports))
         .number("refused", count(status.spool.refused_reports));
+    let state = Message::new("agent-status-state-is")
+        .arg("digest", &status.spool.state_digest)
+        .number("findings", count(status.spool.state_findings));
+    let why = |why: Why| word(why_key(why));
+    let resync = status.spool.last_resync;
+    let resync = resync.map_or_else(
+        || word("agent-status-never"),
+        |resync| format!("{}: {}", resync.at, why(resync.why)),
+    );
     let plan = format!("{} ({})", status.plan.version, status.plan.source);
     let rows = [
         (
@@ -61,6 +71,17 @@ fn print(status: &Status, output: &Output) -> Result<(), Failure> {
         ("agent-status-plan-error", trouble(&status.plan.error)),
         ("agent-status-sync", moment(status.sync.last_success_at)),
         ("agent-status-sync-error", trouble(&status.sync.error)),
+        ("agent-status-heartbeat", moment(status.sync.last_heartbeat_at)),
+        ("agent-status-state", state.render_in(output.lang)),
+        ("agent-status-resync", resync),
+        (
+            "agent-status-resync-due",
+            status
+                .spool
+                .resync_due
+                .map_or_else(|| word("agent-status-none"), why),
+        ),
+        ("agent-status-resync-error", trouble(&status.sync.resync_error)),
         ("agent-status-spool", spool.render_in(output.lang)),
         (
             "agent-status-certificate",
@@ -104,6 +125,32 @@ fn print(status: &Status, output: &Output) -> Result<(), Failure> {
     output.table(headings.each_ref().map(String::as_str), checks)
 }
 
+/// The sentence for a reason to send everything.
+const fn why_key(why: Why) -> &'static str {
+    match why {
+        Why::Enrolled => "agent-resync-enrolled",
+        Why::CollectorAsked => "agent-resync-collector-asked",
+        Why::CollectorBehind => "agent-resync-collector-behind",
+        Why::Renumbered => "agent-resync-renumbered",
+        Why::Refused => "agent-resync-refused",
+        Why::Thinned => "agent-resync-thinned",
+        Why::StartedOver => "agent-resync-started-over",
+        Why::ChecksChanged => "agent-resync-checks-changed",
+    }
+}
+
 fn count(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_for_a_resync_has_words() {
+        for why in Why::ALL {
+            assert!(plumbline_config::message::exists(why_key(why)), "{why}");
+        }
+    }
 }

@@ -93,12 +93,16 @@ pub struct SyncStatus {
     pub collector: String,
     /// Assessments that the collector confirmed since the daemon started.
     pub delivered_assessments: u64,
-    /// When the collector last confirmed a report.
+    /// When the collector last confirmed a report or answered a heartbeat.
     pub last_success_at: Option<Timestamp>,
+    /// When the collector last answered a heartbeat.
+    pub last_heartbeat_at: Option<Timestamp>,
     /// Why the last attempt failed; `None` once one worked.
     pub error: Option<Trouble>,
     /// When the next attempt is due, after one that failed.
     pub next_attempt_at: Option<Timestamp>,
+    /// The collector goes on asking for everything though it was sent; `None` once it agrees.
+    pub resync_error: Option<Trouble>,
 }
 
 /// Watching files.

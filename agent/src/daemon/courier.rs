@@ -1,16 +1,18 @@
 //! Delivers what the spool holds, says that the host lives, fetches the plan, and renews the certificate.
 
+mod errands;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use plumbline_config::wire::Ack;
+use plumbline_config::wire::{Ack, Heartbeat};
 use tokio::time::{Instant, sleep_until};
 
 use super::board::Trouble;
-use super::{DaemonError, Shared, certificate_status, duration};
-use crate::plan::{self, Source};
-use crate::spool::{Seal, Sealed, SpoolError};
+use super::looked::since_boot;
+use super::{DaemonError, Shared, duration};
+use crate::spool::{Agreement, Seal, Sealed, SpoolError};
 use crate::transport::{Backoff, Client, ClientError, Random, Refusal};
 
 /// A collector that does not take this host's identity is asked again after this, and up to as long again: a person
@@ -20,6 +22,13 @@ const IDENTITY_RETRY: Duration = Duration::from_secs(15 * 60);
 const MOST_RENUMBERINGS: u32 = 3;
 /// How long the news of another enrolment may take from the spool to here.
 const ENROLMENT_NEWS: Duration = Duration::from_secs(1);
+/// A collector that knows no heartbeats is offered one again after this; meanwhile it gets reports.
+const HEARTBEATS_AGAIN: Duration = Duration::from_secs(60 * 60);
+/// HTTP statuses that say: there is no such thing here.
+const NO_SUCH_THING: [u16; 3] = [404, 405, 501];
+/// The evidence that nothing changed is given up to this part of its interval early, drawn once, so that a fleet does
+/// not give it at one moment.
+const EVIDENCE_EARLY_PART: u32 = 8;
 /// HTTP status of a report that does not follow on what the collector holds.
 const CONFLICT: u16 = 409;
 
@@ -36,8 +45,22 @@ pub(super) struct Courier {
     plan_wanted: bool,
     /// A plan of the collector that was refused; it is not fetched again.
     plan_refused: Option<String>,
-    confirmed_at: Instant,
+    /// When the collector is to hear from this host if nothing else is said before.
+    heartbeat_at: Instant,
+    /// Until then reports take the place of heartbeats.
+    no_heartbeats_until: Option<Instant>,
+    /// The last attempt to send something failed.
+    failing: bool,
+    /// How early evidence is given, drawn once: up to a whole of [`EVIDENCE_EARLY_PART`].
+    evidence_early: f64,
     renumberings: u32,
+}
+
+/// What there is to send.
+enum Turn {
+    Report(Sealed),
+    Heartbeat(Heartbeat),
+    Nothing,
 }
 
 /// Something to try, and when to try it next.
@@ -79,8 +102,12 @@ impl Attempt {
 impl Courier {
     pub(super) fn new(shared: Arc<Shared>) -> Result<Self, DaemonError> {
         let identity = shared.identity();
-        let client = Client::new(&identity, shared.settings().proxy.as_deref())?;
+        let settings = shared.settings();
+        let client = Client::new(&identity, settings.proxy.as_deref())?;
+        let random = Random::system();
         Ok(Self {
+            // A fleet that starts at one moment does not say so at one moment.
+            heartbeat_at: Instant::now() + random.up_to(duration(settings.heartbeat_interval)),
             shared,
             client,
             incarnation: identity.incarnation(),
@@ -89,7 +116,9 @@ impl Courier {
             plan: Attempt::now(),
             plan_wanted: true,
             plan_refused: None,
-            confirmed_at: Instant::now(),
+            no_heartbeats_until: None,
+            failing: false,
+            evidence_early: random.up_to(Duration::from_secs(1)).as_secs_f64(),
             renumberings: 0,
         })
     }
@@ -124,22 +153,23 @@ impl Courier {
         if !self.send.due() {
             return false;
         }
-        let heartbeat = self.heartbeat_at() <= Instant::now();
-        let seal = Seal {
-            now: Timestamp::now(),
-            heartbeat,
-        };
-        match self.shared.spool(move |spool| spool.next(seal)).await {
+        match self.turn().await {
             // The host was enrolled again a moment ago, and the news of it is on its way here.
-            Ok(Some(sealed)) if sealed.incarnation != self.incarnation => {
+            Ok(Turn::Report(Sealed { incarnation, .. }) | Turn::Heartbeat(Heartbeat { incarnation, .. }))
+                if incarnation != self.incarnation =>
+            {
                 self.send.at = Instant::now() + ENROLMENT_NEWS;
                 false
             }
-            Ok(Some(sealed)) => {
+            Ok(Turn::Report(sealed)) => {
                 self.send(sealed).await;
                 false
             }
-            Ok(None) => true,
+            Ok(Turn::Heartbeat(heartbeat)) => {
+                self.beat(heartbeat).await;
+                false
+            }
+            Ok(Turn::Nothing) => true,
             Err(error) => {
                 self.spool_failed(&error);
                 false
@@ -147,19 +177,44 @@ impl Courier {
         }
     }
 
+    /// What there is to send: a report, or a heartbeat where it is time and no report waits.
+    async fn turn(&self) -> Result<Turn, SpoolError> {
+        let now = Instant::now();
+        let settings = self.shared.settings();
+        let time = self.heartbeat_at <= now;
+        let as_report = time && self.no_heartbeats_until.is_some_and(|until| now < until);
+        let evidence = duration(settings.evidence_interval);
+        let evidence = evidence.saturating_sub((evidence / EVIDENCE_EARLY_PART).mul_f64(self.evidence_early));
+        let seal = Seal {
+            now: Timestamp::now(),
+            looked_age_seconds: self.shared.looked.age_seconds(since_boot()),
+            silence: if as_report {
+                SignedDuration::ZERO
+            } else {
+                SignedDuration::try_from(evidence).unwrap_or(SignedDuration::MAX)
+            },
+            resync_spacing: settings.heartbeat_interval.nominal(),
+        };
+        self.shared
+            .spool(move |spool| {
+                if let Some(sealed) = spool.next(seal)? {
+                    return Ok(Turn::Report(sealed));
+                }
+                let heartbeat = if time { spool.heartbeat(seal)? } else { None };
+                Ok(heartbeat.map_or(Turn::Nothing, Turn::Heartbeat))
+            })
+            .await
+    }
+
     /// When there is something to do next.
     fn wake(&self, idle: bool) -> Instant {
-        let mut wake = if idle { self.heartbeat_at() } else { self.send.at };
+        let mut wake = if idle { self.heartbeat_at } else { self.send.at };
         if self.fetches_plan() {
             wake = wake.min(self.plan.at);
         }
         let renew_at = self.shared.identity().validity().renew_at();
         let until = Duration::try_from(Timestamp::now().duration_until(renew_at)).unwrap_or_default();
         wake.min(self.renewal.at.max(Instant::now() + until))
-    }
-
-    fn heartbeat_at(&self) -> Instant {
-        self.confirmed_at + duration(self.shared.settings().heartbeat_interval)
     }
 
     fn fetches_plan(&self) -> bool {
@@ -198,26 +253,87 @@ impl Courier {
     }
 
     async fn confirmed(&mut self, sequence: u64, ack: Ack) -> Result<(), SpoolError> {
-        let (assessment, depth) = self
+        let now = Timestamp::now();
+        let (confirmed, depth) = self
             .shared
-            .spool(move |spool| Ok((spool.confirm(sequence)?, spool.depth()?)))
+            .spool(move |spool| Ok((spool.confirm(sequence, ack.resync, now)?, spool.depth()?)))
             .await?;
-        self.send.worked();
         self.renumberings = 0;
-        self.confirmed_at = Instant::now();
         self.shared.board.update(|status| {
             status.spool = depth;
-            status.sync.delivered_assessments += u64::from(assessment);
+            status.sync.delivered_assessments += u64::from(confirmed.assessment);
+        });
+        self.heard(confirmed.agreement, ack.plan_sha256.as_ref());
+        Ok(())
+    }
+
+    async fn beat(&mut self, heartbeat: Heartbeat) {
+        let reply = match self.client.heartbeat(&heartbeat).await {
+            Ok(reply) => reply,
+            Err(ClientError::Unexpected { status, .. }) if NO_SUCH_THING.contains(&status) => {
+                tracing::info!("the collector takes no heartbeats: reports take their place");
+                self.no_heartbeats_until = Some(Instant::now() + HEARTBEATS_AGAIN);
+                return;
+            }
+            // What can't be said this way can be said by a report, whose refusal says more.
+            Err(error @ ClientError::Refused { .. }) => {
+                tracing::warn!("{error}");
+                self.no_heartbeats_until = Some(Instant::now() + HEARTBEATS_AGAIN);
+                return;
+            }
+            Err(error) => return self.send_failed(&error),
+        };
+        let plan = reply.plan_sha256.clone();
+        let heard = self
+            .shared
+            .spool(move |spool| Ok((spool.heard(heartbeat.incarnation, &reply)?, spool.depth()?)))
+            .await;
+        match heard {
+            Ok((agreement, depth)) => {
+                self.shared.board.update(|status| {
+                    status.spool = depth;
+                    status.sync.last_heartbeat_at = Some(Timestamp::now());
+                });
+                self.heard(agreement, plan.as_ref());
+            }
+            Err(error) => self.spool_failed(&error),
+        }
+    }
+
+    /// The collector answered, with or without a wish for everything.
+    fn heard(&mut self, agreement: Agreement, plan_sha256: Option<&String>) {
+        self.send.worked();
+        let interval = duration(self.shared.settings().heartbeat_interval);
+        // A fleet that lost its collector at one moment does not come to it in step from then on.
+        let wait = if std::mem::take(&mut self.failing) {
+            Random::system().up_to(interval)
+        } else {
+            interval
+        };
+        self.heartbeat_at = Instant::now() + wait;
+        if agreement == Agreement::InVain {
+            tracing::warn!(
+                "the collector asks for everything again right after it was sent; it is sent again later"
+            );
+        }
+        self.shared.board.update(|status| {
             status.sync.last_success_at = Some(Timestamp::now());
             status.sync.error = None;
             status.sync.next_attempt_at = None;
+            match agreement {
+                Agreement::Agreed => status.sync.resync_error = None,
+                Agreement::InVain => {
+                    let message = "the collector asks for everything again right after it was sent";
+                    status.sync.resync_error = Some(Trouble::now(message));
+                }
+                Agreement::Asked | Agreement::Unsaid => {}
+            }
         });
         let held = &self.shared.plan().0.reference.sha256;
-        let new = |sha256: &String| sha256 != held && Some(sha256) != self.plan_refused.as_ref();
-        if ack.plan_sha256.as_ref().is_some_and(new) {
+        let new = |sha256: &&String| *sha256 != held && Some(*sha256) != self.plan_refused.as_ref();
+        if plan_sha256.filter(new).is_some() {
             self.plan_wanted = true;
         }
-        Ok(())
     }
 
     /// The body is refused for good. One that does not follow on what the collector holds is numbered anew, where the
@@ -246,6 +362,7 @@ impl Courier {
     }
 
     fn send_failed(&mut self, error: &ClientError) {
+        self.failing = true;
         self.send.failed(error);
         tracing::warn!("{error}");
         let wait = self.send.at.saturating_duration_since(Instant::now());
@@ -266,79 +383,6 @@ impl Courier {
             .update(|status| status.run_error = Some(Trouble::now(error.to_string())));
     }
 
-    async fn fetch_plan(&mut self) {
-        let current = self.shared.plan();
-        let held = (current.1 == Source::Collector).then_some(current.0.reference.sha256.as_str());
-        let signed = match self.client.plan(held).await {
-            Ok(signed) => signed,
-            Err(error) => {
-                self.plan.failed(&error);
-                tracing::warn!("the plan could not be fetched: {error}");
-                let trouble = Trouble::now(error.to_string());
-                self.shared
-                    .board
-                    .update(|status| status.plan.error = Some(trouble));
-                return;
-            }
-        };
-        self.plan.worked();
-        self.plan_wanted = false;
-        let Some(signed) = signed else {
-            self.shared.board.update(|status| status.plan.error = None);
-            return;
-        };
-        let sha256 = signed.sha256.clone();
-        let data_dir = self.shared.settings().data_dir.clone();
-        let key = self.shared.identity().plan_key();
-        let taken = tokio::task::spawn_blocking(move || plan::take(signed, &data_dir, &key)).await;
-        match taken {
-            Ok(Ok(plan)) => self.shared.set_plan(plan, Source::Collector),
-            Ok(Err(error)) => {
-                tracing::error!("the collector's plan is not taken, the one before stays: {error}");
-                self.plan_refused = Some(sha256);
-                let trouble = Trouble::now(error.to_string());
-                self.shared
-                    .board
-                    .update(|status| status.plan.error = Some(trouble));
-            }
-            Err(error) => tracing::error!("the collector's plan is not taken: {error}"),
-        }
-    }
-
-    async fn renew(&mut self) {
-        let identity = self.shared.identity();
-        let trouble = match self.client.renew(&identity).await {
-            Ok(renewed) => {
-                let data_dir = self.shared.settings().data_dir.clone();
-                let stored = renewed.clone();
-                match tokio::task::spawn_blocking(move || stored.store(&data_dir)).await {
-                    Ok(Ok(())) => {
-                        tracing::info!(until = %renewed.validity().not_after, "certificate renewed");
-                        self.shared
-                            .board
-                            .update(|status| status.certificate = certificate_status(&renewed));
-                        self.shared.identity.send_replace(Arc::new(renewed));
-                        self.renewal.worked();
-                        return;
-                    }
-                    Ok(Err(error)) => error.to_string(),
-                    Err(error) => error.to_string(),
-                }
-            }
-            Err(error) => {
-                self.renewal.failed(&error);
-                error.to_string()
-            }
-        };
-        if self.renewal.due() {
-            self.renewal.at = Instant::now() + self.renewal.backoff.after_failure();
-        }
-        tracing::error!("the certificate was not renewed: {trouble}");
-        self.shared
-            .board
-            .update(|status| status.certificate.error = Some(Trouble::now(trouble)));
-    }
-
     /// A client for the identity and settings as they are now. Waits end: what failed before may work with these.
     fn connect(&mut self) {
         let identity = self.shared.identity();
@@ -351,6 +395,9 @@ impl Courier {
             }
             Err(error) => tracing::error!("{error}; the connection before stays"),
         }
+        self.no_heartbeats_until = None;
+        let interval = duration(self.shared.settings().heartbeat_interval);
+        self.heartbeat_at = Instant::now() + Random::system().up_to(interval);
         // Another collector, or one that got its plan meanwhile.
         self.plan_wanted = true;
     }

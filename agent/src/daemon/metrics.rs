@@ -13,7 +13,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
 use plumbline_config::finding::Status as FindingStatus;
-use prometheus::{Gauge, GaugeVec, IntGauge, Opts, Registry, TEXT_FORMAT, TextEncoder};
+use prometheus::{Gauge, GaugeVec, IntCounter, IntGauge, Opts, Registry, TEXT_FORMAT, TextEncoder};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
@@ -151,6 +151,12 @@ fn page(status: &Status) -> prometheus::Result<String> {
         "Reports that the collector ever refused for good.",
         spool.refused_reports,
     )?;
+    let resyncs = IntCounter::with_opts(Opts::new(
+        "plumbline_resyncs_total",
+        "How often the host's whole state was sent, because the collector's might differ.",
+    ))?;
+    resyncs.inc_by(spool.resyncs);
+    registry.register(Box::new(resyncs))?;
     count(
         "plumbline_watch_restarts",
         "How often watching files was started again.",
@@ -158,7 +164,7 @@ fn page(status: &Status) -> prometheus::Result<String> {
     )?;
     gauge(
         "plumbline_sync_last_success_timestamp_seconds",
-        "When the collector last confirmed a report; 0: not since the start.",
+        "When the collector last confirmed a report or answered a heartbeat; 0: not since the start.",
         status.sync.last_success_at.map_or(0.0, seconds),
     )?;
     gauge(

@@ -5,6 +5,7 @@
 
 mod board;
 mod courier;
+mod looked;
 mod metrics;
 mod pulse;
 mod runner;
@@ -16,11 +17,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use plumbline_checks::CHECKS;
 use plumbline_config::plan::LoadedPlan;
 use plumbline_config::settings::AgentSettings;
 use plumbline_facts::Host;
 use tokio::sync::{Notify, watch};
 
+use self::looked::Looked;
 use crate::data_dir::{DataDir, DataDirError};
 use crate::identity::{Identity, IdentityError};
 use crate::plan::{self, PlanError, Source};
@@ -91,6 +94,7 @@ struct Shared {
     root: PathBuf,
     spool: Arc<Spool>,
     board: Board,
+    looked: Looked,
     settings: watch::Sender<Arc<AgentSettings>>,
     identity: watch::Sender<Arc<Identity>>,
     plan: watch::Sender<Arc<(LoadedPlan, Source)>>,
@@ -165,7 +169,7 @@ fn prepare(options: &Options) -> Result<Shared, DaemonError> {
     DataDir::create(&settings.data_dir)?;
     let identity = Identity::load(&settings.data_dir)?;
     let enrolment = Enrolment::from(&identity);
-    let spool = Spool::open(&settings.data_dir, &enrolment)?;
+    let spool = Spool::open(&settings.data_dir, &enrolment, known_checks())?;
     let host = Host::at(&options.root).map_err(DaemonError::system("open the host's root directory"))?;
     let (plan, source, plan_error) = first_plan(settings, &identity)?;
     let mut run_error = None;
@@ -192,8 +196,10 @@ fn prepare(options: &Options) -> Result<Shared, DaemonError> {
             collector: identity.agent_url().to_owned(),
             delivered_assessments: 0,
             last_success_at: None,
+            last_heartbeat_at: None,
             error: None,
             next_attempt_at: None,
+            resync_error: None,
         },
         spool: spool.depth().unwrap_or_else(|_| Depth::default()),
         watch: WatchStatus::default(),
@@ -205,12 +211,18 @@ fn prepare(options: &Options) -> Result<Shared, DaemonError> {
         root: options.root.clone(),
         spool: Arc::new(spool),
         board: Board::new(status),
+        looked: Looked::new(known_checks()),
         settings: watch::Sender::new(Arc::new(settings.clone())),
         identity: watch::Sender::new(Arc::new(identity)),
         plan: watch::Sender::new(Arc::new((plan, source))),
         kept: Notify::new(),
         plan_asked: Notify::new(),
     })
+}
+
+/// The checks that this program has.
+fn known_checks() -> impl Iterator<Item = &'static str> {
+    CHECKS.iter().map(|check| check.id)
 }
 
 /// The plan to begin with. A plan file that the settings name must stand; a kept plan that does not is told and left.

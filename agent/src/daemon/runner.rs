@@ -6,14 +6,13 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use plumbline_checks::{CHECKS, Check};
-use plumbline_config::finding::{Finding, Status as FindingStatus};
-use plumbline_config::seal::sha256_hex;
-use plumbline_config::wire::Assessment;
+use plumbline_config::finding::Status as FindingStatus;
 use plumbline_facts::Memory;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 
 use super::board::{CheckStatus, Trouble};
+use super::looked::since_boot;
 use super::pulse::{self, Pulse};
 use super::{Shared, duration};
 use crate::look::{Look, Seen, look};
@@ -39,14 +38,14 @@ pub(super) struct Runner {
     watch: Watch,
     pulse: Pulse,
     memory: Memory,
-    /// Digest of what each check last said that was kept.
-    said: BTreeMap<&'static str, String>,
     running: Option<Running>,
 }
 
 struct Running {
     due: Due,
     task: JoinHandle<Seen>,
+    /// When looking began, since the host started.
+    began: Option<Duration>,
     overdue_at: Instant,
     told: bool,
 }
@@ -70,7 +69,6 @@ impl Runner {
             schedule,
             memory,
             checks,
-            said: BTreeMap::new(),
             running: None,
             shared,
         }
@@ -96,7 +94,7 @@ impl Runner {
             let overdue = overdue.map(|running| running.overdue_at);
             let due = self.schedule.next().filter(|_| self.running.is_none());
             tokio::select! {
-                seen = finished(&mut self.running) => self.finish(seen).await,
+                ended = finished(&mut self.running) => self.finish(ended).await,
                 () = until(due) => self.begin(),
                 () = until(overdue) => self.tell_overdue(),
                 changes = self.watch.next() => self.note(&changes),
@@ -152,12 +150,14 @@ impl Runner {
         self.running = Some(Running {
             due,
             task,
+            began: since_boot(),
             overdue_at: now + LONGEST_RUN,
             told: false,
         });
     }
 
-    async fn finish(&mut self, (due, seen): (Due, Option<Seen>)) {
+    async fn finish(&mut self, ended: Ended) {
+        let Ended { due, began, seen } = ended;
         let Some(seen) = seen else {
             self.trouble("a run of the checks ended before its time");
             return;
@@ -171,27 +171,19 @@ impl Runner {
         let Seen {
             assessment, memory, ..
         } = seen;
-        let says = digests(&assessment);
-        let news = self.news(&due, &says);
-        let to_keep = only(assessment, &news);
         let limit = self.shared.settings().spool_bytes;
         let kept = memory.clone();
-        // Nothing to keep, and nothing to remember that was not: the disk is left alone.
-        if to_keep.is_none() && memory == self.memory {
-            return;
-        }
         let result = self
             .shared
             .spool(move |spool| {
-                spool.keep(to_keep, &kept, limit)?;
+                spool.keep(assessment, &kept, limit)?;
                 spool.depth()
             })
             .await;
         match result {
             Ok(depth) => {
                 self.memory = memory;
-                self.said
-                    .extend(says.into_iter().filter(|(check, _)| news.contains(check)));
+                self.shared.looked.note(due.all(), began);
                 self.shared.board.update(|status| status.spool = depth);
                 self.shared.kept.notify_one();
             }
@@ -202,14 +194,6 @@ impl Runner {
                 }
             }
         }
-    }
-
-    /// The checks whose say is to be sent: those due on their interval, so that it stays fresh, and those that say
-    /// something else than before.
-    fn news(&self, due: &Due, says: &BTreeMap<&'static str, String>) -> BTreeSet<&'static str> {
-        let changed = due.changed.iter().copied();
-        let changed = changed.filter(|check| self.said.get(check) != says.get(check));
-        due.regular.iter().copied().chain(changed).collect()
     }
 
     fn note(&mut self, changes: &Changes) {
@@ -321,14 +305,21 @@ async fn remembered(shared: &Shared) -> Memory {
     }
 }
 
+/// A run that ended.
+struct Ended {
+    due: Due,
+    began: Option<Duration>,
+    seen: Option<Seen>,
+}
+
 /// The end of the run that is under way; waits for ever where none is.
-async fn finished(running: &mut Option<Running>) -> (Due, Option<Seen>) {
+async fn finished(running: &mut Option<Running>) -> Ended {
     let Some(run) = running else {
         return std::future::pending().await;
     };
     let seen = (&mut run.task).await.ok();
-    let due = running.take().map(|run| run.due).unwrap_or_default();
-    (due, seen)
+    let (due, began) = running.take().map(|run| (run.due, run.began)).unwrap_or_default();
+    Ended { due, began, seen }
 }
 
 async fn until(instant: Option<Instant>) {
@@ -336,32 +327,4 @@ async fn until(instant: Option<Instant>) {
         Some(instant) => sleep_until(instant).await,
         None => std::future::pending().await,
     }
-}
-
-/// A digest of what each check says, the moment of looking left out.
-fn digests(assessment: &Assessment) -> BTreeMap<&'static str, String> {
-    let mut by_check: BTreeMap<&str, Vec<Finding>> = BTreeMap::new();
-    for finding in &assessment.findings {
-        by_check.entry(&finding.check).or_default().push(Finding {
-            observed_at: Timestamp::UNIX_EPOCH,
-            ..finding.clone()
-        });
-    }
-    let digest = |id: &String| {
-        let check = plumbline_checks::check(id)?;
-        let findings = by_check.get(id.as_str()).map(Vec::as_slice).unwrap_or_default();
-        // The plan too: the same words under another plan are news.
-        let text = serde_json::to_vec(&(&assessment.plan, findings)).unwrap_or_default();
-        Some((check.id, sha256_hex(&text)))
-    };
-    assessment.checks.iter().filter_map(digest).collect()
-}
-
-/// The assessment as far as `checks` go; `None` where nothing is left of it.
-fn only(mut assessment: Assessment, checks: &BTreeSet<&'static str>) -> Option<Assessment> {
-    assessment.checks.retain(|check| checks.contains(check.as_str()));
-    assessment
-        .findings
-        .retain(|finding| checks.contains(finding.check.as_str()));
-    (!assessment.checks.is_empty()).then_some(assessment)
 }

@@ -139,6 +139,8 @@ async fn adopt(shared: &Shared, identity: Identity) {
             tracing::error!("the new enrolment was not taken: {error}");
             return;
         }
+        // Perhaps under another role: what was seen is judged anew.
+        shared.looked.clear();
         tracing::info!(host = %enrolment.host_id, incarnation = enrolment.incarnation, "new enrolment");
     }
     shared.board.update(|status| {

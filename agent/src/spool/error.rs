@@ -11,6 +11,9 @@ pub enum SpoolError {
     /// It was opened for no enrolment.
     #[error("the spool belongs to no enrolment")]
     NotEnrolled,
+    /// What was found was judged by another role than the host is enrolled under now.
+    #[error("the host was enrolled under another role meanwhile")]
+    OtherRole,
     /// The database or the disk beneath it.
     #[error("the spool could not be read or written: {0}")]
     Database(#[from] Box<redb::Error>),

@@ -1,31 +1,44 @@
 //! The rows of the spool.
 
+mod queue;
+
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
-use plumbline_config::wire::Assessment;
+use plumbline_config::finding::Finding;
+use plumbline_config::state::FindingHash;
 use plumbline_facts::Memory;
-use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
+use redb::{ReadableTable, ReadableTableMetadata, Table, TableDefinition, WriteTransaction};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::spool::state::{State, incarnation_of};
+use crate::spool::chain::{Chain, Glance};
+use crate::spool::host_state::HostState;
 use crate::spool::{Sealed, SpoolError};
+
+pub(super) use queue::Place;
 
 /// Assessments that wait, as JSON, by order of arrival.
 const WAITING: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("waiting");
 /// Of each that waits: its bytes, and whether a finding in it fails. So that thinning reads no assessment.
 const INDEX: TableDefinition<'static, u64, (u64, bool)> = TableDefinition::new("index");
+/// Of each that waits: whether it is part of a resync, and the digest of the state after it, empty where none is told.
+const PLACES: TableDefinition<'static, u64, (bool, &str)> = TableDefinition::new("places");
 /// The sealed report, by its number; at most one.
 const SEALED: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("sealed");
 /// Reports refused for good, as JSON, by order of refusal.
 const REFUSED: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("refused");
+/// The host's findings as JSON, by check and subject.
+const FINDINGS: TableDefinition<'static, (&str, &str), &[u8]> = TableDefinition::new("findings");
+/// Their hashes, apart so that comparing reads no finding.
+const HASHES: TableDefinition<'static, (&str, &str), &[u8; 32]> = TableDefinition::new("hashes");
 /// Single values, as JSON.
 const VALUES: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("values");
 
-const STATE: &str = "state";
+const CHAIN: &str = "state";
+const HOST: &str = "host";
 const MEMORY: &str = "memory";
 
-/// Arrival numbers start here, so that what is put back at the head has room before it.
-const FIRST_ARRIVAL: u64 = 1 << 32;
 /// Most refused reports kept aside.
 const MOST_REFUSED: usize = 8;
 
@@ -49,8 +62,11 @@ pub struct Refused {
 pub(super) struct Tables<'t> {
     waiting: Table<'t, u64, &'static [u8]>,
     index: Table<'t, u64, (u64, bool)>,
+    places: Table<'t, u64, (bool, &'static str)>,
     sealed: Table<'t, u64, &'static [u8]>,
     refused: Table<'t, u64, &'static [u8]>,
+    findings: Table<'t, (&'static str, &'static str), &'static [u8]>,
+    hashes: Table<'t, (&'static str, &'static str), &'static [u8; 32]>,
     values: Table<'t, &'static str, &'static [u8]>,
     changed: bool,
 }
@@ -60,8 +76,11 @@ impl<'t> Tables<'t> {
         Ok(Self {
             waiting: transaction.open_table(WAITING)?,
             index: transaction.open_table(INDEX)?,
+            places: transaction.open_table(PLACES)?,
             sealed: transaction.open_table(SEALED)?,
             refused: transaction.open_table(REFUSED)?,
+            findings: transaction.open_table(FINDINGS)?,
+            hashes: transaction.open_table(HASHES)?,
             values: transaction.open_table(VALUES)?,
             changed: false,
         })
@@ -72,12 +91,76 @@ impl<'t> Tables<'t> {
         self.changed
     }
 
-    pub(super) fn state(&self) -> Result<State, SpoolError> {
-        self.value(STATE)
+    pub(super) fn chain(&self) -> Result<Chain, SpoolError> {
+        self.value(CHAIN)
     }
 
-    pub(super) fn set_state(&mut self, state: &State) -> Result<(), SpoolError> {
-        self.set_value(STATE, state)
+    pub(super) fn set_chain(&mut self, chain: &Chain) -> Result<(), SpoolError> {
+        self.set_value(CHAIN, chain)
+    }
+
+    pub(super) fn host(&self) -> Result<HostState, SpoolError> {
+        self.value(HOST)
+    }
+
+    pub(super) fn set_host(&mut self, host: &HostState) -> Result<(), SpoolError> {
+        self.set_value(HOST, host)
+    }
+
+    /// The hashes of what `check` says, by subject.
+    pub(super) fn hashes(&self, check: &str) -> Result<BTreeMap<String, FindingHash>, SpoolError> {
+        let mut hashes = BTreeMap::new();
+        for row in self.hashes.range((check, "")..)? {
+            let (key, hash) = row?;
+            let (of, subject) = key.value();
+            if of != check {
+                break;
+            }
+            hashes.insert(subject.to_owned(), FindingHash::from(*hash.value()));
+        }
+        Ok(hashes)
+    }
+
+    /// What `check` says.
+    pub(super) fn findings(&self, check: &str) -> Result<Vec<Finding>, SpoolError> {
+        let mut findings = Vec::new();
+        for row in self.findings.range((check, "")..)? {
+            let (key, finding) = row?;
+            if key.value().0 != check {
+                break;
+            }
+            findings.push(serde_json::from_slice(finding.value())?);
+        }
+        Ok(findings)
+    }
+
+    /// How many findings there are.
+    pub(super) fn count_findings(&self) -> Result<u64, SpoolError> {
+        Ok(self.hashes.len()?)
+    }
+
+    pub(super) fn set_finding(&mut self, finding: &Finding, hash: &FindingHash) -> Result<(), SpoolError> {
+        self.changed = true;
+        let key = (finding.check.as_str(), finding.subject.as_str());
+        self.findings
+            .insert(key, serde_json::to_vec(finding)?.as_slice())?;
+        self.hashes.insert(key, hash.bytes())?;
+        Ok(())
+    }
+
+    pub(super) fn remove_finding(&mut self, check: &str, subject: &str) -> Result<(), SpoolError> {
+        self.changed = true;
+        self.findings.remove((check, subject))?;
+        self.hashes.remove((check, subject))?;
+        Ok(())
+    }
+
+    /// Forgets the host's state.
+    pub(super) fn clear_host(&mut self) -> Result<(), SpoolError> {
+        self.changed = true;
+        self.findings.retain(|_, _| false)?;
+        self.hashes.retain(|_, _| false)?;
+        self.set_host(&HostState::default())
     }
 
     pub(super) fn memory(&self) -> Result<Memory, SpoolError> {
@@ -88,98 +171,12 @@ impl<'t> Tables<'t> {
         self.set_value(MEMORY, memory)
     }
 
-    /// Adds an assessment at the end.
-    pub(super) fn push(&mut self, bytes: &[u8], troubled: bool) -> Result<(), SpoolError> {
-        let last = self.index.last()?.map(|(key, _)| key.value());
-        let arrival = last.map_or(FIRST_ARRIVAL, |last| last.saturating_add(1));
-        self.insert(arrival, bytes, troubled)
-    }
-
-    /// Puts an assessment that had been sealed back at the head, unnumbered.
-    pub(super) fn put_back(&mut self, assessment: &Assessment) -> Result<(), SpoolError> {
-        let first = self.index.first()?.map(|(key, _)| key.value());
-        let arrival = first.map_or(FIRST_ARRIVAL, |first| first.saturating_sub(1));
-        // Taken as troubled: it was about to be sent, and is the last to thin.
-        self.insert(arrival, &serde_json::to_vec(assessment)?, true)
-    }
-
-    fn insert(&mut self, arrival: u64, bytes: &[u8], troubled: bool) -> Result<(), SpoolError> {
-        self.changed = true;
-        self.waiting.insert(arrival, bytes)?;
-        self.index.insert(arrival, (bytes.len() as u64, troubled))?;
-        Ok(())
-    }
-
-    /// Takes the assessment at the head.
-    pub(super) fn pop(&mut self) -> Result<Option<Vec<u8>>, SpoolError> {
-        let head = self
-            .waiting
-            .pop_first()?
-            .map(|(key, bytes)| (key.value(), bytes.value().to_vec()));
-        let Some((arrival, bytes)) = head else {
-            return Ok(None);
-        };
-        self.changed = true;
-        self.index.remove(arrival)?;
-        Ok(Some(bytes))
-    }
-
-    /// Reports that wait unsealed, and their bytes.
-    pub(super) fn waiting(&self) -> Result<(u64, u64), SpoolError> {
-        let mut bytes = 0_u64;
-        let mut reports = 0_u64;
-        for row in self.index.iter()? {
-            bytes = bytes.saturating_add(row?.1.value().0);
-            reports += 1;
-        }
-        Ok((reports, bytes))
-    }
-
-    /// Drops what waits until it fits `limit` bytes: the oldest without a failing finding first, then the oldest; never
-    /// the newest. Returns how many were dropped.
-    pub(super) fn thin(&mut self, limit: u64) -> Result<u64, SpoolError> {
-        let (_, mut bytes) = self.waiting()?;
-        if bytes <= limit {
-            return Ok(0);
-        }
-        let mut order = Vec::new();
-        for row in self.index.iter()? {
-            let (key, value) = row?;
-            let (length, troubled) = value.value();
-            order.push((troubled, key.value(), length));
-        }
-        // The newest comes last in arrival order.
-        order.pop();
-        order.sort_unstable();
-        let mut dropped = 0;
-        for (_, arrival, length) in order {
-            if bytes <= limit {
-                break;
-            }
-            self.changed = true;
-            self.waiting.remove(arrival)?;
-            self.index.remove(arrival)?;
-            bytes = bytes.saturating_sub(length);
-            dropped += 1;
-        }
-        Ok(dropped)
-    }
-
-    /// Drops all that waits unsealed. Returns how many that were.
-    pub(super) fn clear_waiting(&mut self) -> Result<u64, SpoolError> {
-        let mut dropped = 0;
-        while self.pop()?.is_some() {
-            dropped += 1;
-        }
-        Ok(dropped)
-    }
-
     pub(super) fn sealed(&self) -> Result<Option<Sealed>, SpoolError> {
         let Some((sequence, body)) = self.sealed.first()? else {
             return Ok(None);
         };
         Ok(Some(Sealed {
-            incarnation: incarnation_of(body.value())?,
+            incarnation: Glance::at(body.value())?.incarnation,
             sequence: sequence.value(),
             body: body.value().to_vec(),
         }))

@@ -1,13 +1,15 @@
-//! One client for one identity. No state but the connection pool, so that a test bed can hold thousands.
+//! One client for one identity. Hardly any state but the connection pool, so that a test bed can hold thousands.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use plumbline_config::seal::Sealer;
 use plumbline_config::wire::{
-    Ack, EnrollReply, EnrollRequest, Problem, RenewReply, RenewRequest, SIGNATURE_HEADER, SignedPlan,
+    Ack, EnrollReply, EnrollRequest, Heartbeat, HeartbeatReply, Problem, RenewReply, RenewRequest,
+    SIGNATURE_HEADER, SignedPlan,
 };
-use reqwest::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER};
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER};
 use reqwest::{Method, Proxy, RequestBuilder, Response, StatusCode};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::{ClientConfig, RootCertStore};
@@ -15,6 +17,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::identity::{Identity, signing_request};
+use crate::transport::compress::{ENCODING, compress};
 use crate::transport::error::{ClientError, Refusal};
 use crate::transport::pin::{Pin, PinVerifier};
 
@@ -24,6 +27,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// Largest answer taken, in bytes; a plan is at most 1 MiB of text, and JSON may double it.
 const LARGEST_ANSWER: usize = 4 * 1024 * 1024;
+/// HTTP status of a body in an encoding that the collector does not take (RFC 9110, 15.5.16).
+const UNSUPPORTED: u16 = 415;
+/// HTTP status of a body that the collector can't read.
+const UNREADABLE: u16 = 400;
 /// Most of a refusal's words that are kept, in characters.
 const LONGEST_DETAIL: usize = 500;
 
@@ -32,6 +39,8 @@ pub struct Client {
     http: reqwest::Client,
     base: String,
     sealer: Sealer,
+    /// The collector takes no compressed bodies.
+    plain: AtomicBool,
 }
 
 impl std::fmt::Debug for Client {
@@ -59,23 +68,43 @@ impl Client {
             sealer: identity
                 .sealer()
                 .map_err(|error| ClientError::Setup(error.to_string()))?,
+            plain: AtomicBool::new(false),
         })
     }
 
-    /// Sends one sealed report, signed here. The same body may be sent any number of times.
+    /// Sends one sealed report, signed here, compressed where that saves something. The same body may be sent any
+    /// number of times.
     pub async fn send(&self, body: Vec<u8>) -> Result<Ack, ClientError> {
         let signature = self
             .sealer
             .seal(&body)
             .map_err(|error| ClientError::Setup(error.to_string()))?;
         let url = format!("{}/agent/v1/reports", self.base);
-        let request = self
-            .http
-            .post(&url)
-            .header(CONTENT_TYPE, "application/json")
-            .header(SIGNATURE_HEADER, signature)
-            .body(body);
-        answer(&url, request).await
+        let request = || {
+            self.http
+                .post(&url)
+                .header(CONTENT_TYPE, "application/json")
+                .header(SIGNATURE_HEADER, &signature)
+        };
+        let tries = !self.plain.load(Ordering::Relaxed);
+        if let Some(compressed) = tries.then(|| compress(&body)).flatten() {
+            let request = request().header(CONTENT_ENCODING, ENCODING).body(compressed);
+            match answer(&url, request).await {
+                Err(ClientError::Refused { refusal, .. }) if refusal.status == UNSUPPORTED => {
+                    self.plain.store(true, Ordering::Relaxed);
+                }
+                // It may be the compressed form that it can't read; the report itself decides.
+                Err(ClientError::Refused { refusal, .. }) if refusal.status == UNREADABLE => {}
+                other => return other,
+            }
+        }
+        answer(&url, request().body(body)).await
+    }
+
+    /// Says that the host lives.
+    pub async fn heartbeat(&self, heartbeat: &Heartbeat) -> Result<HeartbeatReply, ClientError> {
+        let url = format!("{}/agent/v1/heartbeat", self.base);
+        answer(&url, self.http.post(&url).json(heartbeat)).await
     }
 
     /// The collector's plan, unless it is the one with the hash `held`. `None`: not changed, or none is published.

@@ -2,6 +2,7 @@
 
 mod backoff;
 mod client;
+mod compress;
 mod error;
 mod pin;
 

@@ -1,8 +1,11 @@
-//! A small collector on loopback that keeps the wire contract strictly, for tests of the agent alone.
+//! A small collector on loopback that keeps the wire contract strictly, for tests of the agent alone. It rebuilds each
+//! host's state from what it is sent, and a digest that is not that state's ends the test.
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+#![allow(clippy::disallowed_methods, reason = "what is read was made by the test")]
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::io::Read;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -12,11 +15,13 @@ use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use plumbline_config::finding::Finding;
 use plumbline_config::ident::Role;
 use plumbline_config::seal::{sha256_hex, verify};
+use plumbline_config::state::{StateSum, distinct};
 use plumbline_config::wire::{
-    Ack, EnrollReply, EnrollRequest, FIRST_PREVIOUS, RenewReply, RenewRequest, Report, SIGNATURE_HEADER,
-    SignedPlan,
+    Ack, Assessment, EnrollReply, EnrollRequest, FIRST_PREVIOUS, Heartbeat, HeartbeatReply, HostInfo,
+    PlanRef, RenewReply, RenewRequest, Report, SIGNATURE_HEADER, Scope, SignedPlan,
 };
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, CertifiedIssuer, DnType, IsCa,
@@ -56,6 +61,20 @@ pub struct State {
     pub kept: Vec<(Report, String)>,
     pub duplicates: usize,
     pub attempts: usize,
+    /// What the host is known to say.
+    pub findings: BTreeMap<(String, String), Finding>,
+    told: Option<(PlanRef, HostInfo)>,
+    /// The state was tampered with here, so that the digests may differ until everything was sent again.
+    pub astray: bool,
+    /// Asks for everything, whatever is sent.
+    pub insatiable: bool,
+    pub heartbeats: Vec<Heartbeat>,
+    pub knows_heartbeats: bool,
+    pub knows_zstd: bool,
+    /// Reports that came compressed.
+    pub compressed: usize,
+    /// Compressed reports that were not taken.
+    pub unsupported: usize,
 }
 
 /// A running collector; it ends with the test's process.
@@ -109,6 +128,15 @@ impl Collector {
             kept: Vec::new(),
             duplicates: 0,
             attempts: 0,
+            findings: BTreeMap::new(),
+            told: None,
+            astray: false,
+            insatiable: false,
+            heartbeats: Vec::new(),
+            knows_heartbeats: true,
+            knows_zstd: true,
+            compressed: 0,
+            unsupported: 0,
         })));
         let serving = collector.clone();
         std::thread::spawn(move || {
@@ -179,11 +207,31 @@ impl Collector {
             .headers()
             .get("if-none-match")
             .map(|value| value.to_str().unwrap().to_owned());
-        let body = request.into_body().collect().await.unwrap().to_bytes();
+        let encoding = request
+            .headers()
+            .get("content-encoding")
+            .map(|value| value.to_str().unwrap().to_owned());
+        let mut body = request.into_body().collect().await.unwrap().to_bytes();
         let mut state = self.state();
+        if let Some(encoding) = encoding {
+            assert_eq!((path.as_str(), encoding.as_str()), ("/agent/v1/reports", "zstd"));
+            if !state.knows_zstd {
+                state.unsupported += 1;
+                return Ok(problem(415, None, &json!({})));
+            }
+            let mut plain = Vec::new();
+            ruzstd::decoding::StreamingDecoder::new(&*body)
+                .unwrap()
+                .read_to_end(&mut plain)
+                .unwrap();
+            assert!(plain.len() > body.len() && plain.len() > 512);
+            state.compressed += 1;
+            body = plain.into();
+        }
         match (path.as_str(), peer) {
             ("/agent/v1/enroll", None) => Ok(state.enroll(&body)),
             ("/agent/v1/renew", Some(_)) => Ok(state.renew(&body)),
+            ("/agent/v1/heartbeat", Some(_)) if state.knows_heartbeats => Ok(state.heartbeat(&body)),
             ("/agent/v1/plan", Some(_)) => Ok(state.plan(held)),
             ("/agent/v1/reports", Some(peer)) => state.report(&body, &signature.unwrap(), &peer),
             _ => Ok(problem(404, None, &json!({}))),
@@ -208,6 +256,8 @@ impl State {
             return problem(401, None, &json!({}));
         }
         self.enrolments += 1;
+        // What is held of the installation before is not what the new one says.
+        self.astray = self.enrolments > 1;
         ok(&EnrollReply {
             host_id: "h-1".parse().unwrap(),
             incarnation: self.enrolments,
@@ -272,8 +322,12 @@ impl State {
         } else {
             assert_eq!(report.sequence, sequence + 1, "a gap");
             assert_eq!(report.previous, previous, "the chain is broken");
+            if let Some(assessment) = &report.assessment {
+                self.apply(assessment);
+            }
             self.kept.push((report.clone(), hash));
         }
+        let resync = self.insatiable || report.state.as_ref().is_some_and(|told| self.differs(told));
         if let Some(Instead::KeepAndHangUp) = instead {
             return Err(std::io::Error::other("hanging up"));
         }
@@ -281,8 +335,57 @@ impl State {
             sequence: report.sequence,
             duplicate,
             plan_sha256: self.plan.as_ref().map(|plan| plan.sha256.clone()),
-            resync: false,
+            resync,
         }))
+    }
+
+    fn apply(&mut self, assessment: &Assessment) {
+        if let Some(known) = &assessment.known_checks {
+            self.findings.retain(|(check, _), _| known.contains(check));
+        }
+        if assessment.scope == Scope::Checks {
+            self.findings
+                .retain(|(check, _), _| !assessment.checks.contains(check));
+        }
+        for gone in &assessment.gone {
+            let held = self.findings.remove(&(gone.check.clone(), gone.subject.clone()));
+            assert!(held.is_some() || self.astray, "{gone:?} was never here");
+        }
+        for finding in distinct(&assessment.findings).into_values() {
+            let key = (finding.check.clone(), finding.subject.clone());
+            self.findings.insert(key, finding.clone());
+        }
+        self.told = Some((assessment.plan.clone(), assessment.host.clone()));
+    }
+
+    /// Whether the host's state is another than is known here; a test that did not tamper with it ends.
+    fn differs(&mut self, told: &str) -> bool {
+        let known = self
+            .told
+            .as_ref()
+            .map(|(plan, host)| StateSum::of(self.findings.values()).digest(plan, &host.name, &host.os));
+        let same = known.as_deref() == Some(told);
+        assert!(same || self.astray, "the states differ");
+        self.astray &= !same;
+        !same
+    }
+
+    fn heartbeat(&mut self, body: &[u8]) -> Response<Full<Bytes>> {
+        let heartbeat: Heartbeat = serde_json::from_slice(body).unwrap();
+        let last = self
+            .kept
+            .iter()
+            .rfind(|(kept, _)| kept.incarnation == heartbeat.incarnation);
+        let sequence = last.map_or(0, |(kept, _)| kept.sequence);
+        // Before its first report a host has nothing that could be compared.
+        let compared = sequence > 0 || self.told.is_some();
+        let resync = self.insatiable || (compared && self.differs(&heartbeat.state));
+        self.heartbeats.push(heartbeat);
+        ok(&HeartbeatReply {
+            sequence,
+            resync,
+            plan_sha256: self.plan.as_ref().map(|plan| plan.sha256.clone()),
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{act, duration};
 use crate::access::Access;
 use crate::cli::Place;
-use crate::store::{ApiToken, Store};
+use crate::store::ApiToken;
 use crate::tokens;
 
 /// Commands on API tokens.

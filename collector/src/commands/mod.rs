@@ -6,12 +6,14 @@ pub(crate) mod findings;
 pub(crate) mod health;
 pub(crate) mod hosts;
 pub(crate) mod init;
+pub(crate) mod ledger;
 pub(crate) mod plan;
 pub(crate) mod report;
 pub(crate) mod revoke;
 pub(crate) mod serve;
 pub(crate) mod store;
 pub(crate) mod token;
+pub(crate) mod verify;
 
 use jiff::{SignedDuration, Timestamp};
 use plumbline_config::interval::Interval;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use ring::rand::{SecureRandom, SystemRandom};
 use tracing::{info, warn};
 
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 /// How long a lease lasts: after so long another collector takes the job of one that died.
 const LASTS: Duration = Duration::from_secs(30);
@@ -48,24 +48,33 @@ impl Lease {
         }
     }
 
-    /// Whether this process is to do the job now; asks the store where that is not known.
+    /// Whether this process is to do the job now; where the store does not answer, it is not.
     pub(crate) fn is_held(&self, store: &dyn Store) -> bool {
+        self.ask(store).unwrap_or(false)
+    }
+
+    /// Whether this process is to do the job now; asks the store where that is not known.
+    pub(crate) fn ask(&self, store: &dyn Store) -> Result<bool, StoreError> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.held && state.asked.is_some_and(|asked| asked.elapsed() < ASK_AGAIN) {
-            return true;
+            return Ok(true);
         }
-        let asked = Instant::now();
-        let held = store.take_lease(self.name, &HOLDER, LASTS).unwrap_or_else(|error| {
-            warn!(job = self.name, %error, "cannot ask who does a job");
-            false
-        });
+        let now = Instant::now();
+        let answer = store.take_lease(self.name, &HOLDER, LASTS);
+        let held = match &answer {
+            Ok(held) => *held,
+            Err(error) => {
+                warn!(job = self.name, %error, "cannot ask who does a job");
+                false
+            }
+        };
         if held != state.held {
             info!(job = self.name, held, "the one who does a job changed");
         }
         *state = State {
             held,
-            asked: Some(asked),
+            asked: Some(now),
         };
-        held
+        answer
     }
 }

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use plumbline_config::ident::Role;
 use prometheus::{
-    Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
+    Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
 use crate::checklist::Checklist;
 use crate::freshness::HostState;
-use crate::store::{Counted, Incoming, Keep, Totals};
+use crate::store::{Counted, Incoming, Keep, KeptCheckpoint, Totals};
 use anomalies::Anomalies;
 use process::Process;
 
@@ -31,6 +31,8 @@ pub(crate) struct Metrics {
     reports: IntCounterVec,
     heartbeats: IntCounterVec,
     requests: HistogramVec,
+    ledger_size: IntGauge,
+    ledger_checkpoint: IntGauge,
     scraping: Mutex<()>,
     begun: Mutex<Anomalies>,
 }
@@ -82,6 +84,11 @@ impl Metrics {
                 .buckets(DURATIONS.to_vec()),
                 &["listener", "method", "route", "status"],
             )?,
+            ledger_size: IntGauge::new("plumbline_ledger_size", "Leaves of the ledger.")?,
+            ledger_checkpoint: IntGauge::new(
+                "plumbline_ledger_checkpoint_timestamp_seconds",
+                "When the newest checkpoint of the ledger was signed; 0: none was.",
+            )?,
             scraping: Mutex::default(),
             begun: Mutex::default(),
         };
@@ -94,6 +101,8 @@ impl Metrics {
         registry.register(Box::new(metrics.reports.clone()))?;
         registry.register(Box::new(metrics.heartbeats.clone()))?;
         registry.register(Box::new(metrics.requests.clone()))?;
+        registry.register(Box::new(metrics.ledger_size.clone()))?;
+        registry.register(Box::new(metrics.ledger_checkpoint.clone()))?;
         registry.register(Box::new(Process))?;
         // What the counter will mostly count is there from the start, so that a rate over it has a beginning.
         for result in ["kept", "duplicate"] {
@@ -110,6 +119,13 @@ impl Metrics {
     /// Counts a heartbeat.
     pub(crate) fn heartbeat(&self, result: &str) {
         self.heartbeats.with_label_values(&[result]).inc();
+    }
+
+    /// Takes note of the ledger as it stands.
+    pub(crate) fn ledger(&self, size: u64, latest: Option<&KeptCheckpoint>) {
+        self.ledger_size.set(i64::try_from(size).unwrap_or(i64::MAX));
+        self.ledger_checkpoint
+            .set(latest.map_or(0, |latest| latest.signed_at.as_second()));
     }
 
     /// Times a request. `route` is the pattern that matched, never the path itself.

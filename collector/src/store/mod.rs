@@ -11,6 +11,7 @@
 //! So a report from a superseded certificate is refused *and* recorded on the host ([`Host::conflict_at`]), and from
 //! then on the next enrolment with that hash and name gets an id of its own.
 
+pub(crate) mod copy;
 mod error;
 mod intake;
 mod kept;
@@ -33,6 +34,8 @@ use plumbline_config::ident::HostId;
 use plumbline_config::wire::SignedPlan;
 
 use crate::freshness::Cutoff;
+use crate::ledger::audit::{Findings, Progress};
+use crate::ledger::note::VerifierKey;
 use crate::ledger::tree::{Frontier, Hash};
 
 pub use error::StoreError;
@@ -43,11 +46,12 @@ pub use model::{
     Act, ApiToken, CertificateRecord, Enrolled, Enrolment, EnrolmentToken, Host, LatestFinding,
     NewCertificate, PlanSummary, PublishedPlan, TokenRefusal,
 };
-pub(crate) use open::Engine;
+pub(crate) use open::{Engine, open_to_copy};
 pub use open::{open, open_read_only};
 pub use postgres::{PostgresStore, Server as PostgresServer};
 pub use query::{Cursor, FindingPage, FindingQuery, HostQuery};
-pub use sqlite::SqliteStore;
+pub(crate) use sqlite::copy::copy_file;
+pub use sqlite::{SqliteSnapshot, SqliteStore};
 #[cfg(test)]
 pub(crate) use tally::Tally;
 #[cfg(test)]
@@ -137,6 +141,13 @@ pub trait Store: Send + Sync {
         incarnation: u32,
         sequence: u64,
     ) -> Result<Option<(Packing, Vec<u8>)>, StoreError>;
+    /// Audits everything on record, as it is at one moment; `key` is what checkpoints are signed with.
+    fn audit(
+        &self,
+        key: &VerifierKey,
+        now: Timestamp,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Findings, StoreError>;
     /// Gaps that a host's reports told of: the report that told, and whether the chain of hashes runs on there.
     fn gaps(&self, host: &HostId, incarnation: u32) -> Result<Vec<(u64, bool)>, StoreError>;
 
@@ -169,7 +180,8 @@ pub trait Store: Send + Sync {
     fn take_lease(&self, name: &str, holder: &str, ttl: Duration) -> Result<bool, StoreError>;
     /// What the engine wants done once in a while.
     fn upkeep(&self, now: Timestamp) -> Result<(), StoreError>;
-    /// Removes reports and changes of findings that were received before `before`, about `limit` rows, and says how
-    /// many. Their leaves stay, and `act` records it, with the number put to what it says it was done to.
+    /// Removes bodies of reports and changes of findings that were received before `before`, about `limit` rows, and
+    /// says how many. What the ledger's leaves stand for stays, and `act` records it, with the number put to what it
+    /// says it was done to.
     fn prune(&self, before: Timestamp, limit: usize, act: &Act) -> Result<usize, StoreError>;
 }

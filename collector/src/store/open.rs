@@ -1,10 +1,11 @@
 //! Which engine an address names.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use plumbline_config::settings::{CollectorSettings, StoreAddress, without_password};
 
+use super::copy::Portable;
 use super::{PostgresServer, PostgresStore, SqliteStore, Store, StoreError};
 use crate::home::Home;
 
@@ -35,16 +36,8 @@ impl Engine {
     /// The engine of a collector's settings.
     pub(crate) fn of(settings: &CollectorSettings) -> Result<Self, StoreError> {
         match &settings.store {
-            Some(address) => Self::parse(StoreAddress::reveal(address)),
+            Some(address) => Self::parse(address.reveal()),
             None => Ok(Self::Sqlite(Home::new(&settings.data_dir).database())),
-        }
-    }
-
-    /// The SQLite file.
-    pub(crate) fn file(&self) -> Option<&Path> {
-        match self {
-            Self::Sqlite(path) => Some(path),
-            Self::Postgres(_) => None,
         }
     }
 }
@@ -75,6 +68,17 @@ pub fn open_read_only(settings: &CollectorSettings) -> Result<Arc<dyn Store>, St
     Ok(match Engine::of(settings)? {
         Engine::Sqlite(path) => Arc::new(SqliteStore::open_read_only(&path)?),
         Engine::Postgres(url) => Arc::new(PostgresStore::open_read_only(server(settings, &url))?),
+    })
+}
+
+/// Opens a store to be copied from or to, at this program's schema.
+pub(crate) fn open_to_copy(
+    settings: &CollectorSettings,
+    address: &StoreAddress,
+) -> Result<Box<dyn Portable>, StoreError> {
+    Ok(match Engine::parse(address.reveal())? {
+        Engine::Sqlite(path) => Box::new(SqliteStore::open(&path)?),
+        Engine::Postgres(url) => Box::new(PostgresStore::migrate(server(settings, &url))?),
     })
 }
 

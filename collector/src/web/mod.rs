@@ -18,6 +18,7 @@ mod problem;
 mod throttle;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -58,6 +59,8 @@ pub(crate) struct App {
     pub(crate) ingest: IngestQueue,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) pulses: Arc<Pulses>,
+    /// The last write to the store worked. A job writes every few seconds, so this mends itself.
+    pub(crate) writable: AtomicBool,
     pub(crate) throttle: Throttle,
     /// Permits for KiB of body.
     pub(crate) bodies: Semaphore,
@@ -139,9 +142,15 @@ async fn healthz() -> &'static str {
 /// Whether requests can be served: the store answers and reports can be taken.
 async fn readyz(State(app): State<Shared>) -> Result<&'static str, Refusal> {
     app.blocking(|store| store.ping()).await?;
-    if !app.ingest.is_ready() {
+    let writable = app.writable.load(Ordering::Relaxed);
+    if !writable || !app.ingest.is_ready() {
+        let why = if writable {
+            "too many reports wait to be written"
+        } else {
+            "the database can't be written; see the collector's log, and whether its disk is full"
+        };
         return Err(problem::BUSY
-            .because("reports can't be taken at the moment")
+            .because(why)
             .retry_after(problem::RETRY_AFTER_SECONDS));
     }
     Ok("ready\n")

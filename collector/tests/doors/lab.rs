@@ -54,8 +54,14 @@ impl Lab {
 
     /// Stops the server and waits until it is done.
     pub(crate) async fn stop(self) {
+        self.leave().await;
+    }
+
+    /// Stops the server, waits until it is done, and gives the directory that it leaves.
+    pub(crate) async fn leave(self) -> TempDir {
         let _gone = self.stop.send(());
         self.server.await.unwrap();
+        self.dir
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -193,7 +199,8 @@ pub(crate) async fn assert_problem(response: Response, status: u16, kind: &str) 
     problem
 }
 
-fn run(dir: &TempDir, arguments: &[&str]) -> Output {
+/// Runs a command on the data directory below `dir`.
+pub(crate) fn run(dir: &TempDir, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_plumbline-collector"))
         .args(arguments)
         .arg("--data-dir")
@@ -203,7 +210,8 @@ fn run(dir: &TempDir, arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-fn json_of(output: &Output) -> Value {
+/// The JSON that a command printed.
+pub(crate) fn json_of(output: &Output) -> Value {
     let error = String::from_utf8_lossy(&output.stderr);
     serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{error}"))
 }

@@ -7,5 +7,7 @@ mod command_line;
 mod enrolment;
 mod host;
 mod lab;
+mod ledger;
 mod refused;
 mod reports;
+mod tamper;

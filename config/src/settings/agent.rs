@@ -27,6 +27,8 @@ pub struct AgentSettings {
     pub check_interval: Interval,
     /// How often the collector hears from this host when nothing else is said.
     pub heartbeat_interval: Interval,
+    /// How often a signed, chained report is kept as evidence that nothing changed, where nothing did.
+    pub evidence_interval: Interval,
     /// Most bytes of reports kept while the collector can't be reached.
     pub spool_bytes: u64,
     /// HTTP proxy to the collector, such as `http://proxy.example:3128`; the environment's is never used.
@@ -42,6 +44,7 @@ impl Default for AgentSettings {
             plan: None,
             check_interval: Interval::new(1, Unit::Hour),
             heartbeat_interval: Interval::minutes(5),
+            evidence_interval: Interval::new(24, Unit::Hour),
             spool_bytes: 64 * 1024 * 1024,
             proxy: None,
         }

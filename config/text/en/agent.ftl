@@ -31,6 +31,23 @@ agent-status-plan = plan
 agent-status-plan-error = trouble with the plan
 agent-status-sync = last delivery
 agent-status-sync-error = trouble with delivery
+agent-status-heartbeat = last heartbeat answered
+agent-status-state = state of the host
+agent-status-state-is = { $digest }, { $findings ->
+        [one] one finding
+       *[other] { $findings } findings
+    }
+agent-status-resync = everything last sent
+agent-status-resync-due = everything to be sent again
+agent-status-resync-error = trouble with agreeing on the state
+agent-resync-enrolled = the enrolment was new
+agent-resync-collector-asked = the collector asked
+agent-resync-collector-behind = the collector had lost reports
+agent-resync-renumbered = the collector's reports were not in line with ours
+agent-resync-refused = the collector refused a report
+agent-resync-thinned = the spool was full and reports were dropped
+agent-resync-started-over = the spool could not be read
+agent-resync-checks-changed = this version has other checks
 agent-status-spool = spool
 agent-status-spool-is = { $reports } waiting ({ $bytes } bytes), { $dropped } dropped, { $refused } refused
 agent-status-certificate = certificate ends

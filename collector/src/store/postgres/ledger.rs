@@ -298,7 +298,9 @@ pub(super) fn body(
     sequence: u64,
 ) -> Result<Option<(Packing, Vec<u8>)>, StoreError> {
     let row = tx.query_one(
-        "SELECT packing, body FROM reports WHERE host = $1 AND incarnation = $2 AND sequence = $3",
+        "SELECT b.packing, b.body FROM reports r
+         JOIN report_bodies b ON b.id = r.id AND b.received_at = r.received_at
+         WHERE r.host = $1 AND r.incarnation = $2 AND r.sequence = $3",
         &[&host.as_str(), &i64::from(incarnation), &count(sequence)],
     )?;
     let read = |row: Row| {

@@ -6,7 +6,9 @@
 //! committed is gone, and whoever sent it sends it again.
 
 mod address;
+mod audit;
 mod column;
+mod copy;
 mod findings;
 mod hosts;
 mod ledger;
@@ -34,6 +36,8 @@ use super::{
 };
 use super::{KeptCheckpoint, Leaf, LeafOf, Packing, Totals};
 use crate::freshness::Cutoff;
+use crate::ledger::audit::{Audit, Findings, Progress};
+use crate::ledger::note::VerifierKey;
 use crate::ledger::tree::{Frontier, Hash};
 use address::Address;
 use column::Columns;
@@ -245,6 +249,22 @@ impl Store for PostgresStore {
         sequence: u64,
     ) -> Result<Option<(Packing, Vec<u8>)>, StoreError> {
         self.pool.read(|tx| ledger::body(tx, host, incarnation, sequence))
+    }
+
+    fn audit(
+        &self,
+        key: &VerifierKey,
+        now: Timestamp,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Findings, StoreError> {
+        self.pool.snapshot(|tx| {
+            Audit::run(
+                &audit::Snapshot::new(tx),
+                key,
+                now.as_microsecond(),
+                &mut *progress,
+            )
+        })
     }
 
     fn gaps(&self, host: &HostId, incarnation: u32) -> Result<Vec<(u64, bool)>, StoreError> {

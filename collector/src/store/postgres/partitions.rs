@@ -9,50 +9,67 @@ use super::people;
 use super::pool::{Pool, Tx};
 use crate::store::{Act, StoreError};
 
-/// Tables with partitions, and the column that parts them.
-const PARTED: [(&str, &str); 2] = [("reports", "received_at"), ("findings_history", "at")];
+/// Tables with partitions.
+const PARTED: [&str; 3] = ["reports", "report_bodies", "findings_history"];
+
+/// Those of them whose rows go when their time is over, and the column that parts them.
+const PRUNED: [(&str, &str); 2] = [("report_bodies", "received_at"), ("findings_history", "at")];
 
 /// Months that have their partitions ahead of time.
 const AHEAD: i32 = 3;
 
+/// Nothing was collected before this program was: what claims to be older goes where all without a partition do.
+const EARLIEST: Timestamp = Timestamp::constant(1_735_689_600, 0);
+
 /// Makes the partitions of this month and the next ones.
-///
-/// A partition that can't be made is no fault: its rows go where all others do that have none, until the month after.
 pub(super) fn make(pool: &Pool, now: Timestamp) -> Result<(), StoreError> {
-    let this = now.to_zoned(TimeZone::UTC).date().first_of_month();
-    for (table, _) in PARTED {
-        for ahead in 0..AHEAD {
-            let Ok(month) = this.checked_add(ahead.months()) else {
-                continue;
-            };
-            let name = name(table, month);
-            let made = pool.transaction(|tx| {
-                if is_there(tx, &name)? {
-                    return Ok(());
-                }
-                // It wants the table to itself for a moment, and whoever comes then waits behind it: not for long.
-                tx.batch("SET LOCAL lock_timeout = '2s'")?;
-                let (start, end) = bounds(month)?;
-                tx.batch(&format!(
-                    "CREATE TABLE IF NOT EXISTS {name} PARTITION OF {table} FOR VALUES FROM ({start}) TO ({end})"
-                ))
-            });
-            match made {
-                Err(error @ StoreError::Refused(_)) => {
-                    tracing::warn!(partition = name, %error, "a partition was not made");
-                }
-                made => made?,
-            }
+    make_from(pool, now, now)
+}
+
+/// Makes the partitions from the month of `from` to the one after the next of `now`.
+///
+/// A partition that can't be made is no fault: its rows go where all others do that have none.
+pub(super) fn make_from(pool: &Pool, from: Timestamp, now: Timestamp) -> Result<(), StoreError> {
+    let month = |at: Timestamp| at.to_zoned(TimeZone::UTC).date().first_of_month();
+    let damaged = |error| StoreError::damaged("month", error);
+    let end = month(now).checked_add(AHEAD.months()).map_err(damaged)?;
+    let mut this = month(from.max(EARLIEST));
+    while this < end {
+        for table in PARTED {
+            make_one(pool, table, this)?;
         }
+        this = this.checked_add(1.month()).map_err(damaged)?;
     }
     Ok(())
+}
+
+fn make_one(pool: &Pool, table: &str, month: Date) -> Result<(), StoreError> {
+    let name = name(table, month);
+    let made = pool.transaction(|tx| {
+        if is_there(tx, &name)? {
+            return Ok(());
+        }
+        // It wants the table to itself for a moment, and whoever comes then waits behind it: not for long.
+        tx.batch("SET LOCAL lock_timeout = '2s'")?;
+        let (start, end) = bounds(month)?;
+        tx.batch(&format!(
+            "CREATE TABLE IF NOT EXISTS {name} PARTITION OF {table} FOR VALUES FROM ({start}) TO ({end})"
+        ))
+    });
+    match made {
+        Err(error @ StoreError::Refused(_)) => {
+            tracing::warn!(partition = name, %error, "a partition was not made");
+            Ok(())
+        }
+        made => made,
+    }
 }
 
 /// Removes what was received before `before`: whole partitions, and up to `most` rows of what lies outside them. Says
 /// how many rows; what is removed is put on record in the same transaction.
 pub(super) fn prune(tx: &mut Tx<'_>, before: Timestamp, most: usize, act: &Act) -> Result<usize, StoreError> {
     let mut removed = 0;
-    for (table, column) in PARTED {
+    for (table, column) in PRUNED {
         for (name, end) in made(tx, table)? {
             if end <= micros(before) {
                 let rows = tx.query_one(&format!("SELECT count(*) AS rows FROM {name}"), &[])?;
@@ -134,6 +151,7 @@ mod tests {
         let december = date(2026, 12, 1);
         assert_eq!(name("reports", december), "reports_2026_12");
         assert_eq!(month_of("reports", "reports_2026_12"), Some(december));
+        assert_eq!(EARLIEST.to_string(), "2025-01-01T00:00:00Z");
         for other in ["reports", "reports_rest", "reports_by_sequence", "reports_2026_13", "findings_history_2026_12"] {
             assert_eq!(month_of("reports", other), None, "{other}");
         }

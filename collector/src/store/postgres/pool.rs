@@ -118,6 +118,14 @@ impl Pool {
         self.run(None, work)
     }
 
+    /// Runs `work` that reads the database as it is at one moment.
+    pub(super) fn snapshot<T>(
+        &self,
+        work: impl FnMut(&mut Tx<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.run(Some("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"), work)
+    }
+
     fn run<T>(
         &self,
         begin: Option<&'static str>,

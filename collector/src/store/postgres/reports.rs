@@ -154,10 +154,9 @@ fn add_reports(tx: &mut Tx<'_>, reports: &[&Incoming]) -> Result<(), StoreError>
     let packings: Vec<&str> = reports.iter().map(|one| one.body.packing.name()).collect();
     let bodies: Vec<&[u8]> = reports.iter().map(|one| one.body.packed.as_slice()).collect();
     let rows = tx.query(
-        "INSERT INTO reports (host, incarnation, sequence, received_at, sealed_at, previous, body_sha256, signature,
-             packing, body)
+        "INSERT INTO reports (host, incarnation, sequence, received_at, sealed_at, previous, body_sha256, signature)
          SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[],
-             $7::text[], $8::text[], $9::text[], $10::bytea[])
+             $7::text[], $8::text[])
          RETURNING id, host, incarnation, sequence",
         &[
             &hosts,
@@ -168,8 +167,6 @@ fn add_reports(tx: &mut Tx<'_>, reports: &[&Incoming]) -> Result<(), StoreError>
             &previous,
             &sha256s,
             &signatures,
-            &packings,
-            &bodies,
         ],
     )?;
     // No engine promises to give the rows back in their order.
@@ -194,6 +191,12 @@ fn add_reports(tx: &mut Tx<'_>, reports: &[&Incoming]) -> Result<(), StoreError>
             at: micros(incoming.received_at),
         });
     }
+    let ids: Vec<i64> = queued.iter().map(|leaf| leaf.reference).collect();
+    tx.execute(
+        "INSERT INTO report_bodies (id, received_at, packing, body)
+         SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bytea[])",
+        &[&ids, &received, &packings, &bodies],
+    )?;
     ledger::queue_reports(tx, &queued)
 }
 

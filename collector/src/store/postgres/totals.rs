@@ -267,12 +267,14 @@ pub(super) fn recount_if_needed(pool: &Pool, shard: &str) -> Result<(), StoreErr
     if pool.read(|tx| noted(tx, COUNTED_BY))?.as_deref() == Some(catalogue_digest()) {
         return Ok(());
     }
+    recount(pool, shard)
+}
+
+/// Counts everything anew. Two that do it at once do it one after the other, with the same outcome.
+pub(super) fn recount(pool: &Pool, shard: &str) -> Result<(), StoreError> {
     pool.transaction(|tx| {
         tx.batch("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '60s'")?;
         tx.query("SELECT name FROM notes WHERE name = $1 FOR UPDATE", &[&COUNTED_BY])?;
-        if noted(tx, COUNTED_BY)?.as_deref() == Some(catalogue_digest()) {
-            return Ok(());
-        }
         // With every host locked, and none made meanwhile, nobody's contribution changes.
         tx.query(
             "SELECT count(*) FROM (SELECT id FROM hosts ORDER BY id FOR UPDATE) AS locked",

@@ -97,6 +97,38 @@ mod tests {
     }
 
     #[test]
+    fn a_database_of_the_first_schema_with_rows_in_it_is_brought_up_to_date() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(MIGRATIONS[0]).unwrap();
+        connection
+            .execute_batch(
+                "CREATE TABLE migrations (number INTEGER PRIMARY KEY, sha256 TEXT NOT NULL, applied_at INTEGER NOT NULL);
+                 INSERT INTO hosts (id, name, role, labels, os, machine, agent_version, incarnation, enrolled_at, heard_at)
+                     VALUES ('h', 'web', 'service', '{}', '{}', '', '1', 1, 5, 6);
+                 INSERT INTO reports (host, incarnation, sequence, received_at, sealed_at, body_sha256, signature, body)
+                     VALUES ('h', 1, 1, 6, 6, '00', '00', x'00');
+                 INSERT INTO findings_latest VALUES ('h', 'a.b', 's', 'pass', 'high', 6, 6, 6, '{}');
+                 INSERT INTO acts (at, who, what, subject) VALUES (5, 'a', 'b', 'c');",
+            )
+            .unwrap();
+        let first = sha256_hex(MIGRATIONS[0].as_bytes());
+        connection
+            .execute("INSERT INTO migrations VALUES (1, ?1, 0)", [first])
+            .unwrap();
+        migrate(&mut connection).unwrap();
+        let heard: (i64, Option<i64>) = connection
+            .query_row("SELECT heard_at, looked_at FROM host_pulse", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+            .unwrap();
+        assert_eq!(heard, (6, None));
+        let hash: Vec<u8> = connection
+            .query_row("SELECT hash FROM findings_latest", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(hash, [0; 32]);
+    }
+
+    #[test]
     fn an_altered_migration_is_refused() {
         let mut connection = migrated();
         connection

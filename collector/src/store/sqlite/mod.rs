@@ -4,7 +4,9 @@
 //! read work on the file beside a running server. `synchronous = FULL` makes each commit an fsync of the log: when a
 //! write returns, it outlasts a power cut.
 
+mod audit;
 mod column;
+pub(super) mod copy;
 mod findings;
 mod hosts;
 mod ledger;
@@ -33,7 +35,10 @@ use super::{
 };
 use super::{KeptCheckpoint, Leaf, LeafOf, Packing, Totals};
 use crate::freshness::Cutoff;
+use crate::ledger::audit::{Audit, Findings, Progress};
+use crate::ledger::note::VerifierKey;
 use crate::ledger::tree::{Frontier, Hash};
+pub use audit::SqliteSnapshot;
 
 /// How long one process waits for another's write, such as the server for a command.
 const BUSY: Duration = Duration::from_secs(10);
@@ -274,6 +279,15 @@ impl Store for SqliteStore {
         sequence: u64,
     ) -> Result<Option<(Packing, Vec<u8>)>, StoreError> {
         self.read(|db| ledger::body(db, host, incarnation, sequence))
+    }
+
+    fn audit(
+        &self,
+        key: &VerifierKey,
+        now: Timestamp,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Findings, StoreError> {
+        Audit::run(&self.snapshot()?, key, now.as_microsecond(), progress)
     }
 
     fn gaps(&self, host: &HostId, incarnation: u32) -> Result<Vec<(u64, bool)>, StoreError> {

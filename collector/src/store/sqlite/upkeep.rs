@@ -6,8 +6,11 @@ use jiff::Timestamp;
 use rusqlite::Transaction;
 
 use super::column::{limit, micros};
-use super::people;
+use super::{people, totals};
 use crate::store::{Act, StoreError};
+
+/// What stands for the packing of a body that was removed when its time was over.
+pub(super) const NO_BODY: &str = "removed";
 
 pub(super) fn take_lease(
     tx: &Transaction<'_>,
@@ -34,6 +37,9 @@ pub(super) fn optimize(tx: &Transaction<'_>) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// The note that tells up to which id bodies were removed.
+const PRUNED_TO: &str = "pruned_to";
+
 /// Rows are added in the order they are received, so the oldest have the lowest ids. Should a clock have run ahead, they
 /// wait until what came before them is old enough too.
 pub(super) fn prune(
@@ -42,16 +48,26 @@ pub(super) fn prune(
     most: usize,
     act: &Act,
 ) -> Result<usize, StoreError> {
-    let mut removed = 0;
-    for (table, column) in [("reports", "received_at"), ("findings_history", "at")] {
-        removed += tx.execute(
-            &format!(
-                "DELETE FROM {table} WHERE id IN (SELECT id FROM
-                     (SELECT id, {column} AS at FROM {table} ORDER BY id LIMIT ?2) WHERE at < ?1)"
-            ),
-            (micros(before), limit(most)),
-        )?;
+    let from: i64 = totals::noted(tx, PRUNED_TO)?
+        .and_then(|id| id.parse().ok())
+        .unwrap_or(0);
+    let oldest = "SELECT id FROM (SELECT id, received_at FROM reports WHERE id > ?1 ORDER BY id LIMIT ?2)
+        WHERE received_at < ?3";
+    let values = (from, limit(most), micros(before));
+    let to: Option<i64> =
+        tx.query_row(&format!("SELECT max(id) FROM ({oldest})"), values, |row| row.get(0))?;
+    let mut removed = tx.execute(
+        &format!("UPDATE reports SET body = x'', packing = '{NO_BODY}' WHERE id IN ({oldest})"),
+        values,
+    )?;
+    if let Some(to) = to {
+        totals::note(tx, PRUNED_TO, &to.to_string())?;
     }
+    removed += tx.execute(
+        "DELETE FROM findings_history WHERE id IN (SELECT id FROM
+             (SELECT id, at FROM findings_history ORDER BY id LIMIT ?2) WHERE at < ?1)",
+        (micros(before), limit(most)),
+    )?;
     if removed > 0 {
         let act = Act {
             on: format!("{}: {removed} rows", act.on),

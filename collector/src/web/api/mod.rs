@@ -3,6 +3,7 @@
 
 mod findings;
 mod hosts;
+mod ledger;
 mod metrics;
 mod plan;
 mod reports;
@@ -63,6 +64,7 @@ pub(crate) const ALL: &[&[Operation]] = &[
     plan::OPERATIONS,
     reports::OPERATIONS,
     targets::OPERATIONS,
+    ledger::OPERATIONS,
     metrics::OPERATIONS,
     openapi::OPERATIONS,
 ];

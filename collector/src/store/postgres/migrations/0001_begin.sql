@@ -99,8 +99,8 @@ CREATE TABLE api_tokens (
     revoked_at BIGINT
 );
 
--- Every report as it was received, one partition a month; `reports_rest` takes what no partition was made for, so that
--- no report is ever refused for want of one.
+-- Every report, one partition a month; `reports_rest` takes what no partition was made for, so that no report is ever
+-- refused for want of one.
 --
 -- That (host, incarnation, sequence) comes once is the work of the locked row of its host: who keeps a report holds that
 -- lock and has seen `last_sequence` go up to it. A unique index can't say it, for it would have to hold `received_at`.
@@ -114,13 +114,23 @@ CREATE TABLE reports (
     previous    TEXT NOT NULL,                 -- as it was signed
     body_sha256 TEXT NOT NULL,                 -- of the bytes before packing
     signature   TEXT NOT NULL,                 -- over the bytes before packing
-    packing     TEXT NOT NULL,                 -- deflate (RFC 1951) or zstd (RFC 8878)
-    body        BYTEA NOT NULL,
     PRIMARY KEY (id, received_at)
 ) PARTITION BY RANGE (received_at);
 
 CREATE INDEX reports_by_sequence ON reports (host, incarnation, sequence);
 CREATE TABLE reports_rest PARTITION OF reports DEFAULT;
+
+-- What the reports say, as it was received. Apart, because it goes when its time is over, a month at once, and what the
+-- ledger's leaves stand for stays.
+CREATE TABLE report_bodies (
+    id          BIGINT NOT NULL,               -- of the report
+    received_at BIGINT NOT NULL,
+    packing     TEXT NOT NULL,                 -- deflate (RFC 1951) or zstd (RFC 8878)
+    body        BYTEA NOT NULL,
+    PRIMARY KEY (id, received_at)
+) PARTITION BY RANGE (received_at);
+
+CREATE TABLE report_bodies_rest PARTITION OF report_bodies DEFAULT;
 
 -- Reports that never came, as the next one to come told: thinned from a full spool, refused for good, or lost with a
 -- restored backup or a copied disk.

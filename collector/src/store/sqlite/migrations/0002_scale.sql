@@ -15,8 +15,8 @@ ALTER TABLE hosts DROP COLUMN heard_at;
 
 -- The sum over the hashes of the host's findings. Zero for what was kept before hashes were: the host's next report
 -- brings all of it anew.
-ALTER TABLE hosts ADD COLUMN sum BLOB NOT NULL DEFAULT (zeroblob(32));
-ALTER TABLE findings_latest ADD COLUMN hash BLOB NOT NULL DEFAULT (zeroblob(32));
+ALTER TABLE hosts ADD COLUMN sum BLOB NOT NULL DEFAULT x'0000000000000000000000000000000000000000000000000000000000000000';
+ALTER TABLE findings_latest ADD COLUMN hash BLOB NOT NULL DEFAULT x'0000000000000000000000000000000000000000000000000000000000000000';
 
 -- How many findings of each kind a host has.
 CREATE TABLE host_tallies (
@@ -77,3 +77,4 @@ CREATE TABLE ledger_checkpoints (
 ALTER TABLE acts ADD COLUMN nonce TEXT NOT NULL DEFAULT '';
 CREATE INDEX acts_by_nonce ON acts (nonce);
 CREATE UNIQUE INDEX leaves_by_reference ON ledger_leaves (kind, reference);
+CREATE INDEX gaps_by_report ON report_gaps (host, incarnation, sequence);
