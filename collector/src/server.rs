@@ -165,10 +165,7 @@ impl Server {
             tokio::spawn(jobs::keep_pulses(Arc::clone(&self.app))),
             tokio::spawn(jobs::keep_order(Arc::clone(&self.app))),
             tokio::spawn(jobs::keep_upkeep(Arc::clone(&self.app))),
-            tokio::spawn(jobs::keep_ledger(
-                Arc::clone(&self.app),
-                Arc::clone(&self.keeper),
-            )),
+            tokio::spawn(jobs::keep_ledger(Arc::clone(&self.app), Arc::clone(&self.keeper))),
         ];
         info!(agent = %self.agent_address, web = %self.web_address, "serving");
         stop.await;

@@ -1,7 +1,7 @@
 //! `store`: what the collector keeps, brought up to date, moved to another engine, saved and put back.
 
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use plumbline_config::message::Message;
 use plumbline_config::settings::StoreAddress;
@@ -16,7 +16,9 @@ use crate::store::{self, Engine, SqliteStore, copy_file, open_to_copy};
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
     /// Bring the store to this program's schema
-    #[command(after_help = "Example: plumbline-collector store migrate --config /etc/plumbline/collector.toml")]
+    #[command(
+        after_help = "Example: plumbline-collector store migrate --config /etc/plumbline/collector.toml"
+    )]
     Migrate,
     /// Copy everything from one store to another, which must be empty; stop the collectors first
     #[command(
@@ -54,7 +56,11 @@ pub(crate) fn run(command: Command, place: &Place, output: &Output) -> Result<Ou
         Command::Copy { from, to } => copied(&from, &to, place, output),
         Command::Backup { output: file } => {
             copy_file(&database(place, SAVE)?, &file)?;
-            say(output, Message::new("store-saved").arg("file", file.display()), json!({ "file": file }))
+            say(
+                output,
+                Message::new("store-saved").arg("file", file.display()),
+                json!({ "file": file }),
+            )
         }
         Command::Restore { file } => restore(&file, place, output),
     }
@@ -96,11 +102,12 @@ fn copied(
         .arg("leaves", copied.edge.size())
         .arg("root", copied.edge.root())
         .arg("store", to);
-    let made = json!({ "rows": copied.rows, "ledger_size": copied.edge.size(), "ledger_root": copied.edge.root() });
+    let made =
+        json!({ "rows": copied.rows, "ledger_size": copied.edge.size(), "ledger_root": copied.edge.root() });
     say(output, message, made)
 }
 
-fn restore(file: &PathBuf, place: &Place, output: &Output) -> Result<Outcome, Failure> {
+fn restore(file: &Path, place: &Place, output: &Output) -> Result<Outcome, Failure> {
     let database = database(place, RESTORE)?;
     for log in ["-wal", "-shm"] {
         let mut beside = database.clone().into_os_string();
@@ -126,7 +133,8 @@ fn restore(file: &PathBuf, place: &Place, output: &Output) -> Result<Outcome, Fa
 /// How to do with PostgreSQL what its own tools do.
 const SAVE: &str = "`pg_dump --format=custom --file=FILE URL` writes such a copy, and continuous archiving (PostgreSQL manual, 26.3) \
                     one of every moment";
-const RESTORE: &str = "`pg_restore --exit-on-error --dbname=URL FILE` puts a copy by pg_dump into a new database";
+const RESTORE: &str =
+    "`pg_restore --exit-on-error --dbname=URL FILE` puts a copy by pg_dump into a new database";
 
 /// The SQLite file; PostgreSQL has tools of its own.
 fn database(place: &Place, instead: &str) -> Result<PathBuf, Failure> {

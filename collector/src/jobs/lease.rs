@@ -20,7 +20,12 @@ static HOLDER: LazyLock<String> = LazyLock::new(|| {
     let mut drawn = [0; 8];
     // Without random bytes the number of the process must do.
     let _drawn = SystemRandom::new().fill(&mut drawn);
-    format!("{}:{}:{}", machine.display(), std::process::id(), hex::encode(drawn))
+    format!(
+        "{}:{}:{}",
+        machine.display(),
+        std::process::id(),
+        hex::encode(drawn)
+    )
 });
 
 /// The lease of one job.

@@ -88,13 +88,19 @@ mod tests {
 
     #[test]
     fn an_address_names_its_engine() {
-        assert_eq!(Engine::parse("sqlite:/x.db").unwrap(), Engine::Sqlite("/x.db".into()));
+        assert_eq!(
+            Engine::parse("sqlite:/x.db").unwrap(),
+            Engine::Sqlite("/x.db".into())
+        );
         for url in ["postgres://u@h/d", "postgresql://u@h/d"] {
             assert_eq!(Engine::parse(url).unwrap(), Engine::Postgres(url.to_owned()));
         }
         for bad in ["", "sqlite:", "/x.db", "mysql://u:secret@h/d"] {
             let error = Engine::parse(bad).unwrap_err().to_string();
-            assert!(error.contains("postgres://") && !error.contains("secret"), "{error}");
+            assert!(
+                error.contains("postgres://") && !error.contains("secret"),
+                "{error}"
+            );
         }
     }
 }

@@ -80,7 +80,10 @@ mod tests {
     #[test]
     fn a_password_is_not_shown() {
         for (address, shown) in [
-            ("postgres://u:p@h:5432/d?sslmode=require", "postgres://u@h:5432/d?sslmode=require"),
+            (
+                "postgres://u:p@h:5432/d?sslmode=require",
+                "postgres://u@h:5432/d?sslmode=require",
+            ),
             ("postgres://u:p@ss@h/d", "postgres://u@h/d"),
             ("postgres://h/d?user=u&password=p", "postgres://h/d?user=u&…"),
             ("host=h password=p dbname=d", "host=h …"),

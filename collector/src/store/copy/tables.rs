@@ -72,7 +72,12 @@ const MANY: usize = 2_000;
 /// Rows of a table with large values in one transaction.
 const FEW: usize = 100;
 
-const fn table(name: &'static str, key: usize, at_once: usize, columns: &'static [(&'static str, Kind)]) -> Table {
+const fn table(
+    name: &'static str,
+    key: usize,
+    at_once: usize,
+    columns: &'static [(&'static str, Kind)],
+) -> Table {
     Table {
         name,
         columns,

@@ -109,7 +109,9 @@ impl Address {
             Some(file) => {
                 let certificates = CertificateDer::pem_file_iter(file)
                     .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-                    .map_err(|error| failed(format!("cannot read the anchors in {}: {error}", file.display())))?;
+                    .map_err(|error| {
+                        failed(format!("cannot read the anchors in {}: {error}", file.display()))
+                    })?;
                 let (taken, _) = anchors.add_parsable_certificates(certificates);
                 if taken == 0 {
                     return Err(failed(format!("{} holds no certificate", file.display())));
@@ -161,9 +163,15 @@ mod tests {
     #[test]
     fn what_leaves_the_machine_is_encrypted_unless_said_otherwise() {
         assert_eq!(mode("postgres://u@db.example/p"), SslMode::Require);
-        assert_eq!(mode("postgres://u@db.example/p?sslmode=disable"), SslMode::Disable);
+        assert_eq!(
+            mode("postgres://u@db.example/p?sslmode=disable"),
+            SslMode::Disable
+        );
         assert_eq!(mode("postgres://u@db.example/p?sslmode=prefer"), SslMode::Prefer);
-        assert_eq!(mode("postgres://u@db.example/p?sslmode=verify-full"), SslMode::Require);
+        assert_eq!(
+            mode("postgres://u@db.example/p?sslmode=verify-full"),
+            SslMode::Require
+        );
         assert_eq!(mode("postgres://u@127.0.0.1/p"), SslMode::Disable);
         assert_eq!(mode("postgres://u@%2Frun%2Fpostgresql/p"), SslMode::Disable);
         assert_eq!(mode("postgres://u@127.0.0.1,db.example/p"), SslMode::Require);
@@ -171,7 +179,10 @@ mod tests {
 
     #[test]
     fn a_password_is_never_shown() {
-        for url in ["postgres://u:secret@db.example", "postgres://u:secret@db.example:x/p"] {
+        for url in [
+            "postgres://u:secret@db.example",
+            "postgres://u:secret@db.example:x/p",
+        ] {
             let error = Address::parse(url, None, None).unwrap_err();
             assert!(!format!("{error} {error:?}").contains("secret"), "{error}");
         }

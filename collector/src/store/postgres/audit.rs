@@ -193,7 +193,10 @@ impl Archive for Snapshot<'_, '_> {
             Ok((row.value("last_sequence")?, row.value("last_sha256")?))
         };
         Ok(Incarnation {
-            keys: keys.iter().map(|row| row.value("public_key")).collect::<Result<_, _>>()?,
+            keys: keys
+                .iter()
+                .map(|row| row.value("public_key"))
+                .collect::<Result<_, _>>()?,
             last: last.first().map(read).transpose()?,
         })
     }

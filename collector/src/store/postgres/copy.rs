@@ -30,7 +30,11 @@ const BODIES: Table = Table {
 
 impl Portable for PostgresStore {
     fn settle(&self) -> Result<(), StoreError> {
-        while self.pool.transaction(|tx| ledger::integrate(tx, INTEGRATED_AT_ONCE))? > 0 {}
+        while self
+            .pool
+            .transaction(|tx| ledger::integrate(tx, INTEGRATED_AT_ONCE))?
+            > 0
+        {}
         Ok(())
     }
 
@@ -137,7 +141,10 @@ impl Portable for PostgresStore {
                     &[],
                 )?;
                 let next: i64 = row.map_or(Ok(1), |row| row.value("next"))?;
-                tx.batch(&format!("ALTER TABLE {} ALTER COLUMN id RESTART WITH {next}", table.name))
+                tx.batch(&format!(
+                    "ALTER TABLE {} ALTER COLUMN id RESTART WITH {next}",
+                    table.name
+                ))
             })?;
         }
         totals::recount(&self.pool, &self.shard)

@@ -63,10 +63,12 @@ impl Asked {
             asked.equal("h.role", role.name());
         }
         if let Some(after) = &query.after {
-            let places = [after.host.as_str(), &after.check, &after.subject].map(|place| asked.value(text(place).into_owned()));
-            asked
-                .conditions
-                .push(format!("(f.host, f.check_id, f.subject) > ({})", places.join(", ")));
+            let places = [after.host.as_str(), &after.check, &after.subject]
+                .map(|place| asked.value(text(place).into_owned()));
+            asked.conditions.push(format!(
+                "(f.host, f.check_id, f.subject) > ({})",
+                places.join(", ")
+            ));
         }
         if let Some(status) = query.status {
             // `Cutoff::shown` in SQL; the behaviour suite holds the two together.

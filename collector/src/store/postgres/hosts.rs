@@ -277,12 +277,7 @@ pub(super) fn public_keys(
     rows.iter().map(|row| row.value("public_key")).collect()
 }
 
-pub(super) fn revoke(
-    tx: &mut Tx<'_>,
-    shard: &str,
-    host: &HostId,
-    at: Timestamp,
-) -> Result<bool, StoreError> {
+pub(super) fn revoke(tx: &mut Tx<'_>, shard: &str, host: &HostId, at: Timestamp) -> Result<bool, StoreError> {
     totals::lock(tx, &[host.as_str()])?;
     let Some(before) = totals::row(tx, host)?.filter(|host| !host.revoked) else {
         return Ok(false);
@@ -343,10 +338,15 @@ pub(super) fn host(tx: &mut Tx<'_>, host: &HostId) -> Result<Option<Host>, Store
 
 /// The plan that a host's findings were judged by.
 pub(super) fn plan(row: &Row) -> Result<Option<PlanRef>, StoreError> {
-    Ok(match (row.text_or_none("plan_version")?, row.text_or_none("plan_sha256")?) {
-        (Some(version), Some(sha256)) => Some(PlanRef { version, sha256 }),
-        _ => None,
-    })
+    Ok(
+        match (
+            row.text_or_none("plan_version")?,
+            row.text_or_none("plan_sha256")?,
+        ) {
+            (Some(version), Some(sha256)) => Some(PlanRef { version, sha256 }),
+            _ => None,
+        },
+    )
 }
 
 fn read_host(row: &Row) -> Result<Host, StoreError> {

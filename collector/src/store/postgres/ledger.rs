@@ -35,7 +35,10 @@ pub(super) struct Queued {
 /// The queue's ids are drawn here, while the rows of the reports' hosts are locked: so of two reports of one host the
 /// later one has the higher id, whichever collectors took them and whatever their clocks say.
 pub(super) fn queue_reports(tx: &mut Tx<'_>, leaves: &[Queued]) -> Result<(), StoreError> {
-    let hashes: Vec<&[u8]> = leaves.iter().map(|leaf| leaf.hash.as_bytes().as_slice()).collect();
+    let hashes: Vec<&[u8]> = leaves
+        .iter()
+        .map(|leaf| leaf.hash.as_bytes().as_slice())
+        .collect();
     let references: Vec<i64> = leaves.iter().map(|leaf| leaf.reference).collect();
     let at: Vec<i64> = leaves.iter().map(|leaf| leaf.at).collect();
     tx.execute(
@@ -88,8 +91,14 @@ pub(super) fn integrate(tx: &mut Tx<'_>, most: usize) -> Result<usize, StoreErro
         ));
     }
     let places: Vec<i64> = growth.leaves().map(|(index, _)| count(index)).collect();
-    let hashes: Vec<&[u8]> = growth.leaves().map(|(_, hash)| hash.as_bytes().as_slice()).collect();
-    let kinds: Vec<String> = queue.iter().map(|row| row.value("kind")).collect::<Result<_, _>>()?;
+    let hashes: Vec<&[u8]> = growth
+        .leaves()
+        .map(|(_, hash)| hash.as_bytes().as_slice())
+        .collect();
+    let kinds: Vec<String> = queue
+        .iter()
+        .map(|row| row.value("kind"))
+        .collect::<Result<_, _>>()?;
     tx.execute(
         "INSERT INTO ledger_leaves (idx, hash, kind, reference, at)
          SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::text[], $4::bigint[], $5::bigint[])",
@@ -97,7 +106,11 @@ pub(super) fn integrate(tx: &mut Tx<'_>, most: usize) -> Result<usize, StoreErro
     )?;
     let levels: Vec<i64> = growth.nodes().iter().map(|node| i64::from(node.level)).collect();
     let indices: Vec<i64> = growth.nodes().iter().map(|node| count(node.index)).collect();
-    let hashes: Vec<&[u8]> = growth.nodes().iter().map(|node| node.hash.as_bytes().as_slice()).collect();
+    let hashes: Vec<&[u8]> = growth
+        .nodes()
+        .iter()
+        .map(|node| node.hash.as_bytes().as_slice())
+        .collect();
     if !levels.is_empty() {
         tx.execute(
             "INSERT INTO ledger_nodes (level, idx, hash) SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[])",
@@ -110,7 +123,8 @@ pub(super) fn integrate(tx: &mut Tx<'_>, most: usize) -> Result<usize, StoreErro
 /// Size and right edge of the tree; `None`: it has no leaf yet.
 fn head(tx: &mut Tx<'_>) -> Result<Option<(i64, Vec<u8>)>, StoreError> {
     let row = tx.query_one("SELECT size, frontier FROM ledger_head WHERE id = 1", &[])?;
-    row.map(|row| Ok((row.value("size")?, row.value("frontier")?))).transpose()
+    row.map(|row| Ok((row.value("size")?, row.value("frontier")?)))
+        .transpose()
 }
 
 pub(super) fn frontier(tx: &mut Tx<'_>) -> Result<Frontier, StoreError> {
@@ -142,8 +156,15 @@ pub(super) fn leaves(tx: &mut Tx<'_>, from: u64, most: usize) -> Result<Vec<Leaf
     )?;
     let mut wanted: HashMap<&str, Vec<(i64, i64)>> = HashMap::new();
     for row in &rows {
-        let kind = if row.value::<String>("kind")? == REPORT { REPORT } else { ACT };
-        wanted.entry(kind).or_default().push((row.value("reference")?, row.value("at")?));
+        let kind = if row.value::<String>("kind")? == REPORT {
+            REPORT
+        } else {
+            ACT
+        };
+        wanted
+            .entry(kind)
+            .or_default()
+            .push((row.value("reference")?, row.value("at")?));
     }
     let mut reports = reports(tx, wanted.remove(REPORT).unwrap_or_default())?;
     let mut acts = acts(tx, wanted.remove(ACT).unwrap_or_default())?;
@@ -311,11 +332,7 @@ pub(super) fn body(
     row.map(read).transpose()
 }
 
-pub(super) fn gaps(
-    tx: &mut Tx<'_>,
-    host: &HostId,
-    incarnation: u32,
-) -> Result<Vec<(u64, bool)>, StoreError> {
+pub(super) fn gaps(tx: &mut Tx<'_>, host: &HostId, incarnation: u32) -> Result<Vec<(u64, bool)>, StoreError> {
     let rows = tx.query(
         "SELECT sequence, chained FROM report_gaps WHERE host = $1 AND incarnation = $2 ORDER BY sequence",
         &[&host.as_str(), &i64::from(incarnation)],

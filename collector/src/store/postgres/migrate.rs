@@ -24,7 +24,11 @@ pub(super) fn migrate(pool: &Pool) -> Result<(), StoreError> {
             tx.batch(text)?;
             tx.execute(
                 "INSERT INTO migrations (number, sha256, applied_at) VALUES ($1, $2, $3)",
-                &[&number, &sha256_hex(text.as_bytes()), &Timestamp::now().as_microsecond()],
+                &[
+                    &number,
+                    &sha256_hex(text.as_bytes()),
+                    &Timestamp::now().as_microsecond(),
+                ],
             )?;
         }
         Ok(())
@@ -68,7 +72,10 @@ pub(super) fn require_current(pool: &Pool) -> Result<(), StoreError> {
 
 /// How many migrations were applied; each must be this program's own.
 fn applied(tx: &mut Tx<'_>) -> Result<usize, StoreError> {
-    let rows = tx.query("SELECT sha256 FROM migrations WHERE number > 0 ORDER BY number", &[])?;
+    let rows = tx.query(
+        "SELECT sha256 FROM migrations WHERE number > 0 ORDER BY number",
+        &[],
+    )?;
     if rows.len() > MIGRATIONS.len() {
         return Err(StoreError::Newer {
             found: rows.len(),

@@ -132,7 +132,8 @@ impl Store for PostgresStore {
     }
 
     fn enrol(&self, enrolment: &Enrolment) -> Result<Result<Enrolled, TokenRefusal>, StoreError> {
-        self.pool.transaction(|tx| hosts::enrol(tx, &self.shard, enrolment))
+        self.pool
+            .transaction(|tx| hosts::enrol(tx, &self.shard, enrolment))
     }
 
     fn add_certificate(&self, certificate: &NewCertificate) -> Result<(), StoreError> {

@@ -152,11 +152,23 @@ mod tests {
         assert_eq!(name("reports", december), "reports_2026_12");
         assert_eq!(month_of("reports", "reports_2026_12"), Some(december));
         assert_eq!(EARLIEST.to_string(), "2025-01-01T00:00:00Z");
-        for other in ["reports", "reports_rest", "reports_by_sequence", "reports_2026_13", "findings_history_2026_12"] {
+        for other in [
+            "reports",
+            "reports_rest",
+            "reports_by_sequence",
+            "reports_2026_13",
+            "findings_history_2026_12",
+        ] {
             assert_eq!(month_of("reports", other), None, "{other}");
         }
         let (start, end) = bounds(december).unwrap();
         assert_eq!(end - start, 31 * 86_400 * 1_000_000);
-        assert_eq!(start, "2026-12-01T00:00:00Z".parse::<Timestamp>().unwrap().as_microsecond());
+        assert_eq!(
+            start,
+            "2026-12-01T00:00:00Z"
+                .parse::<Timestamp>()
+                .unwrap()
+                .as_microsecond()
+        );
     }
 }

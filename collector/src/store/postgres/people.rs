@@ -70,7 +70,10 @@ pub(super) fn enrolment_tokens(tx: &mut Tx<'_>) -> Result<Vec<EnrolmentToken>, S
 
 /// The enrolment token with a hash, locked until the transaction ends.
 pub(super) fn enrolment_token(tx: &mut Tx<'_>, sha256: &str) -> Result<Option<EnrolmentToken>, StoreError> {
-    let row = tx.query_one("SELECT * FROM enrolment_tokens WHERE sha256 = $1 FOR UPDATE", &[&sha256])?;
+    let row = tx.query_one(
+        "SELECT * FROM enrolment_tokens WHERE sha256 = $1 FOR UPDATE",
+        &[&sha256],
+    )?;
     row.as_ref().map(read_enrolment_token).transpose()
 }
 
@@ -171,7 +174,10 @@ pub(super) fn plan_summary(tx: &mut Tx<'_>) -> Result<Option<PlanSummary>, Store
 }
 
 pub(super) fn plan(tx: &mut Tx<'_>) -> Result<Option<SignedPlan>, StoreError> {
-    let row = tx.query_one("SELECT toml, sha256, signature FROM plans ORDER BY id DESC LIMIT 1", &[])?;
+    let row = tx.query_one(
+        "SELECT toml, sha256, signature FROM plans ORDER BY id DESC LIMIT 1",
+        &[],
+    )?;
     let read = |row: Row| {
         Ok(SignedPlan {
             toml: row.text("toml")?,

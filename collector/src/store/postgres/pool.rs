@@ -59,7 +59,9 @@ pub(super) struct Pool {
 
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pool").field("address", &self.address).finish_non_exhaustive()
+        f.debug_struct("Pool")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
     }
 }
 
@@ -222,7 +224,9 @@ impl Pool {
             tokio::spawn(connection);
             client.batch_execute(GREETING).await?;
             if self.read_only {
-                client.batch_execute("SET default_transaction_read_only = on").await?;
+                client
+                    .batch_execute("SET default_transaction_read_only = on")
+                    .await?;
             }
             Ok::<_, Error>(client)
         };
@@ -275,7 +279,9 @@ impl Tx<'_> {
     /// Statements without values, whose rows nobody wants.
     pub(super) fn batch(&mut self, statements: &str) -> Result<(), StoreError> {
         let client = &self.connection.client;
-        let done = self.pool.wait(async { timeout(ANSWER, client.batch_execute(statements)).await })?;
+        let done = self
+            .pool
+            .wait(async { timeout(ANSWER, client.batch_execute(statements)).await })?;
         self.told(done)
     }
 
@@ -340,7 +346,12 @@ impl Tx<'_> {
             self.lost = true;
             return Err(StoreError::Away(error.into()));
         };
-        if [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED].contains(code) {
+        if [
+            SqlState::T_R_SERIALIZATION_FAILURE,
+            SqlState::T_R_DEADLOCK_DETECTED,
+        ]
+        .contains(code)
+        {
             self.undone = true;
         }
         // Class 57P: the server is going down, or the session was ended by an operator. Class 08: no connection.

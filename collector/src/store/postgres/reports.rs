@@ -172,7 +172,11 @@ fn add_reports(tx: &mut Tx<'_>, reports: &[&Incoming]) -> Result<(), StoreError>
     // No engine promises to give the rows back in their order.
     let mut ids: HashMap<(String, i64, i64), i64> = HashMap::with_capacity(rows.len());
     for row in &rows {
-        let key = (row.value("host")?, row.value("incarnation")?, row.value("sequence")?);
+        let key = (
+            row.value("host")?,
+            row.value("incarnation")?,
+            row.value("sequence")?,
+        );
         ids.insert(key, row.value("id")?);
     }
     let mut queued = Vec::with_capacity(reports.len());
@@ -205,8 +209,14 @@ fn add_gaps(tx: &mut Tx<'_>, gaps: &[Gap<'_>]) -> Result<(), StoreError> {
         return Ok(());
     }
     let hosts: Vec<&str> = gaps.iter().map(|gap| gap.incoming.host.as_str()).collect();
-    let incarnations: Vec<i64> = gaps.iter().map(|gap| i64::from(gap.incoming.incarnation)).collect();
-    let sequences: Vec<i64> = gaps.iter().map(|gap| count(gap.incoming.report.sequence)).collect();
+    let incarnations: Vec<i64> = gaps
+        .iter()
+        .map(|gap| i64::from(gap.incoming.incarnation))
+        .collect();
+    let sequences: Vec<i64> = gaps
+        .iter()
+        .map(|gap| count(gap.incoming.report.sequence))
+        .collect();
     let missing: Vec<i64> = gaps.iter().map(|gap| count(gap.missing)).collect();
     let chained: Vec<bool> = gaps.iter().map(|gap| gap.chained).collect();
     let noticed: Vec<i64> = gaps.iter().map(|gap| micros(gap.incoming.received_at)).collect();
@@ -247,11 +257,21 @@ fn put_hosts(tx: &mut Tx<'_>, hosts: &[HostRow]) -> Result<(), StoreError> {
     let sequences: Vec<i64> = hosts.iter().map(|host| count(host.last_sequence)).collect();
     let sha256s: Vec<Option<&str>> = hosts.iter().map(|host| host.last_sha256.as_deref()).collect();
     let names: Vec<String> = hosts.iter().map(|host| text(&host.name).into_owned()).collect();
-    let systems: Vec<String> = hosts.iter().map(|host| json(&host.os)).collect::<Result<_, _>>()?;
-    let versions: Vec<String> = hosts.iter().map(|host| text(&host.agent_version).into_owned()).collect();
+    let systems: Vec<String> = hosts
+        .iter()
+        .map(|host| json(&host.os))
+        .collect::<Result<_, _>>()?;
+    let versions: Vec<String> = hosts
+        .iter()
+        .map(|host| text(&host.agent_version).into_owned())
+        .collect();
     let skews: Vec<Option<i64>> = hosts.iter().map(|host| host.clock_skew_ms).collect();
-    let plan_versions: Vec<Option<String>> = hosts.iter().map(|host| plan(host, |plan| &plan.version)).collect();
-    let plan_sha256s: Vec<Option<String>> = hosts.iter().map(|host| plan(host, |plan| &plan.sha256)).collect();
+    let plan_versions: Vec<Option<String>> = hosts
+        .iter()
+        .map(|host| plan(host, |plan| &plan.version))
+        .collect();
+    let plan_sha256s: Vec<Option<String>> =
+        hosts.iter().map(|host| plan(host, |plan| &plan.sha256)).collect();
     let sums: Vec<&[u8]> = hosts.iter().map(|host| host.sum.bytes().as_slice()).collect();
     let reports: Vec<i64> = hosts.iter().map(|host| count(host.reports)).collect();
     let missing: Vec<i64> = hosts.iter().map(|host| count(host.missing_reports)).collect();
@@ -291,16 +311,30 @@ fn put_hosts(tx: &mut Tx<'_>, hosts: &[HostRow]) -> Result<(), StoreError> {
 fn put_findings(tx: &mut Tx<'_>, rows: &[(&HostId, &FindingRow<'_>)]) -> Result<(), StoreError> {
     let hosts: Vec<&str> = rows.iter().map(|(host, _)| host.as_str()).collect();
     let checks: Vec<&str> = rows.iter().map(|(_, row)| row.finding.check.as_str()).collect();
-    let keys: Vec<Vec<u8>> = rows.iter().map(|(_, row)| subject_key(&row.finding.subject)).collect();
-    let subjects: Vec<String> =
-        rows.iter().map(|(_, row)| text(&row.finding.subject).into_owned()).collect();
+    let keys: Vec<Vec<u8>> = rows
+        .iter()
+        .map(|(_, row)| subject_key(&row.finding.subject))
+        .collect();
+    let subjects: Vec<String> = rows
+        .iter()
+        .map(|(_, row)| text(&row.finding.subject).into_owned())
+        .collect();
     let statuses: Vec<&str> = rows.iter().map(|(_, row)| row.finding.status.name()).collect();
     let severities: Vec<&str> = rows.iter().map(|(_, row)| row.finding.severity.name()).collect();
-    let observed: Vec<i64> = rows.iter().map(|(_, row)| micros(row.finding.observed_at)).collect();
+    let observed: Vec<i64> = rows
+        .iter()
+        .map(|(_, row)| micros(row.finding.observed_at))
+        .collect();
     let received: Vec<i64> = rows.iter().map(|(_, row)| micros(row.received_at)).collect();
     let since: Vec<i64> = rows.iter().map(|(_, row)| micros(row.known.since)).collect();
-    let findings: Vec<String> = rows.iter().map(|(_, row)| json(row.finding)).collect::<Result<_, _>>()?;
-    let hashes: Vec<&[u8]> = rows.iter().map(|(_, row)| row.known.hash.bytes().as_slice()).collect();
+    let findings: Vec<String> = rows
+        .iter()
+        .map(|(_, row)| json(row.finding))
+        .collect::<Result<_, _>>()?;
+    let hashes: Vec<&[u8]> = rows
+        .iter()
+        .map(|(_, row)| row.known.hash.bytes().as_slice())
+        .collect();
     tx.execute(
         "INSERT INTO findings_latest
              (host, check_id, subject_key, subject, status, severity, observed_at, received_at, since, finding, hash)
@@ -342,7 +376,10 @@ fn remove_findings(tx: &mut Tx<'_>, rows: &[(&HostId, &FindingKey)]) -> Result<(
 fn add_transitions(tx: &mut Tx<'_>, rows: &[(HostId, Transition)]) -> Result<(), StoreError> {
     let hosts: Vec<&str> = rows.iter().map(|(host, _)| host.as_str()).collect();
     let checks: Vec<&str> = rows.iter().map(|(_, row)| row.check.as_str()).collect();
-    let subjects: Vec<String> = rows.iter().map(|(_, row)| text(&row.subject).into_owned()).collect();
+    let subjects: Vec<String> = rows
+        .iter()
+        .map(|(_, row)| text(&row.subject).into_owned())
+        .collect();
     let changes: Vec<&str> = rows.iter().map(|(_, row)| row.change.name()).collect();
     let before: Vec<Option<&str>> = rows.iter().map(|(_, row)| row.before.map(Status::name)).collect();
     let after: Vec<Option<&str>> = rows.iter().map(|(_, row)| row.after.map(Status::name)).collect();

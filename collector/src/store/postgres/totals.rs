@@ -41,7 +41,10 @@ const ROW: &str = "SELECT h.id, h.role, h.incarnation, h.revoked_at, h.last_sequ
 /// A statement of its own: what is read of the hosts must be read after the lock is held, by a statement whose snapshot
 /// is taken then.
 pub(super) fn lock(tx: &mut Tx<'_>, ids: &[&str]) -> Result<(), StoreError> {
-    tx.query("SELECT id FROM hosts WHERE id = ANY($1) ORDER BY id FOR UPDATE", &[&ids])?;
+    tx.query(
+        "SELECT id FROM hosts WHERE id = ANY($1) ORDER BY id FOR UPDATE",
+        &[&ids],
+    )?;
     Ok(())
 }
 
@@ -89,7 +92,10 @@ pub(super) fn put_pulses(tx: &mut Tx<'_>, pulses: &[(&HostId, &Pulse)]) -> Resul
     pulses.sort_by_key(|(host, _)| *host);
     let hosts: Vec<&str> = pulses.iter().map(|(host, _)| host.as_str()).collect();
     let heard: Vec<i64> = pulses.iter().map(|(_, pulse)| micros(pulse.heard_at)).collect();
-    let looked: Vec<Option<i64>> = pulses.iter().map(|(_, pulse)| pulse.looked_at.map(micros)).collect();
+    let looked: Vec<Option<i64>> = pulses
+        .iter()
+        .map(|(_, pulse)| pulse.looked_at.map(micros))
+        .collect();
     let silent: Vec<bool> = pulses.iter().map(|(_, pulse)| pulse.silent).collect();
     let overdue: Vec<bool> = pulses.iter().map(|(_, pulse)| pulse.overdue).collect();
     tx.execute(
@@ -120,8 +126,10 @@ pub(super) fn add(tx: &mut Tx<'_>, shard: &str, difference: &Totals) -> Result<(
     if numbers.is_empty() {
         return Ok(());
     }
-    let mut numbers: Vec<(String, i64)> =
-        numbers.iter().map(|(counted, number)| (counted.to_string(), *number)).collect();
+    let mut numbers: Vec<(String, i64)> = numbers
+        .iter()
+        .map(|(counted, number)| (counted.to_string(), *number))
+        .collect();
     numbers.sort();
     let (counted, numbers): (Vec<String>, Vec<i64>) = numbers.into_iter().unzip();
     tx.execute(
@@ -146,7 +154,10 @@ pub(super) fn beat(pool: &Pool, shard: &str, beats: &[Beat]) -> Result<(), Store
         let heard: Vec<i64> = some.iter().map(|(_, (heard, _))| micros(*heard)).collect();
         let looked: Vec<Option<i64>> = some.iter().map(|(_, (_, looked))| looked.map(micros)).collect();
         let awake = pool.transaction(|tx| {
-            tx.query("SELECT host FROM host_pulse WHERE host = ANY($1) ORDER BY host FOR UPDATE", &[&ids])?;
+            tx.query(
+                "SELECT host FROM host_pulse WHERE host = ANY($1) ORDER BY host FOR UPDATE",
+                &[&ids],
+            )?;
             let rows = tx.query(
                 "UPDATE host_pulse p SET heard_at = greatest(p.heard_at, n.heard_at),
                         looked_at = greatest(p.looked_at, n.looked_at)
@@ -166,8 +177,10 @@ pub(super) fn beat(pool: &Pool, shard: &str, beats: &[Beat]) -> Result<(), Store
         // In a transaction of its own, because it locks hosts, which come before pulses. Should this collector die in
         // between, the host counts as silent until its next heartbeat.
         if !awake.is_empty() {
-            let looked: BTreeMap<&HostId, bool> =
-                some.iter().map(|(host, (_, looked))| (*host, looked.is_some())).collect();
+            let looked: BTreeMap<&HostId, bool> = some
+                .iter()
+                .map(|(host, (_, looked))| (*host, looked.is_some()))
+                .collect();
             pool.transaction(|tx| {
                 change_pulses(tx, shard, &awake, |host| {
                     host.pulse.silent = false;
@@ -274,7 +287,10 @@ pub(super) fn recount_if_needed(pool: &Pool, shard: &str) -> Result<(), StoreErr
 pub(super) fn recount(pool: &Pool, shard: &str) -> Result<(), StoreError> {
     pool.transaction(|tx| {
         tx.batch("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '60s'")?;
-        tx.query("SELECT name FROM notes WHERE name = $1 FOR UPDATE", &[&COUNTED_BY])?;
+        tx.query(
+            "SELECT name FROM notes WHERE name = $1 FOR UPDATE",
+            &[&COUNTED_BY],
+        )?;
         // With every host locked, and none made meanwhile, nobody's contribution changes.
         tx.query(
             "SELECT count(*) FROM (SELECT id FROM hosts ORDER BY id FOR UPDATE) AS locked",

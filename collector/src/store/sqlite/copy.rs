@@ -117,9 +117,11 @@ const NO_PACKING: &dyn ToSql = &NO_BODY;
 /// How a column is read.
 fn read(table: &Table, name: &str) -> String {
     match (table.name, name) {
-        PLACE => "coalesce(CASE kind WHEN 'report' THEN (SELECT received_at FROM reports r WHERE r.id = reference)
+        PLACE => {
+            "coalesce(CASE kind WHEN 'report' THEN (SELECT received_at FROM reports r WHERE r.id = reference)
                   ELSE (SELECT a.at FROM acts a WHERE a.id = reference) END, 0)"
-            .to_owned(),
+                .to_owned()
+        }
         ("reports", "packing") => format!("nullif(packing, '{NO_BODY}')"),
         ("reports", "body") => format!("iif(packing = '{NO_BODY}', NULL, body)"),
         _ => name.to_owned(),
@@ -132,9 +134,9 @@ fn cell(row: &Row<'_>, index: usize, kind: Kind) -> Result<Cell, StoreError> {
         (ValueRef::Integer(number), Kind::Flag) => Cell::Flag(number != 0),
         (ValueRef::Integer(number), _) => Cell::Integer(number),
         (ValueRef::Blob(bytes), _) => Cell::Bytes(bytes.to_vec()),
-        (ValueRef::Text(text), _) => Cell::Text(
-            String::from_utf8(text.to_vec()).map_err(|error| StoreError::damaged("text", error))?,
-        ),
+        (ValueRef::Text(text), _) => {
+            Cell::Text(String::from_utf8(text.to_vec()).map_err(|error| StoreError::damaged("text", error))?)
+        }
         (ValueRef::Real(number), _) => return Err(StoreError::damaged("number", number)),
     })
 }

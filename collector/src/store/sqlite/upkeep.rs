@@ -19,9 +19,11 @@ pub(super) fn take_lease(
     ttl: Duration,
 ) -> Result<bool, StoreError> {
     let ttl = i64::try_from(ttl.as_micros()).unwrap_or(i64::MAX);
-    let now: i64 = tx.query_row("SELECT CAST(unixepoch('subsec') * 1000000 AS INTEGER)", [], |row| {
-        row.get(0)
-    })?;
+    let now: i64 = tx.query_row(
+        "SELECT CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
+        [],
+        |row| row.get(0),
+    )?;
     let taken = tx.execute(
         "INSERT INTO leases (name, holder, until) VALUES (?1, ?2, ?3)
          ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until
@@ -54,8 +56,9 @@ pub(super) fn prune(
     let oldest = "SELECT id FROM (SELECT id, received_at FROM reports WHERE id > ?1 ORDER BY id LIMIT ?2)
         WHERE received_at < ?3";
     let values = (from, limit(most), micros(before));
-    let to: Option<i64> =
-        tx.query_row(&format!("SELECT max(id) FROM ({oldest})"), values, |row| row.get(0))?;
+    let to: Option<i64> = tx.query_row(&format!("SELECT max(id) FROM ({oldest})"), values, |row| {
+        row.get(0)
+    })?;
     let mut removed = tx.execute(
         &format!("UPDATE reports SET body = x'', packing = '{NO_BODY}' WHERE id IN ({oldest})"),
         values,

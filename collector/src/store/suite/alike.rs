@@ -64,7 +64,9 @@ pub(in crate::store) fn feed(one: &dyn Store, other: &dyn Store, deeds: &[Vec<De
         for deed in batch {
             match deed {
                 Deed::Report { host, kind, findings } => {
-                    let Some(sender) = senders.get_mut(host) else { continue };
+                    let Some(sender) = senders.get_mut(host) else {
+                        continue;
+                    };
                     reports.push(written(sender, *kind, findings, minutes));
                 }
                 Deed::Beat { host, looked } => {
@@ -101,8 +103,11 @@ pub(in crate::store) fn feed(one: &dyn Store, other: &dyn Store, deeds: &[Vec<De
                 }
                 Deed::Revoke { host } => {
                     let Some(sender) = senders.get(host) else { continue };
-                    let revoked =
-                        both.map(|store| store.revoke_host(&sender.host, &act("host.revoke", minutes)).unwrap());
+                    let revoked = both.map(|store| {
+                        store
+                            .revoke_host(&sender.host, &act("host.revoke", minutes))
+                            .unwrap()
+                    });
                     assert_eq!(revoked[0], revoked[1]);
                 }
             }
@@ -125,7 +130,13 @@ pub(in crate::store) fn feed(one: &dyn Store, other: &dyn Store, deeds: &[Vec<De
 
 /// A report of a host that is mostly sound; a few are gaps, forks, repetitions or come from an old identity.
 fn written(sender: &mut Sender, kind: u8, findings: &[(u8, u8, u8)], minutes: i64) -> Incoming {
-    let statuses = [Status::Pass, Status::Fail, Status::Error, Status::NotApplicable, Status::Manual];
+    let statuses = [
+        Status::Pass,
+        Status::Fail,
+        Status::Error,
+        Status::NotApplicable,
+        Status::Manual,
+    ];
     let checks = ["tls.protocol-versions", "firewall.active", "x.unknown"];
     let found: Vec<Finding> = findings
         .iter()
@@ -136,7 +147,7 @@ fn written(sender: &mut Sender, kind: u8, findings: &[(u8, u8, u8)], minutes: i6
         .collect();
     let mut said = assessment(&sender.host, &checks[..usize::from(kind % 4)], found);
     said.host.role = sender.role;
-    if kind % 2 == 0 {
+    if kind.is_multiple_of(2) {
         said.scope = Scope::Changes;
         said.gone = vec![plumbline_config::wire::FindingRef {
             check: checks[0].to_owned(),
@@ -172,26 +183,48 @@ pub(in crate::store) fn assert_alike(one: &dyn Store, other: &dyn Store, cutoff:
         let [one, other] = both.map(read);
         assert_eq!(one, other, "{what}");
     };
-    same("hosts", &|store| format!("{:#?}", store.hosts(&HostQuery::all()).unwrap()));
-    same("findings", &|store| {
-        format!("{:#?}", store.findings(&FindingQuery::all(cutoff, 10_000)).unwrap())
+    same("hosts", &|store| {
+        format!("{:#?}", store.hosts(&HostQuery::all()).unwrap())
     });
-    same("totals", &|store| format!("{:#?}", store.totals(cutoff).unwrap().numbers()));
+    same("findings", &|store| {
+        format!(
+            "{:#?}",
+            store.findings(&FindingQuery::all(cutoff, 10_000)).unwrap()
+        )
+    });
+    same("totals", &|store| {
+        format!("{:#?}", store.totals(cutoff).unwrap().numbers())
+    });
     same("acts", &|store| format!("{:#?}", store.acts(10_000).unwrap()));
-    same("tokens", &|store| format!("{:#?}", store.enrolment_tokens().unwrap()));
+    same("tokens", &|store| {
+        format!("{:#?}", store.enrolment_tokens().unwrap())
+    });
     for host in one.hosts(&HostQuery::all()).unwrap() {
         let id = host.id;
-        same("history", &|store| format!("{:#?}", store.history(&id, 10_000).unwrap()));
-        same("presence", &|store| format!("{:#?}", store.presence(&id).unwrap()));
+        same("history", &|store| {
+            format!("{:#?}", store.history(&id, 10_000).unwrap())
+        });
+        same("presence", &|store| {
+            format!("{:#?}", store.presence(&id).unwrap())
+        });
         for incarnation in 1..=host.incarnation {
-            same("gaps", &|store| format!("{:?}", store.gaps(&id, incarnation).unwrap()));
-            same("keys", &|store| format!("{:?}", store.public_keys(&id, incarnation, 99).unwrap()));
+            same("gaps", &|store| {
+                format!("{:?}", store.gaps(&id, incarnation).unwrap())
+            });
+            same("keys", &|store| {
+                format!("{:?}", store.public_keys(&id, incarnation, 99).unwrap())
+            });
         }
     }
     let [one_leaves, other_leaves] = both.map(ledger::leaves);
     assert_eq!(one_leaves.len(), other_leaves.len());
     for (leaf, twin) in one_leaves.iter().zip(&other_leaves) {
-        if let Some(LeafOf::Report { host, incarnation, sequence }) = &leaf.of {
+        if let Some(LeafOf::Report {
+            host,
+            incarnation,
+            sequence,
+        }) = &leaf.of
+        {
             assert_eq!(leaf, twin);
             let body = |store: &dyn Store| store.report_body(host, *incarnation, *sequence).unwrap();
             assert_eq!(body(one), body(other));

@@ -20,7 +20,9 @@ pub(in crate::store) fn leaves(store: &dyn Store) -> Vec<Leaf> {
         }
         let complete = tree.push(leaf.hash);
         for node in complete {
-            let kept = store.ledger_nodes(node.level, node.index..node.index + 1).unwrap();
+            let kept = store
+                .ledger_nodes(node.level, node.index..node.index + 1)
+                .unwrap();
             assert_eq!(kept, [node.hash]);
         }
     }
@@ -112,18 +114,28 @@ pub(super) fn what_is_too_old_goes_and_the_ledger_stays(store: &dyn Store) {
     let before = leaves(store);
     let prune = |before| store.prune(before, 100, &act("store.prune", 2)).unwrap();
     assert_eq!(prune(at(-8 * year)), 0);
-    assert_eq!(store.report_body(&host, 1, 1).unwrap().unwrap().1, old.body.packed);
+    assert_eq!(
+        store.report_body(&host, 1, 1).unwrap().unwrap().1,
+        old.body.packed
+    );
     assert_eq!(prune(at(-5 * year)), 2, "a body and a change");
     assert_eq!(prune(at(-5 * year)), 0);
     assert_eq!(store.report_body(&host, 1, 1).unwrap(), None);
-    assert_eq!(store.report_body(&host, 1, 2).unwrap().unwrap().1, new.body.packed);
+    assert_eq!(
+        store.report_body(&host, 1, 2).unwrap().unwrap().1,
+        new.body.packed
+    );
     assert_eq!(store.history(&host, 9).unwrap().len(), 1);
     assert_eq!(store.latest_findings(&host).unwrap().len(), 1);
     let after = leaves(store);
     assert_eq!(after[..before.len()], before, "every leaf is what it was");
     assert_eq!(after.len(), before.len() + 1, "and the removal is one more");
     assert_eq!(store.acts(1).unwrap()[0].on, "x: 2 rows");
-    assert_eq!(duplicate(&keep(store, &old)), Some(2), "it is recognised all the same");
+    assert_eq!(
+        duplicate(&keep(store, &old)),
+        Some(2),
+        "it is recognised all the same"
+    );
     assert_eq!(duplicate(&keep(store, &new)), Some(2));
 }
 
@@ -131,8 +143,10 @@ pub(super) fn hostile_texts_are_kept_as_they_are(store: &dyn Store) {
     let host = with_host(store);
     let long = format!("/{}", "\u{1f6e1}é'\"\\".repeat(400));
     let subjects = ["", "a\0b", "\0", "\u{f8ff}0", "%_';--", &long, "{1,2}", "NULL"];
-    let findings: Vec<Finding> =
-        subjects.iter().map(|subject| finding("a.a", subject, Status::Fail)).collect();
+    let findings: Vec<Finding> = subjects
+        .iter()
+        .map(|subject| finding("a.a", subject, Status::Fail))
+        .collect();
     let mut said = assessment(&host, &["a.a"], findings);
     said.plan.version = "1\0".to_owned();
     said.host.os.name = "\0".to_owned();
@@ -142,7 +156,10 @@ pub(super) fn hostile_texts_are_kept_as_they_are(store: &dyn Store) {
     assert!(matches!(kept, Keep::Kept { resync: false, .. }), "{kept:?}");
     let one = store.host(&host).unwrap().unwrap();
     assert_eq!(one.agent_version, "\0\u{f8ff}");
-    assert_eq!((one.plan.unwrap().version.as_str(), one.os.name.as_str()), ("1\0", "\0"));
+    assert_eq!(
+        (one.plan.unwrap().version.as_str(), one.os.name.as_str()),
+        ("1\0", "\0")
+    );
     let mut expected: Vec<&str> = subjects.to_vec();
     expected.sort_unstable();
     let mut found = Vec::new();
@@ -159,7 +176,12 @@ pub(super) fn hostile_texts_are_kept_as_they_are(store: &dyn Store) {
     let second = report(&host, 2, &first.body.sha256, 2, Some(gone));
     assert!(is_kept(&keep(store, &second)));
     assert!(store.latest_findings(&host).unwrap().is_empty());
-    let mut told: Vec<String> = store.history(&host, 8).unwrap().into_iter().map(|t| t.subject).collect();
+    let mut told: Vec<String> = store
+        .history(&host, 8)
+        .unwrap()
+        .into_iter()
+        .map(|t| t.subject)
+        .collect();
     told.sort();
     assert_eq!(told, expected);
 }

@@ -23,7 +23,8 @@ const START: Duration = Duration::from_secs(120);
 
 /// Waits until nobody holds its input any more, ends the server and removes its files: also after a test that was
 /// killed.
-const WATCH: &str = r#"read -r _; kill -QUIT "$(head -n 1 "$0/data/postmaster.pid")" 2>/dev/null; sleep 1; rm -rf "$0""#;
+const WATCH: &str =
+    r#"read -r _; kill -QUIT "$(head -n 1 "$0/data/postmaster.pid")" 2>/dev/null; sleep 1; rm -rf "$0""#;
 
 /// A server.
 pub(crate) struct Cluster {
@@ -53,7 +54,11 @@ impl Cluster {
             let named = |name| User::from_name(name).unwrap();
             named("postgres").or_else(|| named("nobody")).unwrap()
         });
-        let dir = tempfile::Builder::new().prefix("plumbline-pg-").tempdir().unwrap().keep();
+        let dir = tempfile::Builder::new()
+            .prefix("plumbline-pg-")
+            .tempdir()
+            .unwrap()
+            .keep();
         if let Some(user) = &user {
             chown(&dir, Some(user.uid.as_raw()), Some(user.gid.as_raw())).unwrap();
         }
@@ -64,7 +69,13 @@ impl Cluster {
             .spawn()
             .unwrap();
         let made = run_as(user.as_ref(), &bin.join("initdb"))
-            .args(["--no-sync", "--auth=trust", "--username=plumbline", "--encoding=UTF8", "--locale=C.UTF-8"])
+            .args([
+                "--no-sync",
+                "--auth=trust",
+                "--username=plumbline",
+                "--encoding=UTF8",
+                "--locale=C.UTF-8",
+            ])
             .arg("-D")
             .arg(dir.join("data"))
             .output()
@@ -170,7 +181,11 @@ pub(crate) fn server(url: &str) -> PostgresServer<'_> {
 }
 
 fn serve(dir: &Path, bin: &Path, user: Option<&User>) -> Child {
-    let log = File::options().create(true).append(true).open(dir.join("log")).unwrap();
+    let log = File::options()
+        .create(true)
+        .append(true)
+        .open(dir.join("log"))
+        .unwrap();
     run_as(user, &bin.join("postgres"))
         .arg("-D")
         .arg(dir.join("data"))
@@ -202,7 +217,9 @@ fn run_as(user: Option<&User>, program: &Path) -> Command {
 
 /// The directory of the newest server's programs.
 fn programs() -> Option<PathBuf> {
-    let roots = VERSIONS.iter().flat_map(|root| fs::read_dir(root).into_iter().flatten().flatten());
+    let roots = VERSIONS
+        .iter()
+        .flat_map(|root| fs::read_dir(root).into_iter().flatten().flatten());
     let mut versions: Vec<(u32, PathBuf)> = roots
         .filter_map(|version| {
             let number = version.file_name().to_str()?.parse().ok()?;
