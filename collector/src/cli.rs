@@ -52,6 +52,11 @@ enum Command {
     /// Work with the tokens that open the API
     #[command(subcommand)]
     Apitoken(commands::apitoken::Command),
+    /// Work with the people who sign in
+    #[command(subcommand)]
+    User(commands::user::Command),
+    /// List what people did
+    Acts(commands::acts::Args),
     /// List hosts, and whether they are heard from
     Hosts(commands::hosts::Args),
     /// List the latest findings; exit code 1 when one fails
@@ -155,6 +160,8 @@ fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Serve(args) => commands::serve::run(&args, &cli.place),
         Command::Token(command) => commands::token::run(command, &cli.place, &output),
         Command::Apitoken(command) => commands::apitoken::run(command, &cli.place, &output),
+        Command::User(command) => commands::user::run(command, &cli.place, &output),
+        Command::Acts(args) => commands::acts::run(&args, &cli.place, &output),
         Command::Hosts(args) => commands::hosts::run(&args, &cli.place, &output),
         Command::Findings(args) => commands::findings::run(args, &cli.place, &output),
         Command::Checklist(args) => commands::checklist::run(&args, &cli.place, &output),

@@ -128,6 +128,7 @@ macro_rules! files {
             include_str!(concat!("../text/", $lang, "/ledger.ftl")),
             include_str!(concat!("../text/", $lang, "/logins.ftl")),
             include_str!(concat!("../text/", $lang, "/patch.ftl")),
+            include_str!(concat!("../text/", $lang, "/people.ftl")),
             include_str!(concat!("../text/", $lang, "/plan.ftl")),
             include_str!(concat!("../text/", $lang, "/report.ftl")),
             include_str!(concat!("../text/", $lang, "/store.ftl")),

@@ -1,6 +1,7 @@
 //! A collector and an agent with all they own in one temporary directory.
 
 use std::fs::File;
+use std::io::Write;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -37,18 +38,24 @@ impl Answer {
 impl Lab {
     /// Makes and starts a collector.
     pub fn start() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let data_dir = dir.path().join("collector");
-        Self::start_in(dir, data_dir)
+        Self::start_with(|_, _| String::new())
     }
 
-    /// Makes and starts a collector whose data lies in `data_dir`, somewhere in `dir`.
-    pub fn start_in(dir: TempDir, data_dir: PathBuf) -> Self {
+    /// The same, with more settings: those that come of the lab's directory and the people's port.
+    pub fn start_with(more: impl FnOnce(&Path, u16) -> String) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let data_dir = dir.path().join("collector");
+        Self::start_in(dir, data_dir, more)
+    }
+
+    /// The same, with its data in `data_dir`, somewhere in `dir`.
+    pub fn start_in(dir: TempDir, data_dir: PathBuf, more: impl FnOnce(&Path, u16) -> String) -> Self {
         let (agent_port, web_port) = (free_port(), free_port());
         let settings = format!(
             "data_dir = \"{}\"\nagent_listen = \"127.0.0.1:{agent_port}\"\nweb_listen = \"127.0.0.1:{web_port}\"\n",
             data_dir.display()
         );
+        let settings = settings + &more(dir.path(), web_port);
         std::fs::write(dir.path().join("collector.toml"), settings).unwrap();
         let mut lab = Self {
             dir,
@@ -169,6 +176,11 @@ impl Lab {
         }
     }
 
+    /// Origin of the people's listener.
+    pub fn web(&self) -> String {
+        format!("https://127.0.0.1:{}", self.web_port)
+    }
+
     pub fn ca_certificate(&self) -> PathBuf {
         self.data_dir.join("ca/ca.pem")
     }
@@ -195,6 +207,19 @@ impl Lab {
         self.command(name, arguments)
             .output()
             .expect("the program can be run")
+    }
+
+    /// Runs a program that reads `input` from standard input.
+    pub fn run_with(&self, name: &str, arguments: &[&str], input: &str) -> Output {
+        let mut child = self
+            .command(name, arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program can be run");
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
     }
 
     fn spawn(&self, name: &str, arguments: &[&str], log: &str) -> Child {

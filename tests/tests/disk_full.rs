@@ -41,14 +41,14 @@ fn a_full_disk_is_refused_at_said_and_survived() {
         .status()
         .expect("mount can be run");
     assert!(mounted.success());
-    let mut lab = Lab::start_in(dir, volume.join("collector"));
+    let mut lab = Lab::start_in(dir, volume.join("collector"), |_, _| String::new());
     lab.enroll("service", EAGER);
     let agent = lab.start_agent();
     let status = || {
         let output = lab.run("plumbline-agent", &["status", "--format", "json"]);
         serde_json::from_slice::<Value>(&output.stdout).unwrap_or_default()
     };
-    let confirmed = || status()["spool"]["confirmed_sequence"].as_u64().unwrap_or(0);
+    let confirmed = || status()["confirmed_sequence"].as_u64().unwrap_or(0);
     wait_for("the first reports", || (confirmed() > 2).then_some(()));
 
     let ballast = volume.join("ballast");

@@ -1,5 +1,6 @@
 //! One file for each command.
 
+pub(crate) mod acts;
 pub(crate) mod apitoken;
 pub(crate) mod checklist;
 pub(crate) mod findings;
@@ -7,12 +8,14 @@ pub(crate) mod health;
 pub(crate) mod hosts;
 pub(crate) mod init;
 pub(crate) mod ledger;
+mod password;
 pub(crate) mod plan;
 pub(crate) mod report;
 pub(crate) mod revoke;
 pub(crate) mod serve;
 pub(crate) mod store;
 pub(crate) mod token;
+pub(crate) mod user;
 pub(crate) mod verify;
 
 use jiff::{SignedDuration, Timestamp};

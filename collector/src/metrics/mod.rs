@@ -6,6 +6,7 @@ mod process;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use plumbline_config::ident::Role;
 use prometheus::{
     Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
@@ -29,6 +30,7 @@ pub(crate) struct Metrics {
     lines: IntGaugeVec,
     anomalies: IntCounterVec,
     reports: IntCounterVec,
+    certificates: IntGaugeVec,
     heartbeats: IntCounterVec,
     requests: HistogramVec,
     ledger_size: IntGauge,
@@ -66,6 +68,11 @@ impl Metrics {
                 "Abnormal logins that began since the collector started.",
                 &["kind", "role"],
             )?,
+            certificates: gauge(
+                "plumbline_tls_certificate_not_after_timestamp_seconds",
+                "When the certificate that a listener shows ends.",
+                &["listener"],
+            )?,
             reports: counter(
                 "plumbline_reports_received_total",
                 "Reports by what became of them, since the collector started.",
@@ -99,6 +106,7 @@ impl Metrics {
         registry.register(Box::new(metrics.lines.clone()))?;
         registry.register(Box::new(metrics.anomalies.clone()))?;
         registry.register(Box::new(metrics.reports.clone()))?;
+        registry.register(Box::new(metrics.certificates.clone()))?;
         registry.register(Box::new(metrics.heartbeats.clone()))?;
         registry.register(Box::new(metrics.requests.clone()))?;
         registry.register(Box::new(metrics.ledger_size.clone()))?;
@@ -109,6 +117,13 @@ impl Metrics {
             metrics.reports.with_label_values(&[result]);
         }
         Ok(metrics)
+    }
+
+    /// Tells when the certificate of a listener ends.
+    pub(crate) fn certificate(&self, listener: &str, not_after: Timestamp) {
+        self.certificates
+            .with_label_values(&[listener])
+            .set(not_after.as_second());
     }
 
     /// Counts a report by what became of it.

@@ -18,6 +18,7 @@ mod kept;
 mod leaves;
 mod model;
 mod open;
+mod people;
 mod postgres;
 mod query;
 pub(crate) mod sqlite;
@@ -48,6 +49,7 @@ pub use model::{
 };
 pub(crate) use open::{Engine, open_to_copy};
 pub use open::{open, open_read_only};
+pub use people::{NewSession, PasswordHash, RecordedAct, Session, Subject, User, UserChange};
 pub use postgres::{PostgresStore, Server as PostgresServer};
 pub use query::{Cursor, FindingPage, FindingQuery, HostQuery};
 pub(crate) use sqlite::copy::copy_file;
@@ -172,6 +174,36 @@ pub trait Store: Send + Sync {
     fn revoke_api_token(&self, id: &str, act: &Act) -> Result<bool, StoreError>;
     /// Acts of people, newest first.
     fn acts(&self, limit: usize) -> Result<Vec<Act>, StoreError>;
+
+    // Users and sessions.
+
+    /// Keeps a new user; false when there is one of that name or that subject.
+    fn add_user(&self, user: &User, act: &Act) -> Result<bool, StoreError>;
+    /// The user of a name.
+    fn user(&self, name: &str) -> Result<Option<User>, StoreError>;
+    /// The user of a subject.
+    fn user_of_subject(&self, subject: &Subject) -> Result<Option<User>, StoreError>;
+    /// Whether there is any user.
+    fn has_users(&self) -> Result<bool, StoreError>;
+    /// Every user, by name.
+    fn users(&self) -> Result<Vec<User>, StoreError>;
+    /// Changes a user and ends the user's sessions; false when there is no such user, or nothing to change.
+    fn change_user(&self, name: &str, change: &UserChange, act: &Act) -> Result<bool, StoreError>;
+    /// Begins a session; false when there is no such user, or it is disabled. Sessions that are past their end go, and
+    /// of a user with more than `most` the oldest.
+    fn add_session(&self, session: &NewSession, most: usize, act: &Act) -> Result<bool, StoreError>;
+    /// The session with a hash.
+    fn session(&self, sha256: &str) -> Result<Option<Session>, StoreError>;
+    /// Notes that a session was used.
+    fn touch_session(&self, sha256: &str, at: Timestamp) -> Result<(), StoreError>;
+    /// Ends a session; false when there is none.
+    fn end_session(&self, sha256: &str, act: &Act) -> Result<bool, StoreError>;
+    /// Notes that an API token was used.
+    fn touch_api_token(&self, sha256: &str, at: Timestamp) -> Result<(), StoreError>;
+    /// Records an act that changes nothing else, such as a sign-in that failed.
+    fn record_act(&self, act: &Act) -> Result<(), StoreError>;
+    /// Acts of people before the one with this number, newest first.
+    fn acts_before(&self, before: Option<i64>, limit: usize) -> Result<Vec<RecordedAct>, StoreError>;
 
     // Periodic jobs.
 

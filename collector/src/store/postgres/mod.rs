@@ -20,6 +20,7 @@ mod reports;
 #[cfg(test)]
 mod tests;
 mod totals;
+mod users;
 
 use std::ops::Range;
 use std::path::Path;
@@ -31,8 +32,9 @@ use plumbline_config::wire::SignedPlan;
 
 use super::{
     Act, ApiToken, Beat, CertificateRecord, Enrolled, Enrolment, EnrolmentToken, FindingPage, FindingQuery,
-    Host, HostQuery, Incoming, KeepReply, LatestFinding, NewCertificate, PlanSummary, Presence,
-    PublishedPlan, Store, StoreError, TokenRefusal, Transition,
+    Host, HostQuery, Incoming, KeepReply, LatestFinding, NewCertificate, NewSession, PlanSummary, Presence,
+    PublishedPlan, RecordedAct, Session, Store, StoreError, Subject, TokenRefusal, Transition, User,
+    UserChange,
 };
 use super::{KeptCheckpoint, Leaf, LeafOf, Packing, Totals};
 use crate::freshness::Cutoff;
@@ -41,7 +43,7 @@ use crate::ledger::note::VerifierKey;
 use crate::ledger::tree::{Frontier, Hash};
 use address::Address;
 use column::Columns;
-use pool::Pool;
+use pool::{Pool, Tx};
 
 /// Shards of the totals. Collectors fall on them by the names of their machines: where two fall on the same one they
 /// wait for each other, and count no less rightly.
@@ -105,6 +107,23 @@ impl PostgresStore {
     }
 }
 
+impl PostgresStore {
+    /// Makes a change, and records the act in the same transaction if it changed anything.
+    fn recorded(
+        &self,
+        act: &Act,
+        mut change: impl FnMut(&mut Tx<'_>) -> Result<bool, StoreError>,
+    ) -> Result<bool, StoreError> {
+        self.pool.transaction(|tx| {
+            let changed = change(tx)?;
+            if changed {
+                people::record(tx, act)?;
+            }
+            Ok(changed)
+        })
+    }
+}
+
 /// The shard that this machine's collector counts on: by the machine's name, not drawn at each start, so that shards
 /// don't pile up.
 fn shard() -> String {
@@ -151,13 +170,7 @@ impl Store for PostgresStore {
     }
 
     fn revoke_host(&self, host: &HostId, act: &Act) -> Result<bool, StoreError> {
-        self.pool.transaction(|tx| {
-            let revoked = hosts::revoke(tx, &self.shard, host, act.at)?;
-            if revoked {
-                people::record(tx, act)?;
-            }
-            Ok(revoked)
-        })
+        self.recorded(act, |tx| hosts::revoke(tx, &self.shard, host, act.at))
     }
 
     fn note_conflict(&self, host: &HostId, at: Timestamp) -> Result<(), StoreError> {
@@ -273,13 +286,7 @@ impl Store for PostgresStore {
     }
 
     fn publish_plan(&self, plan: &PublishedPlan, act: &Act) -> Result<bool, StoreError> {
-        self.pool.transaction(|tx| {
-            let changed = people::publish_plan(tx, plan, act)?;
-            if changed {
-                people::record(tx, act)?;
-            }
-            Ok(changed)
-        })
+        self.recorded(act, |tx| people::publish_plan(tx, plan, act))
     }
 
     fn plan_summary(&self) -> Result<Option<PlanSummary>, StoreError> {
@@ -306,13 +313,7 @@ impl Store for PostgresStore {
     }
 
     fn revoke_api_token(&self, id: &str, act: &Act) -> Result<bool, StoreError> {
-        self.pool.transaction(|tx| {
-            let revoked = people::revoke_api_token(tx, id, act.at)?;
-            if revoked {
-                people::record(tx, act)?;
-            }
-            Ok(revoked)
-        })
+        self.recorded(act, |tx| people::revoke_api_token(tx, id, act.at))
     }
 
     fn acts(&self, limit: usize) -> Result<Vec<Act>, StoreError> {
@@ -343,5 +344,57 @@ impl Store for PostgresStore {
     fn prune(&self, before: Timestamp, limit: usize, act: &Act) -> Result<usize, StoreError> {
         self.pool
             .transaction(|tx| partitions::prune(tx, before, limit, act))
+    }
+
+    fn add_user(&self, user: &User, act: &Act) -> Result<bool, StoreError> {
+        self.recorded(act, |tx| users::add(tx, user))
+    }
+
+    fn user(&self, name: &str) -> Result<Option<User>, StoreError> {
+        self.pool.read(|tx| users::named(tx, name))
+    }
+
+    fn user_of_subject(&self, subject: &Subject) -> Result<Option<User>, StoreError> {
+        self.pool.read(|tx| users::of_subject(tx, subject))
+    }
+
+    fn has_users(&self) -> Result<bool, StoreError> {
+        self.pool.read(users::any)
+    }
+
+    fn users(&self) -> Result<Vec<User>, StoreError> {
+        self.pool.read(users::all)
+    }
+
+    fn change_user(&self, name: &str, change: &UserChange, act: &Act) -> Result<bool, StoreError> {
+        self.recorded(act, |tx| users::change(tx, name, change, act.at))
+    }
+
+    fn add_session(&self, session: &NewSession, most: usize, act: &Act) -> Result<bool, StoreError> {
+        self.recorded(act, |tx| users::add_session(tx, session, most))
+    }
+
+    fn session(&self, sha256: &str) -> Result<Option<Session>, StoreError> {
+        self.pool.read(|tx| users::session(tx, sha256))
+    }
+
+    fn touch_session(&self, sha256: &str, at: Timestamp) -> Result<(), StoreError> {
+        self.pool.transaction(|tx| users::touch_session(tx, sha256, at))
+    }
+
+    fn end_session(&self, sha256: &str, act: &Act) -> Result<bool, StoreError> {
+        self.recorded(act, |tx| users::end_session(tx, sha256))
+    }
+
+    fn touch_api_token(&self, sha256: &str, at: Timestamp) -> Result<(), StoreError> {
+        self.pool.transaction(|tx| users::touch_api_token(tx, sha256, at))
+    }
+
+    fn record_act(&self, act: &Act) -> Result<(), StoreError> {
+        self.pool.transaction(|tx| people::record(tx, act))
+    }
+
+    fn acts_before(&self, before: Option<i64>, limit: usize) -> Result<Vec<RecordedAct>, StoreError> {
+        self.pool.read(|tx| users::acts_before(tx, before, limit))
     }
 }

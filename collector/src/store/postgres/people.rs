@@ -92,12 +92,13 @@ fn read_enrolment_token(row: &Row) -> Result<EnrolmentToken, StoreError> {
 
 pub(super) fn add_api_token(tx: &mut Tx<'_>, token: &ApiToken) -> Result<(), StoreError> {
     tx.execute(
-        "INSERT INTO api_tokens (sha256, id, access, note, created_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO api_tokens (sha256, id, access, scopes, note, created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
         &[
             &token.sha256,
             &token.id,
             &token.access.name(),
+            &json(&token.scopes)?,
             &text(&token.note).as_ref(),
             &micros(token.created_at),
             &token.expires_at.map(micros),
@@ -121,10 +122,12 @@ fn read_api_token(row: &Row) -> Result<ApiToken, StoreError> {
         id: row.text("id")?,
         sha256: row.text("sha256")?,
         access: row.named("access")?,
+        scopes: row.json("scopes")?,
         note: row.text("note")?,
         created_at: row.time("created_at")?,
         expires_at: row.time_or_none("expires_at")?,
         revoked_at: row.time_or_none("revoked_at")?,
+        used_at: row.time_or_none("used_at")?,
     })
 }
 

@@ -17,6 +17,7 @@ mod reports;
 mod tests;
 mod totals;
 mod upkeep;
+mod users;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -30,8 +31,9 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use super::{
     Act, ApiToken, Beat, CertificateRecord, Enrolled, Enrolment, EnrolmentToken, FindingPage, FindingQuery,
-    Host, HostQuery, Incoming, KeepReply, LatestFinding, NewCertificate, PlanSummary, Presence,
-    PublishedPlan, Store, StoreError, TokenRefusal, Transition,
+    Host, HostQuery, Incoming, KeepReply, LatestFinding, NewCertificate, NewSession, PlanSummary, Presence,
+    PublishedPlan, RecordedAct, Session, Store, StoreError, Subject, TokenRefusal, Transition, User,
+    UserChange,
 };
 use super::{KeptCheckpoint, Leaf, LeafOf, Packing, Totals};
 use crate::freshness::Cutoff;
@@ -349,4 +351,66 @@ impl Store for SqliteStore {
     fn prune(&self, before: Timestamp, limit: usize, act: &Act) -> Result<usize, StoreError> {
         self.write(|tx| upkeep::prune(tx, before, limit, act))
     }
+
+    // Users and sessions.
+
+    fn add_user(&self, user: &User, act: &Act) -> Result<bool, StoreError> {
+        self.write(|tx| recorded(tx, users::add(tx, user)?, act))
+    }
+
+    fn user(&self, name: &str) -> Result<Option<User>, StoreError> {
+        self.read(|db| users::named(db, name))
+    }
+
+    fn user_of_subject(&self, subject: &Subject) -> Result<Option<User>, StoreError> {
+        self.read(|db| users::of_subject(db, subject))
+    }
+
+    fn has_users(&self) -> Result<bool, StoreError> {
+        self.read(users::any)
+    }
+
+    fn users(&self) -> Result<Vec<User>, StoreError> {
+        self.read(users::all)
+    }
+
+    fn change_user(&self, name: &str, change: &UserChange, act: &Act) -> Result<bool, StoreError> {
+        self.write(|tx| recorded(tx, users::change(tx, name, change, act.at)?, act))
+    }
+
+    fn add_session(&self, session: &NewSession, most: usize, act: &Act) -> Result<bool, StoreError> {
+        self.write(|tx| recorded(tx, users::add_session(tx, session, most)?, act))
+    }
+
+    fn session(&self, sha256: &str) -> Result<Option<Session>, StoreError> {
+        self.read(|db| users::session(db, sha256))
+    }
+
+    fn touch_session(&self, sha256: &str, at: Timestamp) -> Result<(), StoreError> {
+        self.write(|tx| users::touch_session(tx, sha256, at))
+    }
+
+    fn end_session(&self, sha256: &str, act: &Act) -> Result<bool, StoreError> {
+        self.write(|tx| recorded(tx, users::end_session(tx, sha256)?, act))
+    }
+
+    fn touch_api_token(&self, sha256: &str, at: Timestamp) -> Result<(), StoreError> {
+        self.write(|tx| users::touch_api_token(tx, sha256, at))
+    }
+
+    fn record_act(&self, act: &Act) -> Result<(), StoreError> {
+        self.write(|tx| people::record(tx, act))
+    }
+
+    fn acts_before(&self, before: Option<i64>, limit: usize) -> Result<Vec<RecordedAct>, StoreError> {
+        self.read(|db| users::acts_before(db, before, limit))
+    }
+}
+
+/// Records the act if it changed anything.
+fn recorded(tx: &Transaction<'_>, changed: bool, act: &Act) -> Result<bool, StoreError> {
+    if changed {
+        people::record(tx, act)?;
+    }
+    Ok(changed)
 }

@@ -93,11 +93,38 @@ CREATE TABLE api_tokens (
     sha256     TEXT COLLATE "C" PRIMARY KEY,
     id         TEXT COLLATE "C" NOT NULL UNIQUE,
     access     TEXT NOT NULL,
+    scopes     TEXT NOT NULL,                  -- JSON list of names; empty: all that the role may
     note       TEXT NOT NULL,
     created_at BIGINT NOT NULL,
     expires_at BIGINT,
-    revoked_at BIGINT
+    revoked_at BIGINT,
+    used_at    BIGINT                          -- to the hour
 );
+
+CREATE TABLE users (
+    name                TEXT COLLATE "C" PRIMARY KEY,
+    role                TEXT NOT NULL,
+    role_claimed        BOOLEAN NOT NULL,      -- the identity provider says the role at each sign-in
+    password            TEXT,                  -- argon2id, PHC string; NULL: signs in at the identity provider alone
+    password_changed_at BIGINT,
+    oidc_issuer         TEXT,
+    oidc_subject        TEXT,                  -- means something together with its issuer alone
+    created_at          BIGINT NOT NULL,
+    disabled_at         BIGINT
+);
+
+CREATE UNIQUE INDEX users_by_subject ON users (oidc_issuer, oidc_subject);
+
+CREATE TABLE sessions (
+    sha256     TEXT COLLATE "C" PRIMARY KEY,   -- of the cookie
+    user_name  TEXT COLLATE "C" NOT NULL,
+    created_at BIGINT NOT NULL,
+    seen_at    BIGINT NOT NULL,                -- to the minute
+    expires_at BIGINT NOT NULL                 -- whatever it is used
+);
+
+CREATE INDEX sessions_by_user ON sessions (user_name, created_at);
+CREATE INDEX sessions_by_end ON sessions (expires_at);
 
 -- Every report, one partition a month; `reports_rest` takes what no partition was made for, so that no report is ever
 -- refused for want of one.
