@@ -230,4 +230,22 @@ pub(in crate::store) fn assert_alike(one: &dyn Store, other: &dyn Store, cutoff:
             assert_eq!(body(one), body(other));
         }
     }
+    // No report here is truly signed, and no checkpoint covers the tree: both say so, and find nothing else.
+    let key = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
+        .parse()
+        .unwrap();
+    same("the audit", &|store| {
+        let found = store.audit(&key, at(0), &mut |_| {}).unwrap();
+        format!(
+            "{:?} {:#?}",
+            (
+                found.size,
+                found.reports,
+                found.bodies,
+                found.acts,
+                found.faults_total
+            ),
+            found.faults
+        )
+    });
 }
