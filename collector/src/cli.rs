@@ -2,16 +2,17 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 use nix::sys::stat::{Mode, umask};
 use plumbline_config::lang::Lang;
-use plumbline_config::settings::{CollectorSettings, DEFAULT_COLLECTOR_SETTINGS};
+use plumbline_config::settings::{CollectorSettings, DEFAULT_COLLECTOR_SETTINGS, StoreAddress};
 use plumbline_console::{Failure, Format, Outcome, Output, end, lang_of_environment, parse};
 
 use crate::commands;
 use crate::home::Home;
-use crate::store::SqliteStore;
+use crate::store::{self, Store};
 
 /// Collects what agents find, and answers for it.
 #[derive(Debug, Parser)]
@@ -44,8 +45,7 @@ enum Command {
     #[command(after_help = "Example: plumbline-collector init --config /etc/plumbline/collector.toml")]
     Init,
     /// Serve agents and people until told to stop
-    #[command(after_help = "Example: plumbline-collector serve --config /etc/plumbline/collector.toml")]
-    Serve,
+    Serve(commands::serve::Args),
     /// Work with the tokens that hosts enrol with
     #[command(subcommand)]
     Token(commands::token::Command),
@@ -75,6 +75,9 @@ enum Command {
     Verify(commands::verify::Args),
     /// Revoke a host: its certificates open nothing any more
     Revoke(commands::revoke::Args),
+    /// Work with what the collector keeps: bring it up to date, move it, save it
+    #[command(subcommand)]
+    Store(commands::store::Command),
     /// Check the company's plan, or hand it out
     #[command(subcommand)]
     Plan(commands::plan::Command),
@@ -90,6 +93,11 @@ pub(crate) struct Place {
     /// Data directory, in place of the settings' own
     #[arg(long, global = true, value_name = "DIR")]
     data_dir: Option<PathBuf>,
+
+    /// Where the collector keeps what it gets, in place of the settings' own: sqlite:FILE or
+    /// postgres://USER@HOST/DATABASE
+    #[arg(long, global = true, value_name = "ADDRESS")]
+    store: Option<StoreAddress>,
 }
 
 impl Place {
@@ -104,23 +112,27 @@ impl Place {
         if let Some(data_dir) = &self.data_dir {
             settings.data_dir.clone_from(data_dir);
         }
+        if let Some(store) = &self.store {
+            settings.store = Some(store.clone());
+        }
         Ok(settings)
     }
 
     /// The store, for reading beside a running server.
-    pub(crate) fn store_to_read(&self) -> Result<(CollectorSettings, SqliteStore), Failure> {
+    pub(crate) fn store_to_read(&self) -> Result<(CollectorSettings, Arc<dyn Store>), Failure> {
         let settings = self.settings()?;
         let home = Home::new(&settings.data_dir);
         home.require_initialised()?;
-        let store = SqliteStore::open_read_only(&home.database())?;
+        let store = store::open_read_only(&settings)?;
         Ok((settings, store))
     }
 
     /// The store, for a write beside a running server.
-    pub(crate) fn store_to_write(&self) -> Result<(Home, SqliteStore), Failure> {
-        let home = Home::new(self.settings()?.data_dir);
+    pub(crate) fn store_to_write(&self) -> Result<(Home, Arc<dyn Store>), Failure> {
+        let settings = self.settings()?;
+        let home = Home::new(&settings.data_dir);
         home.require_initialised()?;
-        let store = SqliteStore::open(&home.database())?;
+        let store = store::open(&settings, true)?;
         Ok((home, store))
     }
 }
@@ -145,7 +157,7 @@ fn run(cli: Cli) -> Result<Outcome, Failure> {
     let output = Output::new(Format::asked(cli.format.as_deref())?, lang);
     match cli.command {
         Command::Init => commands::init::run(&cli.place, &output),
-        Command::Serve => commands::serve::run(&cli.place),
+        Command::Serve(args) => commands::serve::run(&args, &cli.place),
         Command::Token(command) => commands::token::run(command, &cli.place, &output),
         Command::Apitoken(command) => commands::apitoken::run(command, &cli.place, &output),
         Command::User(command) => commands::user::run(command, &cli.place, &output),
@@ -158,6 +170,7 @@ fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Ledger(command) => commands::ledger::run(&command, &cli.place, &output),
         Command::Verify(args) => commands::verify::run(&args, &cli.place, &output),
         Command::Revoke(args) => commands::revoke::run(&args, &cli.place, &output),
+        Command::Store(command) => commands::store::run(command, &cli.place, &output),
         Command::Plan(command) => commands::plan::run(&command, &cli.place, &output),
     }
 }

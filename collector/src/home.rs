@@ -93,12 +93,12 @@ impl Home {
 
     /// Refuses a directory that `init` has not been run on.
     pub(crate) fn require_initialised(&self) -> Result<(), HomeError> {
-        match fs::metadata(self.database()) {
+        match fs::metadata(self.ca_certificate()) {
             Ok(_) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 Err(HomeError::NotInitialised(self.root.clone()))
             }
-            Err(error) => Err(failed("look at", &self.database())(error)),
+            Err(error) => Err(failed("look at", &self.ca_certificate())(error)),
         }
     }
 }

@@ -28,7 +28,7 @@ use crate::pki::{
     AskForCertificate, Authority, FileIdentity, FilesError, PeerJudge, PkiError, ServerIdentity, Signer,
     provider,
 };
-use crate::store::{SqliteStore, Store, StoreError};
+use crate::store::{self, StoreError};
 use crate::users::UserError;
 use crate::web::{App, BACKLOG, BODY_BUDGET_KIB, Listener, Shared, agent_router, web_router};
 
@@ -88,16 +88,36 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens the data directory and both listeners.
+    /// Opens the data directory, the store and both listeners; brings the store to this program's schema.
     pub async fn start(settings: CollectorSettings) -> Result<Self, ServeError> {
+        Self::over(settings, true).await
+    }
+
+    /// As [`Self::start`], but refuses a store that is not at this program's schema.
+    pub async fn start_without_migration(settings: CollectorSettings) -> Result<Self, ServeError> {
+        Self::over(settings, false).await
+    }
+
+    async fn over(settings: CollectorSettings, migrate: bool) -> Result<Self, ServeError> {
         let home = Home::new(&settings.data_dir);
         home.require_initialised()?;
         let authority = Authority::load(&home)?;
         let signer = Signer::load(&home)?;
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&home.database())?);
-        let keeper = Keeper::new(Arc::clone(&store), Signer::load(&home)?, authority.origin());
+        // Opening waits for the database, which async code must not.
+        let opened = settings.clone();
+        let store = tokio::task::spawn_blocking(move || store::open(&opened, migrate))
+            .await
+            .map_err(|error| ServeError::Thread(error.into()))??;
+        let keeper = Arc::new(Keeper::new(
+            Arc::clone(&store),
+            Signer::load(&home)?,
+            authority.origin(),
+        ));
         // Whoever asks finds a checkpoint from the start.
-        jobs::sign_checkpoint(&keeper);
+        let first = Arc::clone(&keeper);
+        tokio::task::spawn_blocking(move || jobs::sign_checkpoint(&first))
+            .await
+            .map_err(|error| ServeError::Thread(error.into()))?;
         let metrics = Arc::new(Metrics::new()?);
         let (agent_tcp, agent_address) = listen(settings.agent_listen, "agent_listen")?;
         let (web_tcp, web_address) = listen(settings.web_listen, "web_listen")?;
@@ -148,7 +168,7 @@ impl Server {
             },
             app,
             ingest: thread,
-            keeper: Arc::new(keeper),
+            keeper,
             agent_address,
             web_address,
         })
@@ -175,7 +195,9 @@ impl Server {
             tokio::spawn(jobs::keep_certificate(Arc::clone(&self.app))),
             tokio::spawn(certificates::watch(Arc::clone(&self.app))),
             tokio::spawn(jobs::keep_pulses(Arc::clone(&self.app))),
-            tokio::spawn(jobs::keep_ledger(Arc::clone(&self.keeper))),
+            tokio::spawn(jobs::keep_order(Arc::clone(&self.app))),
+            tokio::spawn(jobs::keep_upkeep(Arc::clone(&self.app))),
+            tokio::spawn(jobs::keep_ledger(Arc::clone(&self.app), Arc::clone(&self.keeper))),
         ];
         info!(agent = %self.agent_address, web = %self.web_address, "serving");
         stop.await;
@@ -195,11 +217,13 @@ impl Server {
             error!(%error, "the last heartbeats were not written");
         }
         // The last queue goes with the last owner of the application; then the thread commits what waits and ends.
+        let store = Arc::clone(&self.app.store);
         drop(self.app);
         let ingest = self.ingest;
         let last = move || {
             let ended = ingest.join();
             // Nothing comes any more: one checkpoint over all of it.
+            jobs::integrate(store.as_ref());
             jobs::sign_checkpoint(&self.keeper);
             ended
         };

@@ -131,6 +131,7 @@ macro_rules! files {
             include_str!(concat!("../text/", $lang, "/people.ftl")),
             include_str!(concat!("../text/", $lang, "/plan.ftl")),
             include_str!(concat!("../text/", $lang, "/report.ftl")),
+            include_str!(concat!("../text/", $lang, "/store.ftl")),
             include_str!(concat!("../text/", $lang, "/tls.ftl")),
         ]
     };

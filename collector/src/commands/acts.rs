@@ -4,7 +4,6 @@ use plumbline_console::{Failure, Format, Outcome, Output};
 use serde_json::json;
 
 use crate::cli::Place;
-use crate::store::Store;
 
 /// Arguments of the command.
 #[derive(Debug, clap::Args)]

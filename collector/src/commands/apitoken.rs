@@ -8,7 +8,6 @@ use serde::Serialize;
 use super::{act, duration};
 use crate::access::{Access, Scope};
 use crate::cli::Place;
-use crate::store::Store;
 use crate::tokens::{self, ApiOrder, ApiTokenView};
 
 /// Commands on API tokens.

@@ -22,7 +22,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, place: &Place, output: &Output) -> Result<Outcome, Failure> {
     let (settings, store) = place.store_to_read()?;
     let source = Source {
-        store: &store,
+        store: store.as_ref(),
         stale_after: settings.stale_after,
         now: Timestamp::now(),
     };

@@ -8,7 +8,7 @@ use plumbline_console::{Failure, Format, Outcome, Output};
 use super::hosts::ago;
 use crate::cli::Place;
 use crate::freshness::Cutoff;
-use crate::store::{FindingQuery, Store};
+use crate::store::FindingQuery;
 use crate::view::FindingView;
 
 /// Arguments of the command.

@@ -7,7 +7,7 @@ use plumbline_console::{Failure, Format, Outcome, Output};
 
 use crate::cli::Place;
 use crate::freshness::Cutoff;
-use crate::store::{HostQuery, Store};
+use crate::store::HostQuery;
 use crate::view::HostView;
 
 /// Arguments of the command.

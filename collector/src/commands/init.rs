@@ -11,7 +11,7 @@ use crate::access::Access;
 use crate::cli::Place;
 use crate::home::{Home, write_private};
 use crate::pki::{Authority, Signer};
-use crate::store::{PublishedPlan, SqliteStore, Store};
+use crate::store::{self, Engine, PublishedPlan};
 use crate::tokens::{self, ApiOrder, USUAL_API_LIFE};
 
 #[derive(Serialize)]
@@ -26,14 +26,24 @@ struct Made<'a> {
 
 /// Runs the command.
 pub(crate) fn run(place: &Place, output: &Output) -> Result<Outcome, Failure> {
-    let home = Home::new(place.settings()?.data_dir);
+    let settings = place.settings()?;
+    let home = Home::new(&settings.data_dir);
+    let engine = Engine::of(&settings)?;
+    // A database that a collector lives in already belongs to its data directory, with its keys.
+    if matches!(engine, Engine::Postgres(_)) && !store::open(&settings, true)?.acts(1)?.is_empty() {
+        return Err(Failure::new(
+            "the database holds a collector already; another one beside it needs a copy of that one's data directory (ca/ and ledger.key), and no init",
+        ));
+    }
     let now = Timestamp::now();
     home.create()?;
     let authority = Authority::create(&home, now)?;
     let signer = Signer::create(&home)?;
     // SQLite makes its files with the mode of the process; this one is made before, for its owner alone.
-    write_private(&home.database(), b"")?;
-    let store = SqliteStore::open(&home.database())?;
+    if let Engine::Sqlite(file) = &engine {
+        write_private(file, b"")?;
+    }
+    let store = store::open(&settings, true)?;
     // A collector always has a plan: until the company's own is published, the form at its usual values.
     let plan = LoadedPlan::example()?;
     let published = PublishedPlan {

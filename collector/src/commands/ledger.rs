@@ -7,7 +7,6 @@ use crate::cli::Place;
 use crate::home::Home;
 use crate::ledger::prove;
 use crate::pki::{Authority, Signer};
-use crate::store::Store;
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -47,7 +46,7 @@ pub(crate) fn run(command: &Command, place: &Place, output: &Output) -> Result<O
             let key = Signer::load(&home)?.verifier_key(&Authority::load(&home)?.origin())?;
             output.line(&key.to_string())?;
         }
-        Command::Prove { index, size } => output.json(&prove::inclusion(&store, *index, *size)?)?,
+        Command::Prove { index, size } => output.json(&prove::inclusion(store.as_ref(), *index, *size)?)?,
     }
     Ok(Outcome::Clean)
 }

@@ -13,6 +13,7 @@ pub(crate) mod plan;
 pub(crate) mod report;
 pub(crate) mod revoke;
 pub(crate) mod serve;
+pub(crate) mod store;
 pub(crate) mod token;
 pub(crate) mod user;
 pub(crate) mod verify;

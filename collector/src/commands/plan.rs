@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::act;
 use crate::cli::Place;
 use crate::pki::Signer;
-use crate::store::{PublishedPlan, Store};
+use crate::store::PublishedPlan;
 
 /// Commands on a plan file.
 #[derive(Debug, clap::Subcommand)]

@@ -33,7 +33,7 @@ pub(crate) fn run(args: &Args, format: Option<&str>, lang: Lang, place: &Place) 
     let format = args.format(format)?;
     let (settings, store) = place.store_to_read()?;
     let source = Source {
-        store: &store,
+        store: store.as_ref(),
         stale_after: settings.stale_after,
         now: Timestamp::now(),
     };

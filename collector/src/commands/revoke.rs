@@ -6,7 +6,6 @@ use plumbline_console::{Failure, Format, Outcome, Output};
 
 use super::act;
 use crate::cli::Place;
-use crate::store::Store;
 
 /// Arguments of the command.
 #[derive(Debug, clap::Args)]

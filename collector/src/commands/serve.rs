@@ -14,8 +14,17 @@ use crate::server::Server;
 /// Threads that wait for the database. Reads are short; more would only contend.
 const BLOCKING_THREADS: usize = 32;
 
+/// Arguments of the command.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: plumbline-collector serve --config /etc/plumbline/collector.toml")]
+pub(crate) struct Args {
+    /// Refuse a store of an older schema, rather than bring it up to date: `store migrate` is run by somebody else
+    #[arg(long)]
+    no_migrate: bool,
+}
+
 /// Runs the command.
-pub(crate) fn run(place: &Place) -> Result<Outcome, Failure> {
+pub(crate) fn run(args: &Args, place: &Place) -> Result<Outcome, Failure> {
     let settings = place.settings()?;
     // `PLUMBLINE_LOG=debug` says more. No log line holds a token, a user's name or a finding's text.
     let level = std::env::var("PLUMBLINE_LOG")
@@ -33,7 +42,11 @@ pub(crate) fn run(place: &Place) -> Result<Outcome, Failure> {
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
-        let server = Server::start(settings).await?;
+        let server = if args.no_migrate {
+            Server::start_without_migration(settings).await?
+        } else {
+            Server::start(settings).await?
+        };
         notify(&NotifyState::Ready);
         server
             .run(async move {

@@ -8,7 +8,6 @@ use serde::Serialize;
 
 use super::{act, duration, label};
 use crate::cli::Place;
-use crate::store::Store;
 use crate::tokens::{self, EnrolmentOrder};
 use crate::view::TokenView;
 

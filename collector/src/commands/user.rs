@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{act, password};
 use crate::access::Access;
 use crate::cli::Place;
-use crate::store::{Store, UserChange};
+use crate::store::UserChange;
 use crate::users::{self, Password, UserName, UserView};
 
 /// Commands on users.

@@ -13,7 +13,6 @@ use crate::cli::Place;
 use crate::home::Home;
 use crate::ledger::audit::{Fault, Findings, Progress};
 use crate::pki::{Authority, Signer};
-use crate::store::Store;
 
 /// How often the spinner turns.
 const TICK: Duration = Duration::from_millis(100);

@@ -1,4 +1,4 @@
-//! What the collector keeps, behind one trait: the engine is SQLite, and whoever calls can't tell.
+//! What the collector keeps, behind one trait: the engine is SQLite or PostgreSQL, and whoever calls can't tell.
 //!
 //! Every method is one transaction; when a method that writes returns `Ok`, what it wrote is on durable storage.
 //! Methods block, so async code calls them from a blocking thread ([`crate::web::App::blocking`]).
@@ -11,12 +11,15 @@
 //! So a report from a superseded certificate is refused *and* recorded on the host ([`Host::conflict_at`]), and from
 //! then on the next enrolment with that hash and name gets an id of its own.
 
+pub(crate) mod copy;
 mod error;
 mod intake;
 mod kept;
 mod leaves;
 mod model;
+mod open;
 mod people;
+mod postgres;
 mod query;
 pub(crate) mod sqlite;
 #[cfg(test)]
@@ -25,6 +28,7 @@ mod tally;
 mod totals;
 
 use std::ops::Range;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use plumbline_config::ident::HostId;
@@ -43,8 +47,12 @@ pub use model::{
     Act, ApiToken, CertificateRecord, Enrolled, Enrolment, EnrolmentToken, Host, LatestFinding,
     NewCertificate, PlanSummary, PublishedPlan, TokenRefusal,
 };
+pub(crate) use open::{Engine, open_to_copy};
+pub use open::{open, open_read_only};
 pub use people::{NewSession, PasswordHash, RecordedAct, Session, Subject, User, UserChange};
+pub use postgres::{PostgresStore, Server as PostgresServer};
 pub use query::{Cursor, FindingPage, FindingQuery, HostQuery};
+pub(crate) use sqlite::copy::copy_file;
 pub use sqlite::{SqliteSnapshot, SqliteStore};
 #[cfg(test)]
 pub(crate) use tally::Tally;
@@ -109,8 +117,11 @@ pub trait Store: Send + Sync {
     /// Changes of a host's findings, newest first.
     fn history(&self, host: &HostId, limit: usize) -> Result<Vec<Transition>, StoreError>;
 
-    // The ledger: every report and every act that is kept is a leaf, in the order in which they were kept.
+    // The ledger: every report and every act that is kept is a leaf. One host's reports stand in their order.
 
+    /// Gives leaves that wait for their place in the tree that place, at most `limit`, and says how many. Where one
+    /// writes alone none ever waits. A periodic job; two that do it at once do it once.
+    fn integrate(&self, limit: usize) -> Result<usize, StoreError>;
     /// The right edge of the ledger's tree.
     fn ledger_frontier(&self) -> Result<Frontier, StoreError>;
     /// Hashes of complete subtrees at a level (0, 8, 16 …), as far as there are.
@@ -193,4 +204,16 @@ pub trait Store: Send + Sync {
     fn record_act(&self, act: &Act) -> Result<(), StoreError>;
     /// Acts of people before the one with this number, newest first.
     fn acts_before(&self, before: Option<i64>, limit: usize) -> Result<Vec<RecordedAct>, StoreError>;
+
+    // Periodic jobs.
+
+    /// Takes or keeps a lease for `ttl` by the database's clock: false while another holds it. For not doing the same
+    /// work twice; nothing goes wrong where two hold it, as when one was stopped for longer than its lease.
+    fn take_lease(&self, name: &str, holder: &str, ttl: Duration) -> Result<bool, StoreError>;
+    /// What the engine wants done once in a while.
+    fn upkeep(&self, now: Timestamp) -> Result<(), StoreError>;
+    /// Removes bodies of reports and changes of findings that were received before `before`, about `limit` rows, and
+    /// says how many. What the ledger's leaves stand for stays, and `act` records it, with the number put to what it
+    /// says it was done to.
+    fn prune(&self, before: Timestamp, limit: usize, act: &Act) -> Result<usize, StoreError>;
 }

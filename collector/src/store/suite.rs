@@ -14,8 +14,10 @@ use super::*;
 use crate::access::Access;
 use crate::freshness::Cutoff;
 
+pub(super) mod alike;
+pub(super) mod ledger;
 mod people;
-mod state;
+pub(super) mod state;
 
 /// A name and what it names.
 type Behaviour = (&'static str, fn(&dyn Store));
@@ -69,6 +71,20 @@ const BEHAVIOURS: &[Behaviour] = &[
         "heartbeats_keep_findings_fresh",
         state::heartbeats_keep_findings_fresh,
     ),
+    (
+        "every_report_and_act_is_a_leaf",
+        ledger::every_report_and_act_is_a_leaf,
+    ),
+    ("checkpoints_are_kept_once", ledger::checkpoints_are_kept_once),
+    ("leases_are_held_by_one", ledger::leases_are_held_by_one),
+    (
+        "what_is_too_old_goes_and_the_ledger_stays",
+        ledger::what_is_too_old_goes_and_the_ledger_stays,
+    ),
+    (
+        "hostile_texts_are_kept_as_they_are",
+        ledger::hostile_texts_are_kept_as_they_are,
+    ),
     ("the_newest_plan_is_current", the_newest_plan_is_current),
     (
         "api_tokens_are_found_and_revoked",
@@ -84,11 +100,11 @@ pub(super) fn run(new_store: impl Fn(&mut dyn FnMut(&dyn Store))) {
     }
 }
 
-fn at(minutes: i64) -> Timestamp {
+pub(super) fn at(minutes: i64) -> Timestamp {
     "2026-10-01T00:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_mins(minutes)
 }
 
-fn act(what: &str, minutes: i64) -> Act {
+pub(super) fn act(what: &str, minutes: i64) -> Act {
     Act {
         at: at(minutes),
         who: "test".to_owned(),
@@ -97,7 +113,7 @@ fn act(what: &str, minutes: i64) -> Act {
     }
 }
 
-fn add_token(store: &dyn Store, name: &str, role: Role, uses: u32) {
+pub(super) fn add_token(store: &dyn Store, name: &str, role: Role, uses: u32) {
     let token = EnrolmentToken {
         id: format!("t-{name}"),
         sha256: name.to_owned(),
@@ -112,7 +128,7 @@ fn add_token(store: &dyn Store, name: &str, role: Role, uses: u32) {
 }
 
 /// An enrolment of machine `machine` with a key and ids of its own.
-fn enrolment(token: &str, machine: &str, number: u8, minutes: i64) -> Enrolment {
+pub(super) fn enrolment(token: &str, machine: &str, number: u8, minutes: i64) -> Enrolment {
     Enrolment {
         token_sha256: token.to_owned(),
         name: "web".to_owned(),
@@ -127,7 +143,7 @@ fn enrolment(token: &str, machine: &str, number: u8, minutes: i64) -> Enrolment 
     }
 }
 
-fn enrol(store: &dyn Store, machine: &str, number: u8, minutes: i64) -> Enrolled {
+pub(super) fn enrol(store: &dyn Store, machine: &str, number: u8, minutes: i64) -> Enrolled {
     store
         .enrol(&enrolment("good", machine, number, minutes))
         .unwrap()
@@ -135,12 +151,12 @@ fn enrol(store: &dyn Store, machine: &str, number: u8, minutes: i64) -> Enrolled
 }
 
 /// A store with one host of the role `service`, enrolled at minute 0.
-fn with_host(store: &dyn Store) -> HostId {
+pub(super) fn with_host(store: &dyn Store) -> HostId {
     add_token(store, "good", Role::Service, 100);
     enrol(store, "machine-1", 1, 0).host
 }
 
-fn finding(check: &str, subject: &str, status: Status) -> Finding {
+pub(super) fn finding(check: &str, subject: &str, status: Status) -> Finding {
     Finding {
         check: check.to_owned(),
         clause: "7.1.3".to_owned(),
@@ -156,7 +172,7 @@ fn finding(check: &str, subject: &str, status: Status) -> Finding {
     }
 }
 
-fn assessment(host: &HostId, checks: &[&str], findings: Vec<Finding>) -> Assessment {
+pub(super) fn assessment(host: &HostId, checks: &[&str], findings: Vec<Finding>) -> Assessment {
     Assessment {
         host: HostInfo {
             id: Some(host.clone()),
@@ -179,7 +195,7 @@ fn assessment(host: &HostId, checks: &[&str], findings: Vec<Finding>) -> Assessm
 }
 
 /// A report that follows `previous`, with a body made from what it says.
-fn report(
+pub(super) fn report(
     host: &HostId,
     sequence: u64,
     previous: &str,
@@ -207,20 +223,20 @@ fn report(
     }
 }
 
-fn keep(store: &dyn Store, incoming: &Incoming) -> Keep {
+pub(super) fn keep(store: &dyn Store, incoming: &Incoming) -> Keep {
     let reply = store.keep(std::slice::from_ref(incoming)).unwrap();
     reply.outcomes.into_iter().next().unwrap()
 }
 
 /// The highest sequence, where the report was kept before.
-fn duplicate(keep: &Keep) -> Option<u64> {
+pub(super) fn duplicate(keep: &Keep) -> Option<u64> {
     match keep {
         Keep::Duplicate { sequence, .. } => Some(*sequence),
         _ => None,
     }
 }
 
-fn is_kept(keep: &Keep) -> bool {
+pub(super) fn is_kept(keep: &Keep) -> bool {
     matches!(keep, Keep::Kept { .. })
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::StoreAddress;
 use crate::file::{self, FileError};
 use crate::interval::Interval;
 
@@ -37,6 +38,17 @@ pub struct CollectorSettings {
     pub certificate_lifetime: Interval,
     /// Evidence is kept at least this long (at least 5 years by the plan).
     pub retention: Interval,
+    /// Where it is kept: `sqlite:FILE`, or `postgres://USER@HOST/DATABASE`; in the data directory without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub store: Option<StoreAddress>,
+    /// File that holds the password of the PostgreSQL server, 0600.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub store_password_file: Option<PathBuf>,
+    /// File of the certificates that the PostgreSQL server's must come from, PEM; those of the system without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub store_ca_file: Option<PathBuf>,
+    /// Connections to the PostgreSQL server at most.
+    pub store_connections: u16,
 }
 
 /// An identity provider that speaks OpenID Connect.
@@ -98,6 +110,10 @@ impl Default for CollectorSettings {
             stale_after: Interval::new(3, crate::interval::Unit::Hour),
             certificate_lifetime: Interval::days(90),
             retention: Interval::new(5, crate::interval::Unit::Year),
+            store: None,
+            store_password_file: None,
+            store_ca_file: None,
+            store_connections: 16,
         }
     }
 }

@@ -2,6 +2,8 @@
 
 mod agent;
 mod collector;
+mod store;
 
 pub use agent::{AgentSettings, DEFAULT_AGENT_SETTINGS};
 pub use collector::{CollectorSettings, DEFAULT_COLLECTOR_SETTINGS, OidcSettings, UsersBy};
+pub use store::{StoreAddress, without_password};

@@ -159,7 +159,7 @@ impl Archive for SqliteSnapshot {
         };
         let kept = self
             .0
-            .prepare_cached("SELECT body, packing FROM reports WHERE id = ?1")?
+            .prepare_cached("SELECT body, packing FROM reports WHERE id = ?1 AND packing <> 'removed'")?
             .query_row([report.id], read)
             .optional()?;
         let Some((Some(body), packing)) = kept else {

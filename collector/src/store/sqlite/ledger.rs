@@ -222,7 +222,8 @@ pub(super) fn body(
 ) -> Result<Option<(Packing, Vec<u8>)>, StoreError> {
     let kept: Option<(String, Vec<u8>)> = db
         .prepare_cached(
-            "SELECT packing, body FROM reports WHERE host = ?1 AND incarnation = ?2 AND sequence = ?3",
+            "SELECT packing, body FROM reports
+             WHERE host = ?1 AND incarnation = ?2 AND sequence = ?3 AND packing <> 'removed'",
         )?
         .query_row((host.as_str(), incarnation, count(sequence)), |row| {
             Ok((row.get("packing")?, row.get("body")?))

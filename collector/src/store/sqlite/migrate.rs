@@ -14,6 +14,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_begin.sql"),
     include_str!("migrations/0002_scale.sql"),
     include_str!("migrations/0003_people.sql"),
+    include_str!("migrations/0004_leases.sql"),
 ];
 
 /// Applies what is missing.

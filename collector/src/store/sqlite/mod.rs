@@ -6,6 +6,7 @@
 
 mod audit;
 mod column;
+pub(super) mod copy;
 mod findings;
 mod hosts;
 mod ledger;
@@ -15,6 +16,7 @@ mod reports;
 #[cfg(test)]
 mod tests;
 mod totals;
+mod upkeep;
 mod users;
 
 use std::ops::Range;
@@ -72,15 +74,30 @@ pub struct SqliteStore {
 impl SqliteStore {
     /// Opens the file for reading and writing, makes it if need be, and brings it to this program's schema.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
-        let mut writer = connect(path, flags)?;
+        let mut writer = connect(
+            path,
+            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+        )?;
+        writer.pragma_update(None, "journal_mode", "WAL")?;
+        writer.pragma_update(None, "synchronous", "FULL")?;
+        migrate::migrate(&mut writer)?;
+        Self::begin(path, writer)
+    }
+
+    /// Opens the file for reading and writing; it must be at this program's schema.
+    pub fn open_current(path: &Path) -> Result<Self, StoreError> {
+        let writer = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        migrate::require_current(&writer)?;
+        Self::begin(path, writer)
+    }
+
+    fn begin(path: &Path, mut writer: Connection) -> Result<Self, StoreError> {
         writer.pragma_update(None, "journal_mode", "WAL")?;
         writer.pragma_update(None, "synchronous", "FULL")?;
         writer.pragma_update(None, "foreign_keys", true)?;
         // Negative: KiB and not pages.
         writer.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
         writer.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
-        migrate::migrate(&mut writer)?;
         let tx = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
         totals::recount_if_needed(&tx)?;
         tx.commit()?;
@@ -136,9 +153,9 @@ impl SqliteStore {
 }
 
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
-    let failed = |source| StoreError::Open {
-        path: path.to_owned(),
-        source,
+    let failed = |source: rusqlite::Error| StoreError::Open {
+        place: path.display().to_string(),
+        source: source.into(),
     };
     let connection =
         Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(failed)?;
@@ -243,6 +260,11 @@ impl Store for SqliteStore {
         self.read(|db| findings::history(db, host, limit))
     }
 
+    fn integrate(&self, _limit: usize) -> Result<usize, StoreError> {
+        // The one writer gives every leaf its place in the transaction that keeps what it stands for.
+        Ok(0)
+    }
+
     fn ledger_frontier(&self) -> Result<Frontier, StoreError> {
         self.read(ledger::frontier)
     }
@@ -335,6 +357,18 @@ impl Store for SqliteStore {
 
     fn acts(&self, limit: usize) -> Result<Vec<Act>, StoreError> {
         self.read(|db| people::acts(db, limit))
+    }
+
+    fn take_lease(&self, name: &str, holder: &str, ttl: Duration) -> Result<bool, StoreError> {
+        self.write(|tx| upkeep::take_lease(tx, name, holder, ttl))
+    }
+
+    fn upkeep(&self, _now: Timestamp) -> Result<(), StoreError> {
+        self.write(upkeep::optimize)
+    }
+
+    fn prune(&self, before: Timestamp, limit: usize, act: &Act) -> Result<usize, StoreError> {
+        self.write(|tx| upkeep::prune(tx, before, limit, act))
     }
 
     // Users and sessions.

@@ -204,6 +204,11 @@ pub(super) fn recount_if_needed(tx: &Transaction<'_>) -> Result<(), StoreError> 
     if noted(tx, COUNTED_BY)?.as_deref() == Some(catalogue_digest()) {
         return Ok(());
     }
+    recount(tx)
+}
+
+/// Counts everything anew.
+pub(super) fn recount(tx: &Transaction<'_>) -> Result<(), StoreError> {
     tx.execute("DELETE FROM totals", [])?;
     retally(tx)?;
     let mut totals = Totals::default();
@@ -239,14 +244,14 @@ fn retally(tx: &Transaction<'_>) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn noted(db: &Connection, name: &str) -> Result<Option<String>, StoreError> {
+pub(super) fn noted(db: &Connection, name: &str) -> Result<Option<String>, StoreError> {
     Ok(db
         .prepare_cached("SELECT value FROM notes WHERE name = ?1")?
         .query_row([name], |row| row.get(0))
         .optional()?)
 }
 
-fn note(tx: &Transaction<'_>, name: &str, value: &str) -> Result<(), StoreError> {
+pub(super) fn note(tx: &Transaction<'_>, name: &str, value: &str) -> Result<(), StoreError> {
     tx.execute(
         "INSERT INTO notes (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
         (name, value),

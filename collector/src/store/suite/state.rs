@@ -102,7 +102,7 @@ fn is_in_step(keep: &Keep) -> bool {
 }
 
 /// The totals as a plain count over everything gives them.
-fn recount(store: &dyn Store, cutoff: Cutoff) -> BTreeMap<Counted, i64> {
+pub(in crate::store) fn recount(store: &dyn Store, cutoff: Cutoff) -> BTreeMap<Counted, i64> {
     let mut totals = Totals::default();
     for host in store.hosts(&HostQuery::all()).unwrap() {
         let mut tally = Tally::default();

@@ -51,7 +51,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
                     "role": {"type": "string", "enum": ROLES},
                     "scopes": {"type": "array", "items": {"type": "string", "enum": scopes}, "default": []},
                     "note": {"type": "string", "maxLength": 128, "default": ""},
-                    "ttl_seconds": {"type": "integer", "minimum": 1, "default": 7_776_000},
+                    "ttl_seconds": {"type": ["integer", "null"], "minimum": 1, "default": 7_776_000},
                     "never_expires": {"type": "boolean", "default": false},
                 }
             })

@@ -53,7 +53,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
                 "properties": {
                     "role": {"type": "string", "enum": ["service", "office"]},
                     "uses": {"type": "integer", "minimum": 1, "default": 1},
-                    "ttl_seconds": {"type": "integer", "minimum": 1, "default": 86400},
+                    "ttl_seconds": {"type": ["integer", "null"], "minimum": 1, "default": 86400},
                     "labels": {"type": "object", "additionalProperties": {"type": "string"}},
                 }
             })

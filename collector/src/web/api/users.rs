@@ -62,8 +62,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
                 "properties": {
                     "name": {"type": "string", "minLength": 1, "maxLength": 64},
                     "role": {"type": "string", "enum": ROLES},
-                    "password": {"type": "string", "minLength": 12, "maxLength": 256},
-                    "oidc_subject": {"type": "string", "minLength": 1, "maxLength": 255},
+                    "password": {"type": ["string", "null"], "minLength": 12, "maxLength": 256},
+                    "oidc_subject": {"type": ["string", "null"], "minLength": 1, "maxLength": 255},
                 },
                 "description": "Either a password or a subject.",
             })

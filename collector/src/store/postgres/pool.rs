@@ -1,0 +1,373 @@
+//! Connections to the server: a bounded number of them, each used by one transaction at a time.
+//!
+//! The driver is asynchronous and the store blocks, so one thread drives every connection's bytes and whoever calls
+//! waits for its answers. A connection that failed in any way but by the server's own refusal is closed, not put back.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::future::Future;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use ring::rand::{SecureRandom, SystemRandom};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::timeout;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Error, Row, Statement};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::address::Address;
+use crate::store::StoreError;
+
+/// How long a caller waits for a connection to come free.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long an answer may take, connecting included. The server ends a statement itself before that.
+const ANSWER: Duration = Duration::from_secs(90);
+
+/// What every connection begins with: no statement and no wait for a lock lasts for ever, and what is committed is on
+/// durable storage whatever the server's default is.
+const GREETING: &str = "SET statement_timeout = '60s'; SET lock_timeout = '20s';
+    SET idle_in_transaction_session_timeout = '120s'; SET client_encoding = 'UTF8';
+    SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
+
+/// How often a transaction is tried that the server undid for another's sake, or that lost its connection before it was
+/// to be committed.
+const ATTEMPTS: u32 = 10;
+
+/// The pause after the first such failure; it doubles, and each is drawn between nothing and its length.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// The longest such pause.
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+
+/// Values of a statement.
+pub(super) type Values<'v> = &'v [&'v (dyn ToSql + Sync)];
+
+/// The connections.
+pub(super) struct Pool {
+    address: Address,
+    tls: MakeRustlsConnect,
+    read_only: bool,
+    idle: Mutex<Vec<Connection>>,
+    room: Semaphore,
+    /// Taken out only when the pool goes.
+    runtime: Option<Runtime>,
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        // The last owner may be an async task, which must not wait.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+struct Connection {
+    client: Client,
+    /// Statements that were prepared, by their text.
+    prepared: HashMap<String, Statement>,
+}
+
+impl Pool {
+    /// A pool of at most so many connections; none is made yet. `read_only`: the server is to refuse every write.
+    pub(super) fn new(address: Address, most: u16, read_only: bool) -> Result<Self, StoreError> {
+        let tls = address.tls()?;
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("postgres")
+            .enable_all()
+            .build()
+            .map_err(|error| StoreError::Open {
+                place: address.shown(),
+                source: error.into(),
+            })?;
+        Ok(Self {
+            address,
+            tls,
+            read_only,
+            idle: Mutex::default(),
+            room: Semaphore::new(usize::from(most.max(1))),
+            runtime: Some(runtime),
+        })
+    }
+
+    /// Runs `work` in one transaction, committed when it returns `Ok` and undone when it doesn't; more than once where
+    /// the server undid it for another's sake. So `work` does nothing but speak to the database.
+    pub(super) fn transaction<T>(
+        &self,
+        work: impl FnMut(&mut Tx<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.run(Some("BEGIN"), work)
+    }
+
+    /// Runs `work` that only reads, each statement by itself.
+    pub(super) fn read<T>(
+        &self,
+        work: impl FnMut(&mut Tx<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.run(None, work)
+    }
+
+    /// Runs `work` that reads the database as it is at one moment.
+    pub(super) fn snapshot<T>(
+        &self,
+        work: impl FnMut(&mut Tx<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.run(Some("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"), work)
+    }
+
+    fn run<T>(
+        &self,
+        begin: Option<&'static str>,
+        mut work: impl FnMut(&mut Tx<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let _place = self.place()?;
+        let mut pause = PAUSE;
+        for attempt in 1..=ATTEMPTS {
+            let failure = match self.attempt(begin, &mut work) {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => failure,
+            };
+            if !failure.again {
+                return Err(failure.error);
+            }
+            if attempt == ATTEMPTS && !matches!(failure.error, StoreError::Away(_)) {
+                break;
+            }
+            // A server that is gone is gone; only a connection that had died unseen is worth another try.
+            if matches!(failure.error, StoreError::Away(_)) && attempt > 1 {
+                return Err(failure.error);
+            }
+            std::thread::sleep(drawn(pause));
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        Err(StoreError::Crowded { attempts: ATTEMPTS })
+    }
+
+    fn attempt<T>(
+        &self,
+        begin: Option<&'static str>,
+        work: &mut impl FnMut(&mut Tx<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, Failure> {
+        let mut connection = self.connection()?;
+        let mut tx = Tx {
+            pool: self,
+            connection: &mut connection,
+            undone: false,
+            lost: false,
+        };
+        let worked = begin
+            .map_or(Ok(()), |begin| tx.batch(begin))
+            .and_then(|()| work(&mut tx));
+        let (undone, lost) = (tx.undone, tx.lost);
+        match worked {
+            Ok(answer) => {
+                let committed = begin.map_or(Ok(()), |_| tx.batch("COMMIT"));
+                let undone = tx.undone;
+                match committed {
+                    Ok(()) => {
+                        self.put_back(connection);
+                        Ok(answer)
+                    }
+                    // Where the answer to COMMIT was lost nobody knows what became of it; whoever asked asks again.
+                    Err(error) => Err(Failure { error, again: undone }),
+                }
+            }
+            Err(error) => {
+                if lost {
+                    // The others date from before whatever befell this one.
+                    self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+                } else if begin.is_none() || tx.batch("ROLLBACK").is_ok() {
+                    self.put_back(connection);
+                }
+                Err(Failure {
+                    error,
+                    again: undone || lost,
+                })
+            }
+        }
+    }
+
+    fn place(&self) -> Result<SemaphorePermit<'_>, StoreError> {
+        let waited = self.wait(async { timeout(PATIENCE, self.room.acquire()).await })?;
+        waited
+            .map_err(|_| StoreError::Busy(PATIENCE))?
+            .map_err(|_| StoreError::Poisoned)
+    }
+
+    fn connection(&self) -> Result<Connection, Failure> {
+        loop {
+            let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            match idle {
+                Some(connection) if connection.client.is_closed() => {}
+                Some(connection) => return Ok(connection),
+                None => return self.connect().map_err(|error| Failure { error, again: false }),
+            }
+        }
+    }
+
+    fn connect(&self) -> Result<Connection, StoreError> {
+        let connect = async {
+            let (client, connection) = self.address.config.connect(self.tls.clone()).await?;
+            tokio::spawn(connection);
+            client.batch_execute(GREETING).await?;
+            if self.read_only {
+                client
+                    .batch_execute("SET default_transaction_read_only = on")
+                    .await?;
+            }
+            Ok::<_, Error>(client)
+        };
+        // On the driving thread, because the connection's own task is to live there.
+        let connected = self.wait(async { timeout(ANSWER, connect).await })?;
+        let client = connected
+            .map_err(|slow| StoreError::Away(slow.into()))?
+            .map_err(|error| StoreError::Open {
+                place: self.address.shown(),
+                source: error.into(),
+            })?;
+        Ok(Connection {
+            client,
+            prepared: HashMap::new(),
+        })
+    }
+
+    fn put_back(&self, connection: Connection) {
+        if !connection.client.is_closed() {
+            self.idle
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(connection);
+        }
+    }
+
+    fn wait<F: Future>(&self, future: F) -> Result<F::Output, StoreError> {
+        let runtime = self.runtime.as_ref().ok_or(StoreError::Poisoned)?;
+        Ok(runtime.block_on(future))
+    }
+}
+
+struct Failure {
+    error: StoreError,
+    /// Nothing was committed, and another try may succeed.
+    again: bool,
+}
+
+/// A transaction.
+pub(super) struct Tx<'p> {
+    pool: &'p Pool,
+    connection: &'p mut Connection,
+    /// The server undid it for another transaction's sake.
+    undone: bool,
+    /// The connection is of no more use.
+    lost: bool,
+}
+
+impl Tx<'_> {
+    /// Statements without values, whose rows nobody wants.
+    pub(super) fn batch(&mut self, statements: &str) -> Result<(), StoreError> {
+        let client = &self.connection.client;
+        let done = self
+            .pool
+            .wait(async { timeout(ANSWER, client.batch_execute(statements)).await })?;
+        self.told(done)
+    }
+
+    /// Rows that a statement gives.
+    pub(super) fn query(&mut self, statement: &str, values: Values<'_>) -> Result<Vec<Row>, StoreError> {
+        let prepared = self.prepare(statement)?;
+        let client = &self.connection.client;
+        let rows = self
+            .pool
+            .wait(async { timeout(ANSWER, client.query(&prepared, values)).await })?;
+        self.told(rows)
+    }
+
+    /// The one row that a statement gives, if it gives one.
+    pub(super) fn query_one(
+        &mut self,
+        statement: &str,
+        values: Values<'_>,
+    ) -> Result<Option<Row>, StoreError> {
+        Ok(self.query(statement, values)?.into_iter().next())
+    }
+
+    /// How many rows a statement changed.
+    pub(super) fn execute(&mut self, statement: &str, values: Values<'_>) -> Result<u64, StoreError> {
+        let prepared = self.prepare(statement)?;
+        let client = &self.connection.client;
+        let changed = self
+            .pool
+            .wait(async { timeout(ANSWER, client.execute(&prepared, values)).await })?;
+        self.told(changed)
+    }
+
+    /// Statements are few and their texts don't vary with values, so all are kept.
+    fn prepare(&mut self, text: &str) -> Result<Statement, StoreError> {
+        if let Some(prepared) = self.connection.prepared.get(text) {
+            return Ok(prepared.clone());
+        }
+        let client = &self.connection.client;
+        let types: &[Type] = &[];
+        let prepared = self
+            .pool
+            .wait(async { timeout(ANSWER, client.prepare_typed(text, types)).await })?;
+        let prepared = self.told(prepared)?;
+        self.connection.prepared.insert(text.to_owned(), prepared.clone());
+        Ok(prepared)
+    }
+
+    fn told<T>(
+        &mut self,
+        answer: Result<Result<T, Error>, tokio::time::error::Elapsed>,
+    ) -> Result<T, StoreError> {
+        let error = match answer {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(error)) => error,
+            Err(slow) => {
+                self.lost = true;
+                return Err(StoreError::Away(slow.into()));
+            }
+        };
+        let Some(code) = error.code() else {
+            // Not from the server: the connection broke, or a value could not be written.
+            self.lost = true;
+            return Err(StoreError::Away(error.into()));
+        };
+        if [
+            SqlState::T_R_SERIALIZATION_FAILURE,
+            SqlState::T_R_DEADLOCK_DETECTED,
+        ]
+        .contains(code)
+        {
+            self.undone = true;
+        }
+        // Class 57P: the server is going down, or the session was ended by an operator. Class 08: no connection.
+        if code.code().starts_with("57P") || code.code().starts_with("08") {
+            self.lost = true;
+            return Err(StoreError::Away(error.into()));
+        }
+        Err(StoreError::Refused(error.into()))
+    }
+}
+
+/// A pause between nothing and `most`, so that those who collided don't collide again.
+fn drawn(most: Duration) -> Duration {
+    let mut byte = [0; 1];
+    match SystemRandom::new().fill(&mut byte) {
+        Ok(()) => most * u32::from(byte[0]) / 256,
+        Err(_) => most,
+    }
+}
