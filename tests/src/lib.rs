@@ -11,6 +11,7 @@
 
 pub mod lab;
 pub mod namespace;
+pub mod postgres;
 pub mod programs;
 pub mod provider;
 

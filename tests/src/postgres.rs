@@ -1,0 +1,161 @@
+//! A real PostgreSQL server in a temporary directory, on a socket in it.
+
+use std::fs::File;
+use std::os::unix::fs::chown;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+
+use crate::wait_for;
+
+/// A server; killed when dropped.
+pub struct Postgres {
+    dir: TempDir,
+    bin: PathBuf,
+    server: Option<Child>,
+}
+
+impl Postgres {
+    /// Makes and starts a server; `None`, said aloud, where none is installed.
+    pub fn start() -> Option<Self> {
+        let Some(bin) = programs() else {
+            eprintln!("SKIPPED: no PostgreSQL server is installed here (Debian: apt-get install postgresql)");
+            return None;
+        };
+        let dir = tempfile::tempdir().unwrap();
+        if let Some((uid, gid)) = server_user() {
+            chown(dir.path(), Some(uid), Some(gid)).unwrap();
+        }
+        let mut this = Self {
+            dir,
+            bin,
+            server: None,
+        };
+        let made = this
+            .command("initdb")
+            .args(["--no-sync", "--auth=trust", "--username=plumbline"])
+            .args(["--encoding=UTF8", "--locale=C.UTF-8", "-D"])
+            .arg(this.dir.path().join("data"))
+            .output()
+            .expect("initdb can be run");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        this.restart();
+        Some(this)
+    }
+
+    /// URL of its database.
+    pub fn url(&self) -> String {
+        let socket = self.dir.path().display().to_string().replace('/', "%2F");
+        format!("postgres://plumbline@{socket}/postgres")
+    }
+
+    /// What a query answers, one row a line.
+    pub fn ask(&self, query: &str) -> String {
+        let output = self.query(query);
+        assert!(
+            output.status.success(),
+            "{query}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// SIGKILL to the server, which its other processes follow.
+    pub fn kill(&mut self) {
+        if let Some(mut server) = self.server.take() {
+            let _gone = server.kill();
+            server.wait().unwrap();
+        }
+    }
+
+    /// Starts it, again where it was killed.
+    pub fn restart(&mut self) {
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.dir.path().join("log"))
+            .unwrap();
+        // It refuses while processes of the one before still end, and then ends itself.
+        wait_for("PostgreSQL to answer", || {
+            let ended = match &mut self.server {
+                Some(server) => server.try_wait().unwrap().is_some(),
+                None => true,
+            };
+            if ended {
+                let server = self
+                    .command("postgres")
+                    .arg("-D")
+                    .arg(self.dir.path().join("data"))
+                    .args(["-c", "listen_addresses=", "-c"])
+                    .arg(format!("unix_socket_directories={}", self.dir.path().display()))
+                    .stdout(log.try_clone().unwrap())
+                    .stderr(log.try_clone().unwrap())
+                    .spawn()
+                    .expect("postgres can be run");
+                self.server = Some(server);
+            }
+            self.query("SELECT 1").status.success().then_some(())
+        });
+    }
+
+    fn query(&self, query: &str) -> std::process::Output {
+        Command::new(self.bin.join("psql"))
+            .args(["--no-psqlrc", "--tuples-only", "--no-align", "--command", query])
+            .arg(self.url())
+            .output()
+            .expect("psql can be run")
+    }
+
+    /// One of the server's programs, under another user where we are root: the server refuses to run as root.
+    fn command(&self, program: &str) -> Command {
+        let program = self.bin.join(program);
+        let mut command = match server_user() {
+            Some((uid, gid)) => {
+                let mut command = Command::new("setpriv");
+                command
+                    .args([format!("--reuid={uid}"), format!("--regid={gid}")])
+                    .arg("--clear-groups")
+                    .arg(program);
+                command
+            }
+            None => Command::new(program),
+        };
+        command.current_dir("/").stdin(Stdio::null());
+        command
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// The ids of `postgres`, where we are root.
+fn server_user() -> Option<(u32, u32)> {
+    let id = |arguments: &[&str]| -> Option<u32> {
+        let output = Command::new("id").args(arguments).output().ok()?;
+        String::from_utf8_lossy(&output.stdout).trim().parse().ok()
+    };
+    (id(&["-u"]) == Some(0)).then(|| {
+        let (uid, gid) = (id(&["-u", "postgres"]), id(&["-g", "postgres"]));
+        (uid.unwrap(), gid.unwrap())
+    })
+}
+
+/// The directory of the newest server's programs, where Debian puts them.
+fn programs() -> Option<PathBuf> {
+    let mut versions: Vec<(u32, PathBuf)> = Path::new("/usr/lib/postgresql")
+        .read_dir()
+        .ok()?
+        .flatten()
+        .filter_map(|version| {
+            let number = version.file_name().to_str()?.parse().ok()?;
+            let bin = version.path().join("bin");
+            bin.join("initdb").is_file().then_some((number, bin))
+        })
+        .collect();
+    versions.sort();
+    versions.pop().map(|(_, bin)| bin)
+}
