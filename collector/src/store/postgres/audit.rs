@@ -172,7 +172,7 @@ impl Archive for Snapshot<'_, '_> {
                 id: row.value("id")?,
                 place: place(row)?,
                 missing: row.value("missing")?,
-                chained: row.value("chained")?,
+                chained: i64::from(row.value::<bool>("chained")?),
                 noticed_at: row.value("noticed_at")?,
             })
         };
