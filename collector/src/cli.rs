@@ -52,6 +52,11 @@ enum Command {
     /// Work with the tokens that open the API
     #[command(subcommand)]
     Apitoken(commands::apitoken::Command),
+    /// Work with the people who sign in
+    #[command(subcommand)]
+    User(commands::user::Command),
+    /// List what people did
+    Acts(commands::acts::Args),
     /// List hosts, and whether they are heard from
     Hosts(commands::hosts::Args),
     /// List the latest findings; exit code 1 when one fails
@@ -63,6 +68,11 @@ enum Command {
     /// Say whether the collector serves
     #[command(after_help = "Example: plumbline-collector health --config /etc/plumbline/collector.toml")]
     Health,
+    /// Print the ledger's newest checkpoint, or a proof
+    #[command(subcommand)]
+    Ledger(commands::ledger::Command),
+    /// Verify that everything on record is what it was when it was taken in; exit code 1 when something is not
+    Verify(commands::verify::Args),
     /// Revoke a host: its certificates open nothing any more
     Revoke(commands::revoke::Args),
     /// Check the company's plan, or hand it out
@@ -138,11 +148,15 @@ fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Serve => commands::serve::run(&cli.place),
         Command::Token(command) => commands::token::run(command, &cli.place, &output),
         Command::Apitoken(command) => commands::apitoken::run(command, &cli.place, &output),
+        Command::User(command) => commands::user::run(command, &cli.place, &output),
+        Command::Acts(args) => commands::acts::run(&args, &cli.place, &output),
         Command::Hosts(args) => commands::hosts::run(&args, &cli.place, &output),
         Command::Findings(args) => commands::findings::run(args, &cli.place, &output),
         Command::Checklist(args) => commands::checklist::run(&args, &cli.place, &output),
         Command::Report(args) => commands::report::run(&args, None, lang, &cli.place),
         Command::Health => commands::health::run(&cli.place),
+        Command::Ledger(command) => commands::ledger::run(&command, &cli.place, &output),
+        Command::Verify(args) => commands::verify::run(&args, &cli.place, &output),
         Command::Revoke(args) => commands::revoke::run(&args, &cli.place, &output),
         Command::Plan(command) => commands::plan::run(&command, &cli.place, &output),
     }

@@ -5,6 +5,7 @@
 //! metrics and the command line, each time with its age ([`freshness`]).
 
 pub mod access;
+mod certificates;
 pub mod checklist;
 mod cli;
 mod commands;
@@ -14,6 +15,7 @@ mod ingest;
 mod jobs;
 pub mod ledger;
 mod metrics;
+mod oidc;
 mod pki;
 mod presence;
 pub mod report;
@@ -21,11 +23,14 @@ mod secret;
 mod server;
 pub mod store;
 mod tokens;
+mod users;
 mod view;
 mod web;
 
 pub use cli::main;
 pub use home::HomeError;
 pub use metrics::MetricsError;
-pub use pki::PkiError;
+pub use oidc::OidcSetupError;
+pub use pki::{FilesError, PkiError};
 pub use server::{ServeError, Server};
+pub use users::UserError;

@@ -42,6 +42,8 @@ pub(crate) enum Kind {
     Enrolment,
     /// Opens the API.
     Api,
+    /// Keeps a person signed in.
+    Session,
 }
 
 impl Kind {
@@ -49,6 +51,7 @@ impl Kind {
         match self {
             Self::Enrolment => "ple_",
             Self::Api => "pla_",
+            Self::Session => "pls_",
         }
     }
 }

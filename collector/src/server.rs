@@ -4,24 +4,32 @@ use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 
 use jiff::Timestamp;
 use plumbline_config::settings::CollectorSettings;
 use rustls::ServerConfig;
 use rustls::crypto::ring::Ticketer;
-use rustls::server::NoServerSessionStorage;
+use rustls::server::{NoServerSessionStorage, ResolvesServerCert};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use tracing::{error, info, warn};
 
+use crate::certificates;
 use crate::home::{Home, HomeError};
 use crate::ingest::IngestQueue;
 use crate::jobs;
+use crate::ledger::keeper::Keeper;
 use crate::metrics::{Metrics, MetricsError};
-use crate::pki::{AskForCertificate, Authority, PeerJudge, PkiError, ServerIdentity, Signer, provider};
+use crate::oidc::{Oidc, OidcSetupError};
+use crate::pki::{
+    AskForCertificate, Authority, FileIdentity, FilesError, PeerJudge, PkiError, ServerIdentity, Signer,
+    provider,
+};
 use crate::store::{SqliteStore, Store, StoreError};
+use crate::users::UserError;
 use crate::web::{App, BACKLOG, BODY_BUDGET_KIB, Listener, Shared, agent_router, web_router};
 
 /// Why the collector could not start.
@@ -49,6 +57,20 @@ pub enum ServeError {
         /// What the operating system said.
         source: io::Error,
     },
+    /// Passwords can't be verified.
+    #[error(transparent)]
+    Users(#[from] UserError),
+    /// The certificate for people.
+    #[error(transparent)]
+    Files(#[from] FilesError),
+    /// Half of the certificate for people.
+    #[error(
+        "the settings name one of tls_certificate and tls_key; name both, or none for a certificate by the collector's own CA"
+    )]
+    HalfAPair,
+    /// The identity provider of the settings.
+    #[error(transparent)]
+    Oidc(#[from] OidcSetupError),
     /// A thread could not be started.
     #[error("cannot start a thread: {0}")]
     Thread(io::Error),
@@ -60,6 +82,7 @@ pub struct Server {
     agent: Listener,
     web: Listener,
     ingest: JoinHandle<()>,
+    keeper: Arc<Keeper>,
     agent_address: SocketAddr,
     web_address: SocketAddr,
 }
@@ -72,6 +95,9 @@ impl Server {
         let authority = Authority::load(&home)?;
         let signer = Signer::load(&home)?;
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&home.database())?);
+        let keeper = Keeper::new(Arc::clone(&store), Signer::load(&home)?, authority.origin());
+        // Whoever asks finds a checkpoint from the start.
+        jobs::sign_checkpoint(&keeper);
         let metrics = Arc::new(Metrics::new()?);
         let (agent_tcp, agent_address) = listen(settings.agent_listen, "agent_listen")?;
         let (web_tcp, web_address) = listen(settings.web_listen, "web_listen")?;
@@ -84,34 +110,45 @@ impl Server {
             Box::new(move |incoming, keep| observer.committed(incoming, keep)),
         )
         .map_err(ServeError::Thread)?;
+        let files = own_files(&settings, &identity)?;
+        let oidc = settings.oidc.as_ref().map(Oidc::new).transpose()?;
         let app = Arc::new(App {
             settings,
             authority,
             identity: Arc::clone(&identity),
+            files: files.clone(),
             signer,
             store,
             ingest,
             metrics,
             pulses: Arc::default(),
+            writable: AtomicBool::new(true),
             throttle: crate::web::Throttle::default(),
+            pace: crate::web::Pace::default(),
+            verifier: crate::web::Verifier::new()?,
+            oidc,
             bodies: Semaphore::new(BODY_BUDGET_KIB),
             agent_port: agent_address.port(),
         });
         Ok(Self {
             agent: Listener {
                 tcp: agent_tcp,
-                tls: acceptor(&identity, true)?,
+                tls: acceptor(Arc::<ServerIdentity>::clone(&identity), true)?,
                 judge: Some(judge),
                 router: agent_router(&app),
             },
             web: Listener {
                 tcp: web_tcp,
-                tls: acceptor(&identity, false)?,
+                tls: match files {
+                    Some(files) => acceptor(files, false)?,
+                    None => acceptor(identity, false)?,
+                },
                 judge: None,
                 router: web_router(&app),
             },
             app,
             ingest: thread,
+            keeper: Arc::new(keeper),
             agent_address,
             web_address,
         })
@@ -136,7 +173,9 @@ impl Server {
         let web = tokio::spawn(self.web.serve(tell(&told)));
         let jobs = [
             tokio::spawn(jobs::keep_certificate(Arc::clone(&self.app))),
+            tokio::spawn(certificates::watch(Arc::clone(&self.app))),
             tokio::spawn(jobs::keep_pulses(Arc::clone(&self.app))),
+            tokio::spawn(jobs::keep_ledger(Arc::clone(&self.keeper))),
         ];
         info!(agent = %self.agent_address, web = %self.web_address, "serving");
         stop.await;
@@ -158,7 +197,13 @@ impl Server {
         // The last queue goes with the last owner of the application; then the thread commits what waits and ends.
         drop(self.app);
         let ingest = self.ingest;
-        match tokio::task::spawn_blocking(move || ingest.join()).await {
+        let last = move || {
+            let ended = ingest.join();
+            // Nothing comes any more: one checkpoint over all of it.
+            jobs::sign_checkpoint(&self.keeper);
+            ended
+        };
+        match tokio::task::spawn_blocking(last).await {
             Ok(Ok(())) => info!("stopped"),
             _ => error!("the ingest thread failed"),
         }
@@ -235,14 +280,32 @@ fn is_name(text: &str) -> bool {
     text.parse::<IpAddr>().is_ok() || rustls::pki_types::DnsName::try_from(text).is_ok()
 }
 
-fn acceptor(identity: &Arc<ServerIdentity>, ask_for_certificate: bool) -> Result<TlsAcceptor, PkiError> {
+/// The company's own certificate for people, if the settings name one.
+fn own_files(
+    settings: &CollectorSettings,
+    identity: &Arc<ServerIdentity>,
+) -> Result<Option<Arc<FileIdentity>>, ServeError> {
+    match (&settings.tls_certificate, &settings.tls_key) {
+        (Some(certificate), Some(key)) => {
+            let files = FileIdentity::load(certificate, key, Arc::clone(identity))?;
+            Ok(Some(Arc::new(files)))
+        }
+        (None, None) => Ok(None),
+        _ => Err(ServeError::HalfAPair),
+    }
+}
+
+fn acceptor(
+    identity: Arc<dyn ResolvesServerCert>,
+    ask_for_certificate: bool,
+) -> Result<TlsAcceptor, PkiError> {
     let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
     let builder = if ask_for_certificate {
         builder.with_client_cert_verifier(Arc::new(AskForCertificate::new(provider())))
     } else {
         builder.with_no_client_auth()
     };
-    let mut config = builder.with_cert_resolver(Arc::<ServerIdentity>::clone(identity));
+    let mut config = builder.with_cert_resolver(identity);
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     // A host that comes back within hours resumes its session (RFC 8446, 2.2), which spares both sides the signatures.
     // The ticket holds the certificate that was shown, sealed with a key of this process, and it is judged anew.

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use plumbline_config::ident::Role;
+use serde::Serialize;
 
-use crate::access::Access;
+use crate::access::{Access, Scope};
 use crate::secret::{Kind, NoRandom, Token, new_token_id};
 use crate::store::{ApiToken, EnrolmentToken};
 
@@ -24,6 +25,9 @@ const LONGEST_LABEL: usize = 128;
 /// How long an enrolment token lives unless said otherwise.
 pub(crate) const USUAL_LIFE: SignedDuration = SignedDuration::from_hours(24);
 
+/// How long an API token lives unless said otherwise.
+pub(crate) const USUAL_API_LIFE: SignedDuration = SignedDuration::from_hours(90 * 24);
+
 /// What an enrolment token is to be.
 #[derive(Clone, Debug)]
 pub(crate) struct EnrolmentOrder {
@@ -40,6 +44,8 @@ pub(crate) enum OrderError {
     Uses,
     #[error("a token lives from 1 second to 365 days")]
     Life,
+    #[error("an API token lives 1 second or longer")]
+    ApiLife,
     #[error(
         "a token has at most {MOST_LABELS} labels, each `key=value` of at most {LONGEST_LABEL} bytes without control characters"
     )]
@@ -79,30 +85,75 @@ pub(crate) fn enrolment(
     Ok((token, stored))
 }
 
+/// What an API token is to be.
+#[derive(Clone, Debug)]
+pub(crate) struct ApiOrder {
+    pub(crate) access: Access,
+    /// Empty: wherever the role may.
+    pub(crate) scopes: Vec<Scope>,
+    pub(crate) note: String,
+    /// `None`: until it is revoked.
+    pub(crate) life: Option<SignedDuration>,
+}
+
 /// A new API token, and what of it is stored.
-pub(crate) fn api(
-    access: Access,
-    note: String,
-    life: Option<SignedDuration>,
-    now: Timestamp,
-) -> Result<(Token, ApiToken), OrderError> {
+pub(crate) fn api(order: ApiOrder, now: Timestamp) -> Result<(Token, ApiToken), OrderError> {
+    let ApiOrder {
+        access,
+        mut scopes,
+        note,
+        life,
+    } = order;
     if !is_plain(&note) {
         return Err(OrderError::Note);
     }
     if life.is_some_and(|life| life < SignedDuration::from_secs(1)) {
-        return Err(OrderError::Life);
+        return Err(OrderError::ApiLife);
     }
+    scopes.sort();
+    scopes.dedup();
     let token = Token::new(Kind::Api)?;
     let stored = ApiToken {
         id: new_token_id()?,
         sha256: token.sha256(),
         access,
+        scopes,
         note,
         created_at: now,
         expires_at: life.map(|life| now.saturating_add(life).unwrap_or(Timestamp::MAX)),
         revoked_at: None,
+        used_at: None,
     };
     Ok((token, stored))
+}
+
+/// An API token as people and programs are shown it: without its secret.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct ApiTokenView {
+    pub(crate) id: String,
+    pub(crate) role: Access,
+    pub(crate) scopes: Vec<Scope>,
+    pub(crate) note: String,
+    pub(crate) created_at: Timestamp,
+    pub(crate) expires_at: Option<Timestamp>,
+    pub(crate) revoked_at: Option<Timestamp>,
+    /// To the hour.
+    pub(crate) used_at: Option<Timestamp>,
+}
+
+impl From<ApiToken> for ApiTokenView {
+    fn from(token: ApiToken) -> Self {
+        Self {
+            id: token.id,
+            role: token.access,
+            scopes: token.scopes,
+            note: token.note,
+            created_at: token.created_at,
+            expires_at: token.expires_at,
+            revoked_at: token.revoked_at,
+            used_at: token.used_at,
+        }
+    }
 }
 
 fn is_plain(text: &str) -> bool {

@@ -1,6 +1,7 @@
 //! A collector and an agent with all they own in one temporary directory.
 
 use std::fs::File;
+use std::io::Write;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -14,6 +15,7 @@ use crate::wait_for;
 /// A collector on free ports, initialised, with the example plan published.
 pub struct Lab {
     dir: TempDir,
+    data_dir: PathBuf,
     agent_port: u16,
     web_port: u16,
     ca_sha256: String,
@@ -36,15 +38,28 @@ impl Answer {
 impl Lab {
     /// Makes and starts a collector.
     pub fn start() -> Self {
+        Self::start_with(|_, _| String::new())
+    }
+
+    /// The same, with more settings: those that come of the lab's directory and the people's port.
+    pub fn start_with(more: impl FnOnce(&Path, u16) -> String) -> Self {
         let dir = tempfile::tempdir().unwrap();
+        let data_dir = dir.path().join("collector");
+        Self::start_in(dir, data_dir, more)
+    }
+
+    /// The same, with its data in `data_dir`, somewhere in `dir`.
+    pub fn start_in(dir: TempDir, data_dir: PathBuf, more: impl FnOnce(&Path, u16) -> String) -> Self {
         let (agent_port, web_port) = (free_port(), free_port());
         let settings = format!(
             "data_dir = \"{}\"\nagent_listen = \"127.0.0.1:{agent_port}\"\nweb_listen = \"127.0.0.1:{web_port}\"\n",
-            dir.path().join("collector").display()
+            data_dir.display()
         );
+        let settings = settings + &more(dir.path(), web_port);
         std::fs::write(dir.path().join("collector.toml"), settings).unwrap();
         let mut lab = Self {
             dir,
+            data_dir,
             agent_port,
             web_port,
             ca_sha256: String::new(),
@@ -60,6 +75,22 @@ impl Lab {
 
     pub fn path(&self) -> &Path {
         self.dir.path()
+    }
+
+    /// Where the collector keeps everything.
+    pub fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+
+    /// The numbers of the reports that are in the collector's database, in order. The collector must not run.
+    pub fn kept_sequences(&self) -> Vec<u64> {
+        let database = rusqlite::Connection::open(self.data_dir.join("collector.db")).unwrap();
+        let mut statement = database
+            .prepare("SELECT sequence FROM reports ORDER BY sequence")
+            .unwrap();
+        let rows = statement.query_map([], |row| row.get::<_, i64>(0)).unwrap();
+        rows.map(|sequence| u64::try_from(sequence.unwrap()).unwrap())
+            .collect()
     }
 
     pub fn start_collector(&mut self) {
@@ -145,8 +176,13 @@ impl Lab {
         }
     }
 
+    /// Origin of the people's listener.
+    pub fn web(&self) -> String {
+        format!("https://127.0.0.1:{}", self.web_port)
+    }
+
     pub fn ca_certificate(&self) -> PathBuf {
-        self.dir.path().join("collector/ca/ca.pem")
+        self.data_dir.join("ca/ca.pem")
     }
 
     /// What a log says, for a failing test to show.
@@ -171,6 +207,19 @@ impl Lab {
         self.command(name, arguments)
             .output()
             .expect("the program can be run")
+    }
+
+    /// Runs a program that reads `input` from standard input.
+    pub fn run_with(&self, name: &str, arguments: &[&str], input: &str) -> Output {
+        let mut child = self
+            .command(name, arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program can be run");
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
     }
 
     fn spawn(&self, name: &str, arguments: &[&str], log: &str) -> Child {

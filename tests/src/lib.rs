@@ -12,6 +12,7 @@
 pub mod lab;
 pub mod namespace;
 pub mod programs;
+pub mod provider;
 
 use std::time::{Duration, Instant};
 

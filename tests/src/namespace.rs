@@ -1,11 +1,12 @@
-//! A network of its own for a test, so that neither the machine's sockets nor its firewall are part of it.
+//! A network and mounts of its own for a test, so that neither the machine's sockets nor its firewall are part of it,
+//! and what it mounts is gone with it.
 
 use std::process::Command;
 
 /// Set in the process that runs inside the namespace.
 const INSIDE: &str = "PLUMBLINE_TEST_NAMESPACE";
 
-/// Runs the test `name` of this test program again in a network namespace of its own with loopback up, as root of a
+/// Runs the test `name` of this test program again in network and mount namespaces of its own with loopback up, as root of a
 /// user namespace where we are not root already. Returns whether the caller is the one inside, and goes on; outside,
 /// returns after the inner run has passed.
 ///
@@ -17,7 +18,7 @@ pub fn entered(name: &str) -> bool {
     }
     let unshare = |arguments: &[&str]| {
         let mut command = Command::new("unshare");
-        command.args(["--net"]).args(arguments);
+        command.args(["--net", "--mount"]).args(arguments);
         command
     };
     let maps: &[&[&str]] = &[&[], &["--user", "--map-root-user"]];

@@ -183,25 +183,17 @@ fn every_report_is_kept_once_though_both_programs_are_killed_again_and_again() {
             (reports(&lab).1 > before).then_some(())
         });
     }
-    let status = lab.agent_json(&["status"]);
+    let status = wait_for("the agent to answer", || {
+        let output = lab.run("plumbline-agent", &["status", "--format", "json"]);
+        serde_json::from_slice::<Value>(&output.stdout).ok()
+    });
     assert_eq!(status["refused_reports"], 0, "{status}");
     agent.take().unwrap().kill();
     lab.kill_collector();
-    let kept = kept_sequences(&lab.path().join("collector/collector.db"));
+    let kept = lab.kept_sequences();
     let last = u64::try_from(kept.len()).unwrap();
     assert!(last > 30, "a report at least for each round: {last}");
     assert_eq!(kept, (1..=last).collect::<Vec<_>>(), "each once, none missing");
-}
-
-/// The numbers of the reports that are in the collector's database, in order.
-fn kept_sequences(database: &Path) -> Vec<u64> {
-    let database = rusqlite::Connection::open(database).unwrap();
-    let mut statement = database
-        .prepare("SELECT sequence FROM reports ORDER BY sequence")
-        .unwrap();
-    let rows = statement.query_map([], |row| row.get::<_, i64>(0)).unwrap();
-    rows.map(|sequence| u64::try_from(sequence.unwrap()).unwrap())
-        .collect()
 }
 
 #[test]

@@ -51,8 +51,8 @@ pub(super) struct Courier {
     no_heartbeats_until: Option<Instant>,
     /// The last attempt to send something failed.
     failing: bool,
-    /// How much before its time evidence is given.
-    evidence_early: Duration,
+    /// How early evidence is given, drawn once: up to a whole of [`EVIDENCE_EARLY_PART`].
+    evidence_early: f64,
     renumberings: u32,
 }
 
@@ -118,7 +118,7 @@ impl Courier {
             plan_refused: None,
             no_heartbeats_until: None,
             failing: false,
-            evidence_early: random.up_to(duration(settings.evidence_interval) / EVIDENCE_EARLY_PART),
+            evidence_early: random.up_to(Duration::from_secs(1)).as_secs_f64(),
             renumberings: 0,
         })
     }
@@ -183,7 +183,8 @@ impl Courier {
         let settings = self.shared.settings();
         let time = self.heartbeat_at <= now;
         let as_report = time && self.no_heartbeats_until.is_some_and(|until| now < until);
-        let evidence = duration(settings.evidence_interval).saturating_sub(self.evidence_early);
+        let evidence = duration(settings.evidence_interval);
+        let evidence = evidence.saturating_sub((evidence / EVIDENCE_EARLY_PART).mul_f64(self.evidence_early));
         let seal = Seal {
             now: Timestamp::now(),
             looked_age_seconds: self.shared.looked.age_seconds(since_boot()),

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::identity::Identity;
 use crate::spool::{Sealed, SpoolError};
 
-/// However often the collector disagrees, a resync is tried again after this.
-const LONGEST_SPACING: SignedDuration = SignedDuration::from_hours(24);
+/// However often the collector disagrees, a resync is tried again after this: it may have been mended.
+const LONGEST_SPACING: SignedDuration = SignedDuration::from_hours(1);
 
 /// The enrolment that reports are numbered within.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -164,9 +164,10 @@ impl Chain {
     /// for each that the collector did not agree after, so that two that can't agree do not load each other.
     pub(super) fn may_resync(&self, now: Timestamp, spacing: SignedDuration) -> Option<Why> {
         let factor = 2_i32.saturating_pow(self.in_vain.saturating_sub(1));
+        let longest = LONGEST_SPACING.max(spacing);
         let spacing = spacing
             .checked_mul(factor)
-            .map_or(LONGEST_SPACING, |spacing| spacing.min(LONGEST_SPACING));
+            .map_or(longest, |spacing| spacing.min(longest));
         let held = self.last_resync.is_some_and(|last| {
             let since = last.at.duration_until(now);
             // A clock that was set back holds nothing.
@@ -244,7 +245,7 @@ mod tests {
         );
         chain.resync_begins(resync(begin));
         assert_eq!(chain.may_resync(begin + minute, minute), None, "none is due");
-        for (vain, minutes) in [(1, 1), (2, 2), (3, 4), (12, 24 * 60), (1_000, 24 * 60)] {
+        for (vain, minutes) in [(1, 1), (2, 2), (3, 4), (12, 60), (1_000, 60)] {
             chain.in_vain = vain;
             chain.wants_resync(Why::CollectorAsked);
             let due = begin + minute * minutes;

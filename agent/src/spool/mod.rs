@@ -265,7 +265,9 @@ impl Spool {
             }
             chain.dropped_reports = chain.dropped_reports.saturating_add(1);
             chain.refused_reports = chain.refused_reports.saturating_add(1);
-            chain.wants_resync(Why::Refused);
+            if report.assessment.is_some() {
+                chain.wants_resync(Why::Refused);
+            }
             tables.set_chain(&chain)?;
             if let Some(part) = report.assessment.filter(|one| one.scope.is_checks())
                 && let [check] = part.checks.as_slice()

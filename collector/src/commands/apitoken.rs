@@ -6,26 +6,31 @@ use plumbline_console::{Failure, Format, Outcome, Output};
 use serde::Serialize;
 
 use super::{act, duration};
-use crate::access::Access;
+use crate::access::{Access, Scope};
 use crate::cli::Place;
-use crate::store::{ApiToken, Store};
-use crate::tokens;
+use crate::store::Store;
+use crate::tokens::{self, ApiOrder, ApiTokenView};
 
 /// Commands on API tokens.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
     /// Make a token; it is shown once
-    #[command(after_help = "Example: plumbline-collector apitoken create --role viewer --note prometheus")]
+    #[command(
+        after_help = "Example: plumbline-collector apitoken create --role viewer --scope metrics --note prometheus"
+    )]
     Create {
         /// What its holder may do: viewer, auditor, operator or admin
         #[arg(long)]
         role: Access,
+        /// Where it may be used alone: enrolment, findings, hosts, metrics, people, plan or reports; may be given again
+        #[arg(long = "scope", value_name = "SCOPE")]
+        scopes: Vec<Scope>,
         /// What it is for
         #[arg(long, default_value = "", value_name = "TEXT")]
         note: String,
-        /// How long it lives; until it is revoked otherwise
-        #[arg(long, value_parser = duration, value_name = "TIME")]
-        ttl: Option<SignedDuration>,
+        /// How long it lives; `never`: until it is revoked
+        #[arg(long, default_value = "90d", value_parser = life, value_name = "TIME")]
+        ttl: Life,
     },
     /// List tokens, newest first, without their secrets
     #[command(after_help = "Example: plumbline-collector apitoken list")]
@@ -40,52 +45,36 @@ pub(crate) enum Command {
 }
 
 #[derive(Serialize)]
-struct View {
-    id: String,
-    role: Access,
-    note: String,
-    created_at: Timestamp,
-    expires_at: Option<Timestamp>,
-    revoked_at: Option<Timestamp>,
-}
-
-impl From<ApiToken> for View {
-    fn from(token: ApiToken) -> Self {
-        Self {
-            id: token.id,
-            role: token.access,
-            note: token.note,
-            created_at: token.created_at,
-            expires_at: token.expires_at,
-            revoked_at: token.revoked_at,
-        }
-    }
-}
-
-#[derive(Serialize)]
 struct NewToken<'a> {
     token: &'a str,
     #[serde(flatten)]
-    view: View,
+    view: ApiTokenView,
 }
 
 /// Runs the command.
 pub(crate) fn run(command: Command, place: &Place, output: &Output) -> Result<Outcome, Failure> {
     match command {
-        Command::Create { role, note, ttl } => create(role, note, ttl, place, output),
+        Command::Create {
+            role,
+            scopes,
+            note,
+            ttl,
+        } => {
+            let order = ApiOrder {
+                access: role,
+                scopes,
+                note,
+                life: ttl.0,
+            };
+            create(order, place, output)
+        }
         Command::List => list(place, output),
         Command::Revoke { id } => revoke(&id, place, output),
     }
 }
 
-fn create(
-    access: Access,
-    note: String,
-    ttl: Option<SignedDuration>,
-    place: &Place,
-    output: &Output,
-) -> Result<Outcome, Failure> {
-    let (token, stored) = tokens::api(access, note, ttl, Timestamp::now())?;
+fn create(order: ApiOrder, place: &Place, output: &Output) -> Result<Outcome, Failure> {
+    let (token, stored) = tokens::api(order, Timestamp::now())?;
     let (_, store) = place.store_to_write()?;
     store.add_api_token(&stored, &act("api-token.create", &stored.id))?;
     if output.format == Format::Json {
@@ -97,7 +86,9 @@ fn create(
         let message = Message::new("collector-api-token-made")
             .arg("token", token.reveal())
             .arg("id", &stored.id)
-            .arg("role", stored.access);
+            .arg("role", output.text(stored.access.key()))
+            .arg("scopes", scopes(&stored.scopes, output))
+            .arg("expires_at", end(stored.expires_at, output));
         output.line(&message.render_in(output.lang))?;
     }
     Ok(Outcome::Clean)
@@ -105,7 +96,7 @@ fn create(
 
 fn list(place: &Place, output: &Output) -> Result<Outcome, Failure> {
     let (_, store) = place.store_to_read()?;
-    let tokens: Vec<View> = store.api_tokens()?.into_iter().map(View::from).collect();
+    let tokens: Vec<ApiTokenView> = store.api_tokens()?.into_iter().map(ApiTokenView::from).collect();
     if output.format == Format::Json {
         output.json(&serde_json::json!({ "tokens": tokens }))?;
         return Ok(Outcome::Clean);
@@ -115,21 +106,52 @@ fn list(place: &Place, output: &Output) -> Result<Outcome, Failure> {
         [
             "collector-heading-token",
             "collector-heading-role",
+            "people-heading-scopes",
             "collector-heading-note",
             "collector-heading-ends",
             "collector-heading-revoked",
+            "people-heading-used",
         ],
         tokens.into_iter().map(|token| {
             [
                 token.id,
-                token.role.to_string(),
+                output.text(token.role.key()),
+                scopes(&token.scopes, output),
                 token.note,
-                time(token.expires_at),
+                end(token.expires_at, output),
                 time(token.revoked_at),
+                time(token.used_at),
             ]
         }),
     )?;
     Ok(Outcome::Clean)
+}
+
+/// What a token opens, in words.
+fn scopes(scopes: &[Scope], output: &Output) -> String {
+    if scopes.is_empty() {
+        return output.text("people-all-scopes");
+    }
+    let names: Vec<&str> = scopes.iter().map(|scope| scope.name()).collect();
+    names.join(", ")
+}
+
+/// When a token ends, in words.
+fn end(at: Option<Timestamp>, output: &Output) -> String {
+    at.map_or_else(|| output.text("people-never"), |at| at.to_string())
+}
+
+/// How long a token lives; `None`: until it is revoked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Life(Option<SignedDuration>);
+
+fn life(text: &str) -> Result<Life, String> {
+    if text == "never" {
+        return Ok(Life(None));
+    }
+    duration(text)
+        .map(|life| Life(Some(life)))
+        .map_err(|error| format!("{error}, or never"))
 }
 
 fn revoke(id: &str, place: &Place, output: &Output) -> Result<Outcome, Failure> {

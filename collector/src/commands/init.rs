@@ -12,7 +12,7 @@ use crate::cli::Place;
 use crate::home::{Home, write_private};
 use crate::pki::{Authority, Signer};
 use crate::store::{PublishedPlan, SqliteStore, Store};
-use crate::tokens;
+use crate::tokens::{self, ApiOrder, USUAL_API_LIFE};
 
 #[derive(Serialize)]
 struct Made<'a> {
@@ -21,6 +21,7 @@ struct Made<'a> {
     ca_certificate: std::path::PathBuf,
     plan_version: String,
     admin_token: &'a str,
+    admin_token_expires_at: Option<Timestamp>,
 }
 
 /// Runs the command.
@@ -41,7 +42,13 @@ pub(crate) fn run(place: &Place, output: &Output) -> Result<Outcome, Failure> {
         toml: plan.text,
     };
     store.publish_plan(&published, &act("plan.publish", &plan.reference.sha256))?;
-    let (token, stored) = tokens::api(Access::Admin, "first administrator".to_owned(), None, now)?;
+    let order = ApiOrder {
+        access: Access::Admin,
+        scopes: Vec::new(),
+        note: "first administrator".to_owned(),
+        life: Some(USUAL_API_LIFE),
+    };
+    let (token, stored) = tokens::api(order, now)?;
     store.add_api_token(&stored, &act("api-token.create", &stored.id))?;
     let made = Made {
         data_dir: home.root(),
@@ -49,6 +56,7 @@ pub(crate) fn run(place: &Place, output: &Output) -> Result<Outcome, Failure> {
         ca_certificate: home.ca_certificate(),
         plan_version: plan.reference.version,
         admin_token: token.reveal(),
+        admin_token_expires_at: stored.expires_at,
     };
     if output.format == Format::Json {
         output.json(&made)?;
@@ -58,7 +66,8 @@ pub(crate) fn run(place: &Place, output: &Output) -> Result<Outcome, Failure> {
             .arg("ca_sha256", &made.ca_sha256)
             .arg("ca_certificate", made.ca_certificate.display())
             .arg("plan_version", &made.plan_version)
-            .arg("admin_token", made.admin_token);
+            .arg("admin_token", made.admin_token)
+            .arg("expires_at", stored.expires_at.unwrap_or(now));
         output.line(&message.render_in(output.lang))?;
     }
     Ok(Outcome::Clean)

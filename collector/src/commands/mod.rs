@@ -1,16 +1,21 @@
 //! One file for each command.
 
+pub(crate) mod acts;
 pub(crate) mod apitoken;
 pub(crate) mod checklist;
 pub(crate) mod findings;
 pub(crate) mod health;
 pub(crate) mod hosts;
 pub(crate) mod init;
+pub(crate) mod ledger;
+mod password;
 pub(crate) mod plan;
 pub(crate) mod report;
 pub(crate) mod revoke;
 pub(crate) mod serve;
 pub(crate) mod token;
+pub(crate) mod user;
+pub(crate) mod verify;
 
 use jiff::{SignedDuration, Timestamp};
 use plumbline_config::interval::Interval;

@@ -5,10 +5,15 @@
 //! ([`checkpoint`], a signed [`note`]). Whoever keeps one checkpoint can have it [`proved`](proof) that an entry was in
 //! the tree then, and that a later tree has changed nothing of it.
 //!
-//! These modules are pure: bytes and numbers in, bytes and numbers out. The store keeps what they make.
+//! The [`audit`] proves all of it on what is kept. These modules do no I/O of their own: the store keeps what they
+//! make, and gives it back through [`Nodes`](proof::Nodes) and [`Archive`](audit::Archive).
 
+pub mod audit;
 pub mod checkpoint;
 pub mod entry;
+pub(crate) mod keeper;
 pub mod note;
 pub mod proof;
+pub(crate) mod prove;
+pub mod statement;
 pub mod tree;

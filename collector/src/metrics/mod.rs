@@ -6,14 +6,15 @@ mod process;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use plumbline_config::ident::Role;
 use prometheus::{
-    Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
+    Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
 use crate::checklist::Checklist;
 use crate::freshness::HostState;
-use crate::store::{Counted, Incoming, Keep, Totals};
+use crate::store::{Counted, Incoming, Keep, KeptCheckpoint, Totals};
 use anomalies::Anomalies;
 use process::Process;
 
@@ -29,8 +30,11 @@ pub(crate) struct Metrics {
     lines: IntGaugeVec,
     anomalies: IntCounterVec,
     reports: IntCounterVec,
+    certificates: IntGaugeVec,
     heartbeats: IntCounterVec,
     requests: HistogramVec,
+    ledger_size: IntGauge,
+    ledger_checkpoint: IntGauge,
     scraping: Mutex<()>,
     begun: Mutex<Anomalies>,
 }
@@ -64,6 +68,11 @@ impl Metrics {
                 "Abnormal logins that began since the collector started.",
                 &["kind", "role"],
             )?,
+            certificates: gauge(
+                "plumbline_tls_certificate_not_after_timestamp_seconds",
+                "When the certificate that a listener shows ends.",
+                &["listener"],
+            )?,
             reports: counter(
                 "plumbline_reports_received_total",
                 "Reports by what became of them, since the collector started.",
@@ -82,6 +91,11 @@ impl Metrics {
                 .buckets(DURATIONS.to_vec()),
                 &["listener", "method", "route", "status"],
             )?,
+            ledger_size: IntGauge::new("plumbline_ledger_size", "Leaves of the ledger.")?,
+            ledger_checkpoint: IntGauge::new(
+                "plumbline_ledger_checkpoint_timestamp_seconds",
+                "When the newest checkpoint of the ledger was signed; 0: none was.",
+            )?,
             scraping: Mutex::default(),
             begun: Mutex::default(),
         };
@@ -92,14 +106,24 @@ impl Metrics {
         registry.register(Box::new(metrics.lines.clone()))?;
         registry.register(Box::new(metrics.anomalies.clone()))?;
         registry.register(Box::new(metrics.reports.clone()))?;
+        registry.register(Box::new(metrics.certificates.clone()))?;
         registry.register(Box::new(metrics.heartbeats.clone()))?;
         registry.register(Box::new(metrics.requests.clone()))?;
+        registry.register(Box::new(metrics.ledger_size.clone()))?;
+        registry.register(Box::new(metrics.ledger_checkpoint.clone()))?;
         registry.register(Box::new(Process))?;
         // What the counter will mostly count is there from the start, so that a rate over it has a beginning.
         for result in ["kept", "duplicate"] {
             metrics.reports.with_label_values(&[result]);
         }
         Ok(metrics)
+    }
+
+    /// Tells when the certificate of a listener ends.
+    pub(crate) fn certificate(&self, listener: &str, not_after: Timestamp) {
+        self.certificates
+            .with_label_values(&[listener])
+            .set(not_after.as_second());
     }
 
     /// Counts a report by what became of it.
@@ -110,6 +134,13 @@ impl Metrics {
     /// Counts a heartbeat.
     pub(crate) fn heartbeat(&self, result: &str) {
         self.heartbeats.with_label_values(&[result]).inc();
+    }
+
+    /// Takes note of the ledger as it stands.
+    pub(crate) fn ledger(&self, size: u64, latest: Option<&KeptCheckpoint>) {
+        self.ledger_size.set(i64::try_from(size).unwrap_or(i64::MAX));
+        self.ledger_checkpoint
+            .set(latest.map_or(0, |latest| latest.signed_at.as_second()));
     }
 
     /// Times a request. `route` is the pattern that matched, never the path itself.

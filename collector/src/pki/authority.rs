@@ -144,6 +144,26 @@ impl Authority {
         sha256_hex(&self.certificate)
     }
 
+    /// Name of the ledger: the CA's own, in the form of a key's name (no spaces), such as `plumbline-ca-1a2b3c4d`.
+    pub(crate) fn origin(&self) -> String {
+        let name = x509_parser::parse_x509_certificate(&self.certificate)
+            .ok()
+            .and_then(|(_, certificate)| {
+                let name = certificate.subject().iter_common_name().next()?;
+                name.as_str().ok().map(str::to_owned)
+            });
+        let plain = |c: char| {
+            if c.is_ascii_alphanumeric() {
+                c.to_ascii_lowercase()
+            } else {
+                '-'
+            }
+        };
+        // A CA without a name is not one that this program made; its certificate still tells it apart.
+        name.filter(|name| !name.is_empty())
+            .map_or_else(|| self.fingerprint(), |name| name.chars().map(plain).collect())
+    }
+
     /// How long a certificate made now lasts; never longer than the CA.
     pub(crate) fn validity(&self, now: Timestamp, lifetime: SignedDuration) -> Validity {
         Validity::new(now, lifetime).within(self.not_after)

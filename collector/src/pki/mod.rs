@@ -2,6 +2,7 @@
 
 mod authority;
 mod csr;
+mod files;
 mod peer;
 mod server;
 mod signer;
@@ -10,6 +11,8 @@ mod verifier;
 pub use authority::PkiError;
 pub(crate) use authority::{Authority, new_serial};
 pub(crate) use csr::ClientKey;
+pub(crate) use files::FileIdentity;
+pub use files::FilesError;
 pub(crate) use peer::{ClientCertificate, PeerJudge, Presented, Refusal};
 pub(crate) use server::ServerIdentity;
 pub(crate) use signer::Signer;

@@ -42,6 +42,11 @@ impl ServerIdentity {
         &self.names
     }
 
+    /// When the current certificate ends.
+    pub(crate) fn not_after(&self) -> Timestamp {
+        self.current.load().not_after
+    }
+
     /// Makes a new certificate if the current one is near its end; tells whether it did.
     pub(crate) fn renew_if_due(&self, authority: &Authority, now: Timestamp) -> Result<bool, PkiError> {
         let left = self.current.load().not_after.duration_since(now);

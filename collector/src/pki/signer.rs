@@ -1,10 +1,12 @@
-//! The Ed25519 key that plans, and later the ledger's checkpoints, are signed with.
+//! The Ed25519 key that plans and the ledger's checkpoints are signed with.
 
 use rcgen::{KeyPair, PKCS_ED25519};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
 use super::PkiError;
 use crate::home::{Home, read_private, write_private};
+use crate::ledger::note::{Note, NoteError, VerifierKey};
+use crate::ledger::statement::Statement;
 
 /// Signs in the collector's name.
 pub(crate) struct Signer {
@@ -35,6 +37,16 @@ impl Signer {
     /// The signature over `bytes`, in hexadecimal.
     pub(crate) fn sign(&self, bytes: &[u8]) -> String {
         hex::encode(self.key.sign(bytes))
+    }
+
+    /// Signs a checkpoint.
+    pub(crate) fn sign_checkpoint(&self, statement: &Statement) -> Result<Note, NoteError> {
+        statement.sign(&self.key)
+    }
+
+    /// What the checkpoints of the ledger `origin` are checked with.
+    pub(crate) fn verifier_key(&self, origin: &str) -> Result<VerifierKey, NoteError> {
+        VerifierKey::of(origin, &self.key)
     }
 }
 

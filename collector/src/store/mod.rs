@@ -16,6 +16,7 @@ mod intake;
 mod kept;
 mod leaves;
 mod model;
+mod people;
 mod query;
 pub(crate) mod sqlite;
 #[cfg(test)]
@@ -30,6 +31,8 @@ use plumbline_config::ident::HostId;
 use plumbline_config::wire::SignedPlan;
 
 use crate::freshness::Cutoff;
+use crate::ledger::audit::{Findings, Progress};
+use crate::ledger::note::VerifierKey;
 use crate::ledger::tree::{Frontier, Hash};
 
 pub use error::StoreError;
@@ -40,8 +43,9 @@ pub use model::{
     Act, ApiToken, CertificateRecord, Enrolled, Enrolment, EnrolmentToken, Host, LatestFinding,
     NewCertificate, PlanSummary, PublishedPlan, TokenRefusal,
 };
+pub use people::{NewSession, PasswordHash, RecordedAct, Session, Subject, User, UserChange};
 pub use query::{Cursor, FindingPage, FindingQuery, HostQuery};
-pub use sqlite::SqliteStore;
+pub use sqlite::{SqliteSnapshot, SqliteStore};
 #[cfg(test)]
 pub(crate) use tally::Tally;
 #[cfg(test)]
@@ -128,6 +132,13 @@ pub trait Store: Send + Sync {
         incarnation: u32,
         sequence: u64,
     ) -> Result<Option<(Packing, Vec<u8>)>, StoreError>;
+    /// Audits everything on record, as it is at one moment; `key` is what checkpoints are signed with.
+    fn audit(
+        &self,
+        key: &VerifierKey,
+        now: Timestamp,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Findings, StoreError>;
     /// Gaps that a host's reports told of: the report that told, and whether the chain of hashes runs on there.
     fn gaps(&self, host: &HostId, incarnation: u32) -> Result<Vec<(u64, bool)>, StoreError>;
 
@@ -152,4 +163,34 @@ pub trait Store: Send + Sync {
     fn revoke_api_token(&self, id: &str, act: &Act) -> Result<bool, StoreError>;
     /// Acts of people, newest first.
     fn acts(&self, limit: usize) -> Result<Vec<Act>, StoreError>;
+
+    // Users and sessions.
+
+    /// Keeps a new user; false when there is one of that name or that subject.
+    fn add_user(&self, user: &User, act: &Act) -> Result<bool, StoreError>;
+    /// The user of a name.
+    fn user(&self, name: &str) -> Result<Option<User>, StoreError>;
+    /// The user of a subject.
+    fn user_of_subject(&self, subject: &Subject) -> Result<Option<User>, StoreError>;
+    /// Whether there is any user.
+    fn has_users(&self) -> Result<bool, StoreError>;
+    /// Every user, by name.
+    fn users(&self) -> Result<Vec<User>, StoreError>;
+    /// Changes a user and ends the user's sessions; false when there is no such user, or nothing to change.
+    fn change_user(&self, name: &str, change: &UserChange, act: &Act) -> Result<bool, StoreError>;
+    /// Begins a session; false when there is no such user, or it is disabled. Sessions that are past their end go, and
+    /// of a user with more than `most` the oldest.
+    fn add_session(&self, session: &NewSession, most: usize, act: &Act) -> Result<bool, StoreError>;
+    /// The session with a hash.
+    fn session(&self, sha256: &str) -> Result<Option<Session>, StoreError>;
+    /// Notes that a session was used.
+    fn touch_session(&self, sha256: &str, at: Timestamp) -> Result<(), StoreError>;
+    /// Ends a session; false when there is none.
+    fn end_session(&self, sha256: &str, act: &Act) -> Result<bool, StoreError>;
+    /// Notes that an API token was used.
+    fn touch_api_token(&self, sha256: &str, at: Timestamp) -> Result<(), StoreError>;
+    /// Records an act that changes nothing else, such as a sign-in that failed.
+    fn record_act(&self, act: &Act) -> Result<(), StoreError>;
+    /// Acts of people before the one with this number, newest first.
+    fn acts_before(&self, before: Option<i64>, limit: usize) -> Result<Vec<RecordedAct>, StoreError>;
 }

@@ -8,7 +8,7 @@ use plumbline_config::ident::{HostId, Role};
 use plumbline_config::wire::{Os, PlanRef};
 use serde::{Deserialize, Serialize};
 
-use crate::access::Access;
+use crate::access::{Access, Scope};
 
 /// A host.
 #[derive(Clone, Debug, PartialEq)]
@@ -210,6 +210,8 @@ pub struct ApiToken {
     pub sha256: String,
     /// What its holder may do.
     pub access: Access,
+    /// Where its holder may do it; empty: wherever the role may.
+    pub scopes: Vec<Scope>,
     /// What it is for, in the words of who made it.
     pub note: String,
     /// When it was made.
@@ -218,6 +220,8 @@ pub struct ApiToken {
     pub expires_at: Option<Timestamp>,
     /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
+    /// When it was last used, to the hour.
+    pub used_at: Option<Timestamp>,
 }
 
 /// Something a person did: kept in the same transaction as what it did.
@@ -225,7 +229,8 @@ pub struct ApiToken {
 pub struct Act {
     /// When.
     pub at: Timestamp,
-    /// Who: `cli:uid-0`, or `api:` and the public name of a token.
+    /// Who: `cli:uid-0`, `api:` and the public name of a token, `user:` and a name, or `address:` and where an unknown
+    /// person was.
     pub who: String,
     /// What, such as `host.revoke`.
     pub what: String,

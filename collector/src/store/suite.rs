@@ -14,6 +14,7 @@ use super::*;
 use crate::access::Access;
 use crate::freshness::Cutoff;
 
+mod people;
 mod state;
 
 /// A name and what it names.
@@ -77,7 +78,7 @@ const BEHAVIOURS: &[Behaviour] = &[
 
 /// Runs every behaviour on a store of its own.
 pub(super) fn run(new_store: impl Fn(&mut dyn FnMut(&dyn Store))) {
-    for (name, behaviour) in BEHAVIOURS {
+    for (name, behaviour) in BEHAVIOURS.iter().chain(people::BEHAVIOURS) {
         eprintln!("{name}");
         new_store(&mut |store| behaviour(store));
     }
@@ -648,10 +649,12 @@ fn api_tokens_are_found_and_revoked(store: &dyn Store) {
         id: "t-1".to_owned(),
         sha256: "hash".to_owned(),
         access: Access::Auditor,
+        scopes: Vec::new(),
         note: "for the auditor".to_owned(),
         created_at: at(0),
         expires_at: Some(at(10)),
         revoked_at: None,
+        used_at: None,
     };
     store.add_api_token(&token, &act("api-token.create", 0)).unwrap();
     assert_eq!(store.api_token("hash").unwrap(), Some(token));

@@ -12,12 +12,18 @@ pub(crate) mod agent;
 pub(crate) mod api;
 mod auth;
 mod body;
+mod cookie;
 mod listener;
 mod openapi;
+mod pace;
+mod pages;
 mod problem;
+mod same_origin;
+mod signin;
 mod throttle;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -35,11 +41,14 @@ use tracing::debug;
 use crate::freshness::Cutoff;
 use crate::ingest::IngestQueue;
 use crate::metrics::Metrics;
-use crate::pki::{Authority, ServerIdentity, Signer};
+use crate::oidc::Oidc;
+use crate::pki::{Authority, FileIdentity, ServerIdentity, Signer};
 use crate::presence::Pulses;
 use crate::store::{Store, StoreError};
 pub(crate) use listener::{BACKLOG, Listener};
+pub(crate) use pace::Pace;
 use problem::{FAILED, Refusal, TIMEOUT};
+pub(crate) use signin::Verifier;
 pub(crate) use throttle::Throttle;
 
 /// Longest time for one request, body and answer.
@@ -53,12 +62,20 @@ pub(crate) struct App {
     pub(crate) settings: CollectorSettings,
     pub(crate) authority: Authority,
     pub(crate) identity: Arc<ServerIdentity>,
+    /// The company's own certificate for people, if the settings name one.
+    pub(crate) files: Option<Arc<FileIdentity>>,
     pub(crate) signer: Signer,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) ingest: IngestQueue,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) pulses: Arc<Pulses>,
+    /// The last write to the store worked. A job writes every few seconds, so this mends itself.
+    pub(crate) writable: AtomicBool,
     pub(crate) throttle: Throttle,
+    pub(crate) pace: Pace,
+    pub(crate) verifier: Verifier,
+    /// The identity provider, if the settings name one.
+    pub(crate) oidc: Option<Oidc>,
     /// Permits for KiB of body.
     pub(crate) bodies: Semaphore,
     /// Port that agents reach.
@@ -105,6 +122,7 @@ pub(crate) fn web_router(app: &Shared) -> Router {
     let routes = Router::new()
         .merge(api::routes())
         .merge(agent::enrolment_routes())
+        .merge(pages::routes())
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz));
     finish(routes, app, "web", |router| {
@@ -139,9 +157,15 @@ async fn healthz() -> &'static str {
 /// Whether requests can be served: the store answers and reports can be taken.
 async fn readyz(State(app): State<Shared>) -> Result<&'static str, Refusal> {
     app.blocking(|store| store.ping()).await?;
-    if !app.ingest.is_ready() {
+    let writable = app.writable.load(Ordering::Relaxed);
+    if !writable || !app.ingest.is_ready() {
+        let why = if writable {
+            "too many reports wait to be written"
+        } else {
+            "the database can't be written; see the collector's log, and whether its disk is full"
+        };
         return Err(problem::BUSY
-            .because("reports can't be taken at the moment")
+            .because(why)
             .retry_after(problem::RETRY_AFTER_SECONDS));
     }
     Ok("ready\n")

@@ -4,8 +4,9 @@ use axum::Json;
 use axum::routing::get;
 use serde_json::{Map, Value, json};
 
-use crate::access::Access;
+use crate::access::{Access, Scope};
 use crate::web::api::{JSON, Operation, operations};
+use crate::web::cookie;
 
 pub(super) const OPERATIONS: &[Operation] = &[Operation {
     method: "get",
@@ -47,17 +48,18 @@ pub(crate) fn document() -> Value {
         "info": {
             "title": "Plumbline collector",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Times are RFC 3339 in UTC. Everything here wants an API token.",
+            "description": "Times are RFC 3339 in UTC. Everything here but signing in wants an API token or the cookie of a session.",
         },
         "paths": paths,
         "components": {
             "schemas": schemas(),
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer"},
-                "basic": {"type": "http", "scheme": "basic", "description": "The token as password; any user name."},
+                "basic": {"type": "http", "scheme": "basic", "description": "The token as password; any user name. For what only reads."},
+                "session": {"type": "apiKey", "in": "cookie", "name": cookie::SESSION, "description": "What signing in gives; what changes something must then come from this collector's own pages (Sec-Fetch-Site or Origin)."},
             },
         },
-        "security": [{"bearer": []}, {"basic": []}],
+        "security": [{"bearer": []}, {"basic": []}, {"session": []}],
     })
 }
 
@@ -78,8 +80,6 @@ fn describe(operation: &Operation) -> Value {
     let (media, schema) = operation.answer;
     let mut described = json!({
         "summary": operation.summary,
-        "description": format!("Wants the role {} or more.", operation.access),
-        "x-role": operation.access,
         "parameters": parameters,
         "responses": {
             "2XX": {"description": "Done.", "content": {media: {"schema": schema()}}},
@@ -89,12 +89,31 @@ fn describe(operation: &Operation) -> Value {
             },
         },
     });
+    if let Some(members) = described.as_object_mut() {
+        if operation.is_open() {
+            members.insert("description".to_owned(), json!("Wants no credential."));
+            members.insert("security".to_owned(), json!([]));
+        } else {
+            let scope = Scope::of(operation.path);
+            let role = format!("Wants the role {} or more", operation.access);
+            let said = match scope {
+                Some(scope) => format!("{role}; a token with scopes must have {scope} among them."),
+                None => format!("{role}, and a token without scopes."),
+            };
+            members.insert("description".to_owned(), json!(said));
+            members.insert("x-role".to_owned(), json!(operation.access));
+            members.insert("x-scope".to_owned(), json!(scope));
+        }
+    }
     if let (Some((media, schema)), Some(members)) = (operation.body, described.as_object_mut()) {
         let body = json!({"required": true, "content": {media: {"schema": schema()}}});
         members.insert("requestBody".to_owned(), body);
     }
     described
 }
+
+/// Names of the roles of users and API tokens.
+pub(crate) const ROLES: [&str; 4] = ["viewer", "auditor", "operator", "admin"];
 
 fn schemas() -> Value {
     let text = || json!({"type": "string"});
@@ -173,6 +192,17 @@ fn schemas() -> Value {
             ("id", text()), ("role", role()), ("labels", texts()), ("uses", number()), ("used", number()),
             ("created_at", time()), ("expires_at", time()),
         ]),
+        "User": object(&[
+            ("name", text()), ("role", names(&ROLES)), ("role_claimed", json!({"type": "boolean"})),
+            ("has_password", json!({"type": "boolean"})), ("password_changed_at", or_null(time())),
+            ("oidc", json!({"type": ["object", "null"]})), ("created_at", time()), ("disabled_at", or_null(time())),
+        ]),
+        "ApiToken": object(&[
+            ("id", text()), ("role", names(&ROLES)), ("scopes", json!({"type": "array", "items": {"type": "string"}})),
+            ("note", text()), ("created_at", time()), ("expires_at", or_null(time())),
+            ("revoked_at", or_null(time())), ("used_at", or_null(time())),
+        ]),
+        "Act": object(&[("id", number()), ("at", time()), ("who", text()), ("what", text()), ("on", text())]),
         "PlanSummary": object(&[
             ("version", text()), ("sha256", text()), ("published_at", time()), ("published_by", text()),
         ]),

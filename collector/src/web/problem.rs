@@ -41,8 +41,13 @@ kinds! {
     REVOKED = FORBIDDEN, "revoked", "The host was revoked";
     SUPERSEDED = FORBIDDEN, "superseded", "The host has enrolled again";
     INVALID_TOKEN = UNAUTHORIZED, "invalid-token", "The token opens nothing";
-    MISSING_TOKEN = UNAUTHORIZED, "missing-token", "No API token";
-    FORBIDDEN = FORBIDDEN, "forbidden", "The token's role may not do this";
+    MISSING_TOKEN = UNAUTHORIZED, "missing-token", "No API token and no session";
+    INVALID_SESSION = UNAUTHORIZED, "invalid-session", "The session is over";
+    WRONG_PASSWORD = UNAUTHORIZED, "wrong-password", "The user name or the password is wrong";
+    FORBIDDEN = FORBIDDEN, "forbidden", "The role may not do this";
+    OUT_OF_SCOPE = FORBIDDEN, "out-of-scope", "The token is for something else";
+    CROSS_SITE = FORBIDDEN, "cross-site", "The request was made by another site";
+    NAME_TAKEN = CONFLICT, "name-taken", "There is one of that name already";
     NOT_FOUND = NOT_FOUND, "not-found", "There is nothing here";
     METHOD_NOT_ALLOWED = METHOD_NOT_ALLOWED, "method-not-allowed", "This can't be done here";
     TIMEOUT = REQUEST_TIMEOUT, "timeout", "The request took too long";
@@ -58,6 +63,7 @@ kinds! {
     UNSOUND_REQUEST = UNPROCESSABLE_ENTITY, "unsound-request", "The request can't be meant";
     UNSOUND_PLAN = UNPROCESSABLE_ENTITY, "unsound-plan", "The plan can't be meant";
     TOO_MANY_FAILURES = TOO_MANY_REQUESTS, "too-many-failures", "Too many failed attempts";
+    TOO_MANY_REQUESTS = TOO_MANY_REQUESTS, "too-many-requests", "Too many requests";
     BUSY = SERVICE_UNAVAILABLE, "busy", "The collector is busy";
     FAILED = SERVICE_UNAVAILABLE, "failed", "The collector could not do it";
 }
@@ -79,6 +85,20 @@ impl Kind {
     }
 }
 
+/// The challenges of RFC 6750 and RFC 7617. A browser asks for a token when it sees the second.
+const BEARER: &str = "Bearer realm=\"plumbline\"";
+const BASIC: &str = "Basic realm=\"plumbline\", charset=\"UTF-8\"";
+
+/// Refusals of a certificate, which no header of HTTP asks for.
+const CERTIFICATES: [Kind; 6] = [
+    MISSING_CERTIFICATE,
+    UNKNOWN_CA,
+    EXPIRED_CERTIFICATE,
+    NOT_YET_VALID,
+    NOT_ON_RECORD,
+    MALFORMED_CERTIFICATE,
+];
+
 /// The kind of a refusal, left in the response for whoever counts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RefusedAs(pub(crate) &'static str);
@@ -96,6 +116,11 @@ impl Refusal {
     /// Whether it is of a kind.
     pub(crate) fn is(&self, kind: Kind) -> bool {
         self.kind == kind
+    }
+
+    /// Seconds after which to try again.
+    pub(crate) const fn retry_after_seconds(&self) -> Option<u64> {
+        self.retry_after_seconds
     }
 
     /// Tells when to try again.
@@ -149,14 +174,12 @@ impl IntoResponse for Refusal {
         if let Some(seconds) = self.retry_after_seconds {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
+        if self.kind.status == StatusCode::UNAUTHORIZED && !CERTIFICATES.contains(&self.kind) {
+            headers.append(WWW_AUTHENTICATE, HeaderValue::from_static(BEARER));
+        }
         if self.kind == MISSING_TOKEN || self.kind == INVALID_TOKEN {
             // A header line each: browsers look at the first challenge of a line alone.
-            for challenge in [
-                "Bearer realm=\"plumbline\"",
-                "Basic realm=\"plumbline\", charset=\"UTF-8\"",
-            ] {
-                headers.append(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
-            }
+            headers.append(WWW_AUTHENTICATE, HeaderValue::from_static(BASIC));
         }
         response.extensions_mut().insert(RefusedAs(self.kind.name));
         response

@@ -1,8 +1,9 @@
 //! A collector in a temporary directory, made by its own `init`, serving in this process on free ports.
 
+use std::io::Write;
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
 use plumbline_collector::Server;
@@ -28,13 +29,19 @@ pub(crate) struct Lab {
 
 impl Lab {
     pub(crate) async fn start() -> Self {
+        Self::start_with(|_, _| {}).await
+    }
+
+    /// The same with other settings; the lab's directory goes along.
+    pub(crate) async fn start_with(change: impl FnOnce(&mut CollectorSettings, &Path)) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let settings = CollectorSettings {
+        let mut settings = CollectorSettings {
             data_dir: dir.path().join("data"),
             agent_listen: "127.0.0.1:0".parse().unwrap(),
             web_listen: "127.0.0.1:0".parse().unwrap(),
             ..CollectorSettings::default()
         };
+        change(&mut settings, dir.path());
         let made = json_of(&run(&dir, &["init"]));
         let server = Server::start(settings).await.unwrap();
         let (agent, web) = (server.agent_address(), server.web_address());
@@ -54,8 +61,14 @@ impl Lab {
 
     /// Stops the server and waits until it is done.
     pub(crate) async fn stop(self) {
+        self.leave().await;
+    }
+
+    /// Stops the server, waits until it is done, and gives the directory that it leaves.
+    pub(crate) async fn leave(self) -> TempDir {
         let _gone = self.stop.send(());
         self.server.await.unwrap();
+        self.dir
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -65,6 +78,18 @@ impl Lab {
     /// Runs a command on the data directory, beside the server.
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         run(&self.dir, arguments)
+    }
+
+    /// Runs a command that reads `input` from standard input, and gives the JSON that it prints.
+    pub(crate) fn json_with(&self, arguments: &[&str], input: &str) -> Value {
+        let mut child = command(&self.dir, arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        json_of(&child.wait_with_output().unwrap())
     }
 
     /// The JSON that a command prints.
@@ -93,11 +118,16 @@ impl Lab {
             .unwrap()
     }
 
+    /// The same, that goes nowhere by itself and keeps no cookies.
+    pub(crate) fn browser(&self) -> Client {
+        self.client_builder(None)
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .unwrap()
+    }
+
     fn client_builder(&self, identity: Option<(&str, &KeyPair)>) -> ClientBuilder {
-        let mut roots = RootCertStore::empty();
-        roots
-            .add(CertificateDer::from_pem_slice(self.ca_pem().as_bytes()).unwrap())
-            .unwrap();
+        let roots = roots(&self.ca_pem());
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -122,6 +152,21 @@ impl Lab {
 
     pub(crate) fn web_url(&self, path: &str) -> String {
         format!("https://{}{path}", self.web)
+    }
+
+    /// Address of the people's door.
+    pub(crate) const fn web(&self) -> SocketAddr {
+        self.web
+    }
+
+    /// The origin of the people's door, as a browser says it.
+    pub(crate) fn origin(&self) -> String {
+        format!("https://{}", self.web)
+    }
+
+    /// The database, for what only time would bring about.
+    pub(crate) fn database(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.path("collector.db")).unwrap()
     }
 
     /// A request at the people's door as the administrator.
@@ -178,6 +223,14 @@ impl Lab {
     }
 }
 
+/// A store of trust with one certificate.
+pub(crate) fn roots(pem: &str) -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    let certificate = CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
+    roots.add(certificate).unwrap();
+    roots
+}
+
 /// Asserts that a response is a problem document of this kind and status.
 pub(crate) async fn assert_problem(response: Response, status: u16, kind: &str) -> Value {
     let (got, headers) = (response.status().as_u16(), response.headers().clone());
@@ -193,17 +246,23 @@ pub(crate) async fn assert_problem(response: Response, status: u16, kind: &str) 
     problem
 }
 
-fn run(dir: &TempDir, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_plumbline-collector"))
+/// Runs a command on the data directory below `dir`.
+pub(crate) fn run(dir: &TempDir, arguments: &[&str]) -> Output {
+    command(dir, arguments).output().unwrap()
+}
+
+fn command(dir: &TempDir, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_plumbline-collector"));
+    command
         .args(arguments)
         .arg("--data-dir")
         .arg(dir.path().join("data"))
-        .args(["--format", "json"])
-        .output()
-        .unwrap()
+        .args(["--format", "json"]);
+    command
 }
 
-fn json_of(output: &Output) -> Value {
+/// The JSON that a command printed.
+pub(crate) fn json_of(output: &Output) -> Value {
     let error = String::from_utf8_lossy(&output.stderr);
     serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{error}"))
 }

@@ -4,8 +4,14 @@
 
 mod api;
 mod command_line;
+mod credentials;
 mod enrolment;
 mod host;
 mod lab;
+mod ledger;
+mod people;
 mod refused;
 mod reports;
+mod running;
+mod sign_in;
+mod tamper;

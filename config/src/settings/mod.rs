@@ -4,4 +4,4 @@ mod agent;
 mod collector;
 
 pub use agent::{AgentSettings, DEFAULT_AGENT_SETTINGS};
-pub use collector::{CollectorSettings, DEFAULT_COLLECTOR_SETTINGS};
+pub use collector::{CollectorSettings, DEFAULT_COLLECTOR_SETTINGS, OidcSettings, UsersBy};

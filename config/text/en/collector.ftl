@@ -4,11 +4,11 @@ collector-made = The collector is made in { $data_dir }.
     CA fingerprint (SHA-256), for `plumbline-agent enroll --ca-sha256`: { $ca_sha256 }
     CA certificate, for browsers and Prometheus: { $ca_certificate }
     Plan, until you publish your own: { $plan_version }
-    Administrator's API token, shown this once: { $admin_token }
+    Administrator's API token, shown this once, until { $expires_at }: { $admin_token }
 collector-token-made = Enrolment token, shown this once: { $token }
     It enrols { $uses } host(s) as { $role }, until { $expires_at }.
 collector-api-token-made = API token, shown this once: { $token }
-    Its role is { $role }; `apitoken revoke { $id }` ends it.
+    Its role is { $role }, it opens { $scopes } until { $expires_at }; `apitoken revoke { $id }` ends it earlier.
 collector-revoked = { $what } is revoked.
 collector-plan-published = Version { $version } is published; agents fetch it with their next report.
 collector-plan-unchanged = Version { $version } was the current plan already.

@@ -4,11 +4,11 @@ collector-made = 收集端已建立於 { $data_dir }。
     CA 指紋（SHA-256），供 `plumbline-agent enroll --ca-sha256` 使用：{ $ca_sha256 }
     CA 憑證，供瀏覽器與 Prometheus 使用：{ $ca_certificate }
     目前的計畫（公司發布自己的計畫之前）：{ $plan_version }
-    管理者的 API 權杖（僅顯示這一次）：{ $admin_token }
+    管理者的 API 權杖（僅顯示這一次，有效至 { $expires_at }）：{ $admin_token }
 collector-token-made = 註冊權杖（僅顯示這一次）：{ $token }
     可註冊 { $uses } 台「{ $role }」主機，有效至 { $expires_at }。
 collector-api-token-made = API 權杖（僅顯示這一次）：{ $token }
-    角色為 { $role }；以 `apitoken revoke { $id }` 撤銷。
+    角色為 { $role }，可用於 { $scopes }，有效至 { $expires_at }；以 `apitoken revoke { $id }` 提前撤銷。
 collector-revoked = 已撤銷 { $what }。
 collector-plan-published = 已發布版本 { $version }；代理程式於下次回報時取得。
 collector-plan-unchanged = 版本 { $version } 已是現行計畫。

@@ -26,7 +26,6 @@ pub(super) struct Versions<'a> {
 #[derive(Debug)]
 struct Seen {
     version: String,
-    architecture: String,
     /// Highest of the places it is in.
     priority: i32,
     /// Number of the pin that names it.
@@ -194,7 +193,6 @@ impl<'a> Versions<'a> {
         }
         seen.push(Seen {
             version: version.to_owned(),
-            architecture: architecture.to_owned(),
             priority,
             pin,
             security,

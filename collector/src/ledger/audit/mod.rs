@@ -1,0 +1,131 @@
+//! The audit: whether everything on record is what it was when it was taken in.
+//!
+//! The leaves are read once in their order ([`tree`]): each must be the hash of what it stands for, the inner nodes and
+//! the right edge must be what the leaves make, and every checkpoint must be signed and have the root that the tree
+//! had at its size; so each checkpoint is consistent with the next. Then the reports are read host by host
+//! ([`chain`]): each must follow the one before, in the tree too, and have a body with the hash on record that the host
+//! signed. And no report or act may be without a leaf.
+//!
+//! Rows are read a page at a time and bodies one by one, so memory is bounded whatever the number of hosts. All is read
+//! as it was at one moment ([`Archive`]), so a collector may take in more meanwhile.
+
+mod archive;
+mod chain;
+mod fault;
+mod tree;
+
+use serde::Serialize;
+
+pub use archive::{ActRow, Archive, CheckpointRow, GapRow, Incarnation, LeafRow, Place, ReportRow, Subject};
+pub use fault::{Fault, FaultKind, MOST_FAULTS};
+
+use super::note::VerifierKey;
+use super::tree::{Frontier, Hash};
+
+/// Rows read at once.
+const PAGE: usize = 1_000;
+
+/// How long leaves may be without a checkpoint before that is a fault, in microseconds: an hour. A running collector
+/// signs within seconds; one that was killed signs when it starts again.
+const OVERDUE: i64 = 3_600 * 1_000_000;
+
+/// What an audit found.
+#[derive(Clone, Debug, Serialize)]
+pub struct Findings {
+    /// Leaves of the tree.
+    pub size: u64,
+    /// Its root.
+    pub root: Option<Hash>,
+    /// Checkpoints looked at.
+    pub checkpoints: u64,
+    /// Size of the largest of them that stands.
+    pub newest_checkpoint: Option<u64>,
+    /// Reports looked at.
+    pub reports: u64,
+    /// Of these, bodies that are kept.
+    pub bodies: u64,
+    /// Acts looked at.
+    pub acts: u64,
+    /// Faults found.
+    pub faults_total: u64,
+    /// The first of them, at most [`MOST_FAULTS`].
+    pub faults: Vec<Fault>,
+}
+
+/// How far an audit is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// So many leaves of so many.
+    Leaves(u64, u64),
+    /// So many reports.
+    Reports(u64),
+}
+
+/// One audit.
+pub struct Audit<'a, A: ?Sized> {
+    archive: &'a A,
+    key: &'a VerifierKey,
+    /// Now, in microseconds since 1970.
+    now: i64,
+    progress: &'a mut dyn FnMut(Progress),
+    found: Findings,
+}
+
+impl<'a, A: Archive + ?Sized> Audit<'a, A> {
+    /// Audits `archive`, whose checkpoints are signed with `key`, at `now` in microseconds since 1970.
+    pub fn run(
+        archive: &'a A,
+        key: &'a VerifierKey,
+        now: i64,
+        progress: &'a mut dyn FnMut(Progress),
+    ) -> Result<Findings, A::Error> {
+        let mut audit = Self {
+            archive,
+            key,
+            now,
+            progress,
+            found: Findings {
+                size: 0,
+                root: None,
+                checkpoints: 0,
+                newest_checkpoint: None,
+                reports: 0,
+                bodies: 0,
+                acts: 0,
+                faults_total: 0,
+                faults: Vec::new(),
+            },
+        };
+        let head = match audit.archive.head()? {
+            Some(head) => head,
+            None => {
+                let nothing = "nothing that can be read";
+                audit.fault(Fault::new(FaultKind::HeadDiffers).differs("frontier", "a frontier", nothing));
+                Frontier::empty()
+            }
+        };
+        (audit.found.size, audit.found.root) = (head.size(), Some(head.root()));
+        audit.tree(&head)?;
+        audit.acts_outside()?;
+        audit.chains()?;
+        Ok(audit.found)
+    }
+
+    fn fault(&mut self, fault: Fault) {
+        self.found.faults_total += 1;
+        if self.found.faults.len() < MOST_FAULTS {
+            self.found.faults.push(fault);
+        }
+    }
+
+    /// Every act must have a leaf.
+    fn acts_outside(&mut self) -> Result<(), A::Error> {
+        for act in self.archive.acts_outside(MOST_FAULTS)? {
+            self.fault(Fault::new(FaultKind::ActOutside).act(&act));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
