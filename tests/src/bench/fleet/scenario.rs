@@ -54,7 +54,7 @@ impl Scenario {
             let up = fleet.collector.start();
             println!("serve answers after {:.0} ms", up.as_secs_f64() * 1_000.0);
         }
-        let before = fleet.collector.cost();
+        let (before, carried) = (fleet.collector.cost(), carried());
         let began = Instant::now();
         let agents = std::mem::take(&mut fleet.agents);
         let count = agents.len();
@@ -128,6 +128,10 @@ impl Scenario {
             after.peak_kib / 1024,
             fleet.collector.database_bytes() >> 20,
         );
+        println!(
+            "  {:.1} KiB of TCP/IP an accepted request, /metrics included",
+            (self::carried() - carried) as f64 / 1_024.0 / world.stats.total().max(1) as f64,
+        );
         println!("  {reading}");
     }
 }
@@ -173,6 +177,14 @@ async fn morning(mut agent: Agent, world: &World) -> Agent {
 async fn storm(mut agent: Agent, world: &World) -> Agent {
     agent.deliver(world).await;
     agent
+}
+
+/// Bytes that loopback carried so far (proc(5), /proc/net/dev); where other programs use it, theirs as well.
+fn carried() -> u64 {
+    let devices = std::fs::read_to_string("/proc/net/dev").unwrap_or_default();
+    let loopback = devices.lines().find_map(|line| line.trim().strip_prefix("lo:"));
+    let received = loopback.and_then(|numbers| numbers.split_whitespace().next()?.parse().ok());
+    received.unwrap_or(0)
 }
 
 /// Reads `/metrics` again and again; says how long that took.
