@@ -11,7 +11,7 @@ use tokio::time::{sleep, sleep_until, timeout};
 use super::agent::{Agent, World};
 use super::{Fleet, seconds};
 use crate::company::{FINDINGS, mix};
-use crate::stats::{Stats, quantile};
+use crate::stats::{Stats, micros, quantile};
 
 /// Seconds between an agent's heartbeats (the agent's default).
 const HEARTBEAT: f64 = 300.0;
@@ -111,7 +111,11 @@ impl Scenario {
                     }
                     agents
                 };
-                timeout(patience, all).await.expect("the fleet settles in time")
+                timeout(patience, all).await.unwrap_or_else(|_| {
+                    let done = world.done.load(Ordering::Relaxed);
+                    print!("{}", world.stats.lines(began.elapsed()));
+                    panic!("{self:?}: after {patience:?} only {done} of {count} hosts are done")
+                })
             });
             over.store(true, Ordering::Relaxed);
             reader.join().expect("the reader comes to its end")
@@ -192,7 +196,7 @@ fn read_on(address: &crate::collector::Reader, over: &AtomicBool) -> String {
     let (mut took, mut failed) = (Vec::new(), 0);
     while !over.load(Ordering::Relaxed) {
         match address.get("/metrics") {
-            Some((_, total)) => took.push((total * 1e6) as u32),
+            Some((_, total)) => took.push(micros(Duration::from_secs_f64(total))),
             None => failed += 1,
         }
         std::thread::sleep(READING);
@@ -201,7 +205,7 @@ fn read_on(address: &crate::collector::Reader, over: &AtomicBool) -> String {
     format!(
         "/metrics meanwhile: {} answered, p50 {:.1} ms, max {:.1} ms; {failed} not answered",
         took.len(),
-        quantile(&took, 0.5),
-        quantile(&took, 1.0)
+        quantile(&took, 50),
+        quantile(&took, 100)
     )
 }
