@@ -12,6 +12,7 @@ mod ledger;
 mod people;
 mod refused;
 mod reports;
+mod resumed;
 mod running;
 mod sign_in;
 mod tamper;

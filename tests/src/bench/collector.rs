@@ -94,6 +94,15 @@ impl Collector {
             .expect("the collector can be started");
         self.child = Some(child);
         while self.get("/readyz").is_none() {
+            let ended = self
+                .child
+                .as_mut()
+                .and_then(|child| child.try_wait().ok().flatten());
+            assert!(
+                ended.is_none(),
+                "the collector ended; see {}",
+                self.home.join("collector.log").display()
+            );
             assert!(
                 began.elapsed() < PATIENCE,
                 "the collector does not answer; see {}",

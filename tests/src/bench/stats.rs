@@ -17,8 +17,11 @@ struct Numbers {
 
 impl Stats {
     pub(crate) fn accepted(&self, kind: &'static str, took: Duration) {
-        let micros = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
-        self.numbers().accepted.entry(kind).or_default().push(micros);
+        self.numbers()
+            .accepted
+            .entry(kind)
+            .or_default()
+            .push(micros(took));
     }
 
     pub(crate) fn refused(&self, why: String) {
@@ -40,9 +43,9 @@ impl Stats {
                 text,
                 "  accepted {kind:<10} {:>8}  {rate:>7.0}/s  p50 {:>8.1} ms  p99 {:>8.1} ms  max {:>8.1} ms",
                 micros.len(),
-                percentile(micros, 50),
-                percentile(micros, 99),
-                percentile(micros, 100),
+                quantile(micros, 50),
+                quantile(micros, 99),
+                quantile(micros, 100),
             );
         }
         for (why, times) in &numbers.refused {
@@ -56,10 +59,14 @@ impl Stats {
     }
 }
 
-/// A percentile (0 to 100) of sorted microseconds, in milliseconds.
-pub(crate) fn percentile(sorted: &[u32], percent: usize) -> f64 {
-    let last = sorted.len().saturating_sub(1);
-    let place = (last * percent + 50) / 100;
+/// A time as it is kept here.
+pub(crate) fn micros(took: Duration) -> u32 {
+    u32::try_from(took.as_micros()).unwrap_or(u32::MAX)
+}
+
+/// A quantile of sorted microseconds, in milliseconds; `percent` of them are no more.
+pub(crate) fn quantile(sorted: &[u32], percent: usize) -> f64 {
+    let place = sorted.len().saturating_sub(1) * percent / 100;
     sorted
         .get(place)
         .map_or(f64::NAN, |micros| f64::from(*micros) / 1_000.0)

@@ -36,6 +36,10 @@ pub(super) async fn take(
     body::require_json(request.headers())?;
     let signature = signature(request.headers())?;
     let zstd = body::is_zstd(request.headers())?;
+    // Before anything is read or verified: in a storm, refusing must cost next to nothing.
+    if !app.ingest.is_ready() {
+        return Err(busy());
+    }
     let _room = room(&app, request.headers(), zstd)?;
     let bytes = body::read_packed(request, LARGEST_REPORT).await?;
     let received_at = Timestamp::now();
@@ -94,9 +98,7 @@ pub(super) async fn take(
                     .because("the host was revoked or enrolled again while this report was on its way")),
             }
         }
-        Err(NotKept::Busy) => Err(BUSY
-            .because("too many reports wait to be written; send this one again")
-            .retry_after(RETRY_AFTER_SECONDS)),
+        Err(NotKept::Busy) => Err(busy()),
         Err(NotKept::Failed) => {
             app.writable.store(false, Ordering::Relaxed);
             Err(FAILED
@@ -104,6 +106,11 @@ pub(super) async fn take(
                 .retry_after(RETRY_AFTER_SECONDS))
         }
     }
+}
+
+fn busy() -> Refusal {
+    BUSY.because("too many reports wait to be written; send this one again")
+        .retry_after(RETRY_AFTER_SECONDS)
 }
 
 fn signature(headers: &HeaderMap) -> Result<String, Refusal> {

@@ -11,7 +11,7 @@ use tokio::time::{sleep, sleep_until, timeout};
 use super::agent::{Agent, World};
 use super::{Fleet, seconds};
 use crate::company::{FINDINGS, mix};
-use crate::stats::{Stats, percentile};
+use crate::stats::{Stats, micros, quantile};
 
 /// Seconds between an agent's heartbeats (the agent's default).
 const HEARTBEAT: f64 = 300.0;
@@ -54,7 +54,7 @@ impl Scenario {
             let up = fleet.collector.start();
             println!("serve answers after {:.0} ms", up.as_secs_f64() * 1_000.0);
         }
-        let before = fleet.collector.cost();
+        let (before, carried) = (fleet.collector.cost(), carried());
         let began = Instant::now();
         let agents = std::mem::take(&mut fleet.agents);
         let count = agents.len();
@@ -111,7 +111,11 @@ impl Scenario {
                     }
                     agents
                 };
-                timeout(patience, all).await.expect("the fleet settles in time")
+                timeout(patience, all).await.unwrap_or_else(|_| {
+                    let done = world.done.load(Ordering::Relaxed);
+                    print!("{}", world.stats.lines(began.elapsed()));
+                    panic!("{self:?}: after {patience:?} only {done} of {count} hosts are done")
+                })
             });
             over.store(true, Ordering::Relaxed);
             reader.join().expect("the reader comes to its end")
@@ -127,6 +131,10 @@ impl Scenario {
             cpu * 1e6 / world.stats.total().max(1) as f64,
             after.peak_kib / 1024,
             fleet.collector.database_bytes() >> 20,
+        );
+        println!(
+            "  {:.1} KiB of TCP/IP an accepted request, /metrics included",
+            (self::carried() - carried) as f64 / 1_024.0 / world.stats.total().max(1) as f64,
         );
         println!("  {reading}");
     }
@@ -175,15 +183,20 @@ async fn storm(mut agent: Agent, world: &World) -> Agent {
     agent
 }
 
+/// Bytes that loopback carried so far (proc(5), /proc/net/dev); where other programs use it, theirs as well.
+fn carried() -> u64 {
+    let devices = std::fs::read_to_string("/proc/net/dev").unwrap_or_default();
+    let loopback = devices.lines().find_map(|line| line.trim().strip_prefix("lo:"));
+    let received = loopback.and_then(|numbers| numbers.split_whitespace().next()?.parse().ok());
+    received.unwrap_or(0)
+}
+
 /// Reads `/metrics` again and again; says how long that took.
 fn read_on(address: &crate::collector::Reader, over: &AtomicBool) -> String {
     let (mut took, mut failed) = (Vec::new(), 0);
     while !over.load(Ordering::Relaxed) {
         match address.get("/metrics") {
-            Some((_, total)) => {
-                let micros = Duration::from_secs_f64(total).as_micros();
-                took.push(u32::try_from(micros).unwrap_or(u32::MAX));
-            }
+            Some((_, total)) => took.push(micros(Duration::from_secs_f64(total))),
             None => failed += 1,
         }
         std::thread::sleep(READING);
@@ -192,7 +205,7 @@ fn read_on(address: &crate::collector::Reader, over: &AtomicBool) -> String {
     format!(
         "/metrics meanwhile: {} answered, p50 {:.1} ms, max {:.1} ms; {failed} not answered",
         took.len(),
-        percentile(&took, 50),
-        percentile(&took, 100)
+        quantile(&took, 50),
+        quantile(&took, 100)
     )
 }
