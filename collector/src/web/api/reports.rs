@@ -65,7 +65,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
             LANG,
         ],
         body: None,
-        answer: ("*/*", || json!({"type": "string"})),
+        answer: ("*/*", || json!({"description": "The report in the format asked for."})),
         route: || get(of_period),
     },
     Operation {
