@@ -6,6 +6,7 @@
     reason = "a helper that fails fails the test"
 )]
 
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -54,7 +55,8 @@ impl Clamd {
             .ok()?;
         let clamd = Self(child);
         let deadline = Instant::now() + START;
-        while !directory.join("clamd.ctl").exists() {
+        // The file is there a moment before clamd listens on it.
+        while UnixStream::connect(directory.join("clamd.ctl")).is_err() {
             assert!(Instant::now() < deadline, "clamd did not open its socket");
             sleep(Duration::from_millis(50));
         }

@@ -65,7 +65,10 @@ pub(super) const OPERATIONS: &[Operation] = &[
             LANG,
         ],
         body: None,
-        answer: ("*/*", || json!({"description": "The report in the format asked for."})),
+        answer: (
+            "*/*",
+            || json!({"description": "The report in the format asked for."}),
+        ),
         route: || get(of_period),
     },
     Operation {
