@@ -1,6 +1,6 @@
 //! How many findings of each kind a host has, check by check: small enough to be read and written with every report.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use plumbline_config::finding::{Severity, Status};
@@ -49,6 +49,18 @@ impl Tally {
         if counts.is_empty() {
             self.0.remove(check);
         }
+    }
+
+    /// The checks that have other counts here than there.
+    pub(crate) fn differing<'t>(&'t self, other: &'t Self) -> BTreeSet<&'t str> {
+        let here = self
+            .0
+            .iter()
+            .filter(|(check, counts)| other.0.get(*check) != Some(counts));
+        let there = other.0.keys().filter(|check| !self.0.contains_key(*check));
+        here.map(|(check, _)| check.as_str())
+            .chain(there.map(String::as_str))
+            .collect()
     }
 
     /// Each check that has findings, with their counts.

@@ -5,7 +5,7 @@
 //! worst it shows there. Whatever changes about a host takes its old contribution out and puts the new one in, in the
 //! transaction that makes the change.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::LazyLock;
 
@@ -135,13 +135,24 @@ pub(crate) struct Standing<'t> {
 impl Standing<'_> {
     /// Puts the host's contribution in (`sign` 1) or takes it out (`sign` -1).
     pub(crate) fn contribute(&self, totals: &mut Totals, sign: i64) {
+        self.contribute_of(totals, sign, |_| true);
+    }
+
+    /// The same for another standing of the same host, where these checks are all that differs: most changes are of
+    /// one check, and need not touch what the others count for.
+    pub(crate) fn replace(&self, after: &Self, checks: &BTreeSet<&str>, totals: &mut Totals) {
+        self.contribute_of(totals, -1, |check| checks.contains(check));
+        after.contribute_of(totals, 1, |check| checks.contains(check));
+    }
+
+    fn contribute_of(&self, totals: &mut Totals, sign: i64, counts_for: impl Fn(&str) -> bool) {
         let state = match (self.revoked, self.silent) {
             (true, _) => HostState::Revoked,
             (false, true) => HostState::Stale,
             (false, false) => HostState::Fresh,
         };
         totals.shift(Counted::Hosts(self.role, state), sign);
-        for (check, counts) in self.tally.checks() {
+        for (check, counts) in self.tally.checks().filter(|(check, _)| counts_for(check)) {
             let label = check_label(check);
             for ((status, severity), number) in counts {
                 let counted = Counted::Findings(label, self.role, self.shown(*status), *severity);
@@ -152,12 +163,15 @@ impl Standing<'_> {
             // It counts on no line: it is no longer one of the company's machines.
             return;
         }
-        for check in catalogue::checks() {
+        for check in catalogue::checks().iter().filter(|check| counts_for(&check.id)) {
             if let Some(status) = self.tally.worst(&check.id) {
                 totals.shift(Counted::Check(&check.id, self.role, self.shown(status)), sign);
             }
         }
-        for line in MEASURED_LINES.iter().filter(|line| line.scope.covers(self.role)) {
+        let touched = |line: &&&catalogue::Line| {
+            line.scope.covers(self.role) && line.checks.iter().any(|check| counts_for(check))
+        };
+        for line in MEASURED_LINES.iter().filter(touched) {
             let shown = line.checks.iter().filter_map(|check| self.tally.worst(check));
             if let Some(status) = shown.max_by_key(|status| rank(*status)) {
                 totals.shift(Counted::Line(&line.id, self.role, self.shown(status)), sign);

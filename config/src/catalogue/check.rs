@@ -1,5 +1,6 @@
 //! The entry of one check.
 
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
@@ -103,7 +104,9 @@ pub fn checks() -> &'static [CheckEntry] {
 /// The entry of the check `id`.
 #[must_use]
 pub fn check(id: &str) -> Option<&'static CheckEntry> {
-    checks().iter().find(|entry| entry.id == id)
+    static BY_ID: LazyLock<HashMap<&str, &CheckEntry>> =
+        LazyLock::new(|| CHECKS.iter().map(|entry| (entry.id.as_str(), entry)).collect());
+    BY_ID.get(id).copied()
 }
 
 #[cfg(test)]

@@ -90,8 +90,11 @@ pub(super) fn judge<'r>(
 
 /// Takes a host's old contribution out and puts the new one in.
 pub(super) fn shift(totals: &mut Totals, before: &HostRow, after: &HostRow) {
-    if before.standing() != after.standing() || before.tally != after.tally {
+    if before.standing() != after.standing() {
         before.as_counted().contribute(totals, -1);
         after.as_counted().contribute(totals, 1);
+    } else if before.tally != after.tally {
+        let checks = before.tally.differing(&after.tally);
+        before.as_counted().replace(&after.as_counted(), &checks, totals);
     }
 }
