@@ -102,7 +102,7 @@ async fn again(every: Duration, app: Shared, work: impl Fn(&Shared) + Clone + Se
 
 fn pulse(app: &Shared, lease: &Lease) {
     // First what was heard, so that nobody who spoke counts as silent.
-    app.pulses.write(app.store.as_ref());
+    app.pulses.write(app.store.as_ref(), app.cutoff());
     // Who has not the lease learns from the asking whether the store can be written.
     match lease.ask(app.store.as_ref()) {
         Ok(true) => {}

@@ -12,6 +12,7 @@ use plumbline_config::ident::HostId;
 use plumbline_config::wire::Heartbeat;
 use tracing::error;
 
+use crate::freshness::Cutoff;
 use crate::store::{Beat, CertificateRecord, Presence, Store, StoreError, looked_at};
 
 /// Most hosts written in one transaction, so that reports need not wait long for it.
@@ -88,8 +89,13 @@ impl Pulses {
     }
 
     /// Writes what came since the last time. What can't be written waits for the next.
-    pub(crate) fn write(&self, store: &dyn Store) {
-        let beats: Vec<Beat> = std::mem::take(&mut *lock(&self.beats)).into_values().collect();
+    ///
+    /// A look that is stale itself makes nothing fresh: written, it would count as fresh until hosts are next aged.
+    pub(crate) fn write(&self, store: &dyn Store, cutoff: Cutoff) {
+        let mut beats: Vec<Beat> = std::mem::take(&mut *lock(&self.beats)).into_values().collect();
+        for beat in &mut beats {
+            beat.looked_at = beat.looked_at.filter(|at| !cutoff.is_stale(*at));
+        }
         for batch in beats.chunks(BATCH) {
             if let Err(error) = store.beat(batch) {
                 error!(%error, hosts = batch.len(), "heartbeats were not written");

@@ -213,7 +213,9 @@ impl Server {
             let _aborted = job.await;
         }
         let app = Arc::clone(&self.app);
-        if let Err(error) = tokio::task::spawn_blocking(move || app.pulses.write(app.store.as_ref())).await {
+        if let Err(error) =
+            tokio::task::spawn_blocking(move || app.pulses.write(app.store.as_ref(), app.cutoff())).await
+        {
             error!(%error, "the last heartbeats were not written");
         }
         // The last queue goes with the last owner of the application; then the thread commits what waits and ends.

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use plumbline_config::state::{StateSum, distinct};
-use plumbline_config::wire::FindingRef;
+use plumbline_config::wire::{FindingRef, Heartbeat};
 
 use super::*;
+use crate::presence::Pulses;
 use crate::store::{Standing, Tally, looked_at};
 
 /// What a host holds itself to have, and the chain of its reports.
@@ -325,8 +326,29 @@ pub(super) fn heartbeats_keep_findings_fresh(store: &dyn Store) {
     beat(362, Some(0));
     assert_counted(store, 363);
     assert_eq!(stale(363), 0);
+    assert_counted(store, 700);
+    let certificate = store.certificate("serial-1").unwrap().unwrap();
+    let heartbeat = Heartbeat {
+        incarnation: 1,
+        sequence: 1,
+        state: presence.state,
+        looked_age_seconds: Some(4 * 3_600),
+        agent_version: "1".to_owned(),
+        sent_at: at(701),
+    };
+    let pulses = Pulses::default();
+    let compared = pulses.beat(store, &certificate, &heartbeat, at(701)).unwrap();
+    assert!(!compared.resync);
+    pulses.write(store, Cutoff::new(at(701), Interval::minutes(180)));
+    assert_eq!(
+        stale(701),
+        1,
+        "it lives, but its oldest look is stale: not fresh for a moment"
+    );
+    let one = store.host(&host.host).unwrap().unwrap();
+    assert_eq!(one.heard_at, at(701));
     beat(10, Some(0));
     let one = store.host(&host.host).unwrap().unwrap();
-    assert_eq!(one.heard_at, at(362), "what comes late does not turn time back");
+    assert_eq!(one.heard_at, at(701), "what comes late does not turn time back");
     assert_eq!(store.presence(&"h-none".parse().unwrap()).unwrap(), None);
 }

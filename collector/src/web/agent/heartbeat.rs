@@ -6,11 +6,9 @@ use jiff::Timestamp;
 use plumbline_config::wire::{Heartbeat, HeartbeatReply};
 
 use super::{LARGEST_REQUEST, Verified};
+use crate::ledger::tree::Hash;
 use crate::web::problem::{Refusal, UNSOUND_REQUEST, WRONG_INCARNATION};
 use crate::web::{Shared, body};
-
-/// Digits of a SHA-256 in hexadecimal.
-const STATE_DIGITS: usize = 64;
 
 pub(super) async fn take(
     State(app): State<Shared>,
@@ -25,8 +23,8 @@ pub(super) async fn take(
             heartbeat.incarnation, record.incarnation
         )));
     }
-    if heartbeat.state.len() != STATE_DIGITS {
-        return Err(UNSOUND_REQUEST.because("state is not a SHA-256 in hexadecimal"));
+    if Hash::from_hex(&heartbeat.state).is_none() {
+        return Err(UNSOUND_REQUEST.because("state is not a SHA-256 in lower-case hexadecimal"));
     }
     let received_at = Timestamp::now();
     let (pulses, record) = (app.pulses.clone(), record.clone());

@@ -13,7 +13,7 @@ use tracing::warn;
 
 use super::Verified;
 use crate::ingest::{self, NotKept};
-use crate::store::{Fork, Incoming, Keep, PackedBody, Presence, Store};
+use crate::store::{Fork, Incoming, Keep, PackedBody, Presence, Store, looked_at};
 use crate::web::problem::{
     BAD_SIGNATURE, BUSY, FAILED, FORK, GAP, Kind, RETRY_AFTER_SECONDS, Refusal, SUPERSEDED, UNSOUND_REPORT,
 };
@@ -44,9 +44,12 @@ pub(super) async fn take(
     let bytes = body::read_packed(request, LARGEST_REPORT).await?;
     let received_at = Timestamp::now();
     let record = verified.record.clone();
-    let incoming = app
+    let mut incoming = app
         .blocking(move |store| Ok(examine(store, &verified, bytes, zstd, signature, received_at)))
         .await??;
+    // A look that is stale itself makes nothing fresh.
+    let is_stale = |age: &u64| app.cutoff().is_stale(looked_at(received_at, *age));
+    incoming.report.looked_age_seconds = incoming.report.looked_age_seconds.filter(|age| !is_stale(age));
     let sequence = incoming.report.sequence;
     match app.ingest.keep(incoming).await {
         Ok(answer) => {
