@@ -17,6 +17,9 @@ const QUEUE: usize = 1_024;
 /// Most reports in one transaction.
 const BATCH: usize = 256;
 
+/// Reports that wait when it pays to read ahead for more.
+const CROWD: usize = 32;
+
 /// What is told of each report after its commit.
 pub(crate) type Observer = Box<dyn Fn(&Incoming, &Keep) + Send>;
 
@@ -75,6 +78,11 @@ impl IngestQueue {
     /// Whether the thread lives and has room.
     pub(crate) fn is_ready(&self) -> bool {
         !self.jobs.is_closed() && self.jobs.capacity() > 0
+    }
+
+    /// Whether a report would wait for more than the commit under way.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.jobs.max_capacity() - self.jobs.capacity() >= CROWD
     }
 }
 

@@ -79,6 +79,14 @@ pub enum StoreError {
     /// The random source of the operating system failed.
     #[error("the operating system gave no random bytes; nothing was written")]
     Random,
+    /// The operating system gave no thread.
+    #[error("the operating system gave no thread for {of}: {source}; raise the limit of tasks")]
+    Thread {
+        /// What the thread is for.
+        of: &'static str,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
     /// A thread that held the connection panicked.
     #[error("the database connection is unusable after a fault; restart the collector")]
     Poisoned,

@@ -93,6 +93,9 @@ pub trait Store: Send + Sync {
 
     /// Takes reports in, in order, in one transaction, and says of each what became of it.
     fn keep(&self, reports: &[Incoming]) -> Result<KeepReply, StoreError>;
+    /// Reads what keeping a report will need, so that whoever keeps it finds it in memory: for when many wait. Changes
+    /// nothing, and an engine that reads for many at a time anyway has nothing to do.
+    fn read_ahead(&self, incoming: &Incoming) -> Result<(), StoreError>;
 
     /// Takes note that hosts live and that what is kept of them still stands.
     fn beat(&self, beats: &[Beat]) -> Result<(), StoreError>;

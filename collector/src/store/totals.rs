@@ -152,12 +152,10 @@ impl Standing<'_> {
             (false, false) => HostState::Fresh,
         };
         totals.shift(Counted::Hosts(self.role, state), sign);
-        for (check, counts) in self.tally.checks().filter(|(check, _)| counts_for(check)) {
-            let label = check_label(check);
-            for ((status, severity), number) in counts {
-                let counted = Counted::Findings(label, self.role, self.shown(*status), *severity);
-                totals.shift(counted, sign * i64::from(*number));
-            }
+        for count in self.tally.counts().filter(|count| counts_for(count.check())) {
+            let label = check_label(count.check());
+            let counted = Counted::Findings(label, self.role, self.shown(count.status), count.severity);
+            totals.shift(counted, sign * i64::from(count.number));
         }
         if self.revoked {
             // It counts on no line: it is no longer one of the company's machines.

@@ -34,7 +34,7 @@ pub(in crate::store) struct Wanted {
 }
 
 impl Wanted {
-    pub(super) fn add(&mut self, host: &HostId, assessment: &Assessment) {
+    pub(in crate::store) fn add(&mut self, host: &HostId, assessment: &Assessment) {
         if assessment.scope == Scope::Checks || assessment.known_checks.is_some() {
             self.hosts.insert(host.clone());
             return;

@@ -200,6 +200,11 @@ impl Store for PostgresStore {
             .transaction(|tx| totals::age(tx, &self.shard, cutoff, most))
     }
 
+    fn read_ahead(&self, _incoming: &Incoming) -> Result<(), StoreError> {
+        // The server reads a batch's pages in a handful of statements, and several connections beside each other.
+        Ok(())
+    }
+
     fn hosts(&self, query: &HostQuery) -> Result<Vec<Host>, StoreError> {
         self.pool.read(|tx| hosts::hosts(tx, query))
     }

@@ -10,6 +10,7 @@ pub(super) mod copy;
 mod findings;
 mod hosts;
 mod ledger;
+mod log;
 mod migrate;
 mod people;
 mod reports;
@@ -21,7 +22,7 @@ mod users;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -41,6 +42,7 @@ use crate::ledger::audit::{Audit, Findings, Progress};
 use crate::ledger::note::VerifierKey;
 use crate::ledger::tree::{Frontier, Hash};
 pub use audit::SqliteSnapshot;
+use log::LogCopier;
 
 /// How long one process waits for another's write, such as the server for a command.
 const BUSY: Duration = Duration::from_secs(10);
@@ -56,10 +58,6 @@ const READER_CACHE_KIB: i64 = 1024;
 /// thousands of pages, and those that don't fit are read and written again within one transaction.
 const WRITER_CACHE_KIB: i64 = 64 * 1024;
 
-/// Pages of the log after which they are copied into the database: 64 MiB. Each copying is an fsync of the database,
-/// and a page that many reports touched meanwhile is copied once.
-const CHECKPOINT_PAGES: i64 = 16 * 1024;
-
 /// Statements kept prepared in a connection.
 const PREPARED: usize = 64;
 
@@ -67,8 +65,12 @@ const PREPARED: usize = 64;
 #[derive(Debug)]
 pub struct SqliteStore {
     path: PathBuf,
-    writer: Mutex<Connection>,
+    /// Closed before the writing connection: the last one to be closed copies the log and removes it, which a
+    /// connection that only reads can't.
     readers: Mutex<Vec<Connection>>,
+    writer: Arc<Mutex<Connection>>,
+    /// Dropped after the writing connection, whose end is what ends its thread.
+    _log_copier: Option<LogCopier>,
 }
 
 impl SqliteStore {
@@ -97,25 +99,27 @@ impl SqliteStore {
         writer.pragma_update(None, "foreign_keys", true)?;
         // Negative: KiB and not pages.
         writer.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
-        writer.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
         let tx = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
         totals::recount_if_needed(&tx)?;
         tx.commit()?;
-        Ok(Self::over(path, writer))
+        let writer = Arc::new(Mutex::new(writer));
+        let log_copier = LogCopier::start(path, &writer)?;
+        Ok(Self::over(path, writer, Some(log_copier)))
     }
 
     /// Opens the file for reading alone.
     pub fn open_read_only(path: &Path) -> Result<Self, StoreError> {
         let reader = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         migrate::require_current(&reader)?;
-        Ok(Self::over(path, reader))
+        Ok(Self::over(path, Arc::new(Mutex::new(reader)), None))
     }
 
-    fn over(path: &Path, writer: Connection) -> Self {
+    fn over(path: &Path, writer: Arc<Mutex<Connection>>, log_copier: Option<LogCopier>) -> Self {
         Self {
             path: path.to_owned(),
-            writer: Mutex::new(writer),
             readers: Mutex::new(Vec::new()),
+            writer,
+            _log_copier: log_copier,
         }
     }
 
@@ -222,6 +226,10 @@ impl Store for SqliteStore {
                 plan_sha256: people::plan_summary(tx)?.map(|plan| plan.sha256),
             })
         })
+    }
+
+    fn read_ahead(&self, incoming: &Incoming) -> Result<(), StoreError> {
+        self.read(|db| reports::read_ahead(db, incoming))
     }
 
     fn hosts(&self, query: &HostQuery) -> Result<Vec<Host>, StoreError> {

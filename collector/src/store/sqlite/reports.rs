@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use plumbline_config::finding::Status;
 use plumbline_config::ident::HostId;
-use rusqlite::{OptionalExtension, Row, Transaction};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction};
 
 use super::column::{Columns, count, json, micros};
 use super::ledger::{self, RowOf};
@@ -14,14 +14,30 @@ use crate::store::leaves::report_entry;
 use crate::store::{Incoming, Keep, StoreError, Transition};
 
 pub(super) fn keep(tx: &Transaction<'_>, reports: &[Incoming]) -> Result<Vec<Keep>, StoreError> {
-    let (outcomes, writes) = judge(&mut InTransaction(tx), reports)?;
+    let (outcomes, writes) = judge(&mut Reading(tx), reports)?;
     write(tx, &writes)?;
     Ok(outcomes)
 }
 
-struct InTransaction<'t>(&'t Transaction<'t>);
+/// Reads the pages that [`keep`] will need for a report, and throws away what they say: it may be another by then.
+pub(super) fn read_ahead(db: &Connection, incoming: &Incoming) -> Result<(), StoreError> {
+    let mut reading = Reading(db);
+    totals::row(db, &incoming.host)?;
+    reading.kept_sha256(incoming)?;
+    if let Some(assessment) = &incoming.report.assessment {
+        let mut wanted = Wanted::default();
+        wanted.add(&incoming.host, assessment);
+        reading.findings(&wanted)?;
+    }
+    // Where a change would go in the index of the history.
+    db.prepare_cached("SELECT max(id) FROM findings_history WHERE host = ?1")?
+        .query_row([incoming.host.as_str()], |_| Ok(()))?;
+    Ok(())
+}
 
-impl Ground for InTransaction<'_> {
+struct Reading<'d>(&'d Connection);
+
+impl Ground for Reading<'_> {
     fn hosts(&mut self, ids: &BTreeSet<&HostId>) -> Result<HashMap<HostId, HostRow>, StoreError> {
         let mut hosts = HashMap::with_capacity(ids.len());
         for id in ids {

@@ -44,8 +44,15 @@ pub(super) async fn take(
     let bytes = body::read_packed(request, LARGEST_REPORT).await?;
     let received_at = Timestamp::now();
     let record = verified.record.clone();
+    let crowded = app.ingest.is_crowded();
     let mut incoming = app
-        .blocking(move |store| Ok(examine(store, &verified, bytes, zstd, signature, received_at)))
+        .blocking(move |store| {
+            let incoming = examine(store, &verified, bytes, zstd, signature, received_at);
+            if let (true, Ok(incoming)) = (crowded, &incoming) {
+                store.read_ahead(incoming)?;
+            }
+            Ok(incoming)
+        })
         .await??;
     // A look that is stale itself makes nothing fresh.
     let is_stale = |age: &u64| app.cutoff().is_stale(looked_at(received_at, *age));
