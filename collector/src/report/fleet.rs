@@ -131,11 +131,14 @@ fn shown(latest: LatestFinding, cutoff: Cutoff) -> ShownFinding {
     }
 }
 
+/// Reads the next page, and says whether there are more.
+type Turn<'f, T> = Box<dyn FnMut() -> Result<(Vec<T>, bool), StoreError> + 'f>;
+
 /// What is read page by page. Ends after an error.
 struct Pages<'f, T> {
     page: vec::IntoIter<T>,
-    /// Reads the next page, and says whether there are more. `None`: there are none.
-    turn: Option<Box<dyn FnMut() -> Result<(Vec<T>, bool), StoreError> + 'f>>,
+    /// `None`: there are no more.
+    turn: Option<Turn<'f, T>>,
 }
 
 impl<'f, T> Pages<'f, T> {
