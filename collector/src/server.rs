@@ -30,7 +30,9 @@ use crate::pki::{
 };
 use crate::store::{self, StoreError};
 use crate::users::UserError;
-use crate::web::{App, BACKLOG, BODY_BUDGET_KIB, Listener, Shared, agent_router, web_router};
+use crate::web::{
+    App, BACKLOG, BODY_BUDGET_KIB, Listener, REPORTS_AT_A_TIME, Shared, agent_router, web_router,
+};
 
 /// Why the collector could not start.
 #[derive(Debug, thiserror::Error)]
@@ -148,6 +150,7 @@ impl Server {
             verifier: crate::web::Verifier::new()?,
             oidc,
             bodies: Semaphore::new(BODY_BUDGET_KIB),
+            reports: Arc::new(Semaphore::new(REPORTS_AT_A_TIME)),
             agent_port: agent_address.port(),
         });
         Ok(Self {

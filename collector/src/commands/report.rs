@@ -1,7 +1,7 @@
 //! `report`: the audit report as a file.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use plumbline_console::{Failure, Outcome};
 
 use crate::checklist::Period;
 use crate::cli::Place;
-use crate::report::{self, ReportFormat, Source};
+use crate::report::{self, ReportFormat, Source, WriteError};
 
 /// Arguments of the command.
 #[derive(Debug, clap::Args)]
@@ -38,30 +38,51 @@ pub(crate) fn run(args: &Args, format: Option<&str>, lang: Lang, place: &Place) 
         now: Timestamp::now(),
     };
     let report = report::report(&source, args.period.as_ref())?;
-    let bytes = report::render(&report, format, lang)?;
+    let write = |out: &mut dyn Write| report::write(&report, source.store, format, lang, out);
     if args.output == Path::new("-") {
-        io::stdout().write_all(&bytes)?;
+        let mut out = BufWriter::new(io::stdout().lock());
+        write(&mut out)?;
     } else {
-        write(&args.output, &bytes)
-            .map_err(|error| Failure::new(format!("cannot write {}: {error}", args.output.display())))?;
+        into_file(&args.output, write).map_err(|error| match error {
+            WriteError::Output(error) => {
+                Failure::new(format!("cannot write {}: {error}", args.output.display()))
+            }
+            other => other.into(),
+        })?;
     }
     Ok(Outcome::Clean)
 }
 
-/// Writes the file in one step, so that a report is never half there.
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Writes the file in one step, so that a report is never half there; what fails half-way leaves nothing.
+fn into_file(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> Result<(), WriteError>,
+) -> Result<(), WriteError> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");
     let beside = Path::new(&beside);
-    let mut file = OpenOptions::new()
+    let file = OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(true)
         .mode(0o600)
         .open(beside)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(beside, path)
+    let written = filled(file, write).and_then(|()| Ok(fs::rename(beside, path)?));
+    if written.is_err() {
+        // What went wrong first is what has to be told.
+        let _gone = fs::remove_file(beside);
+    }
+    written
+}
+
+fn filled(
+    file: File,
+    write: impl FnOnce(&mut dyn Write) -> Result<(), WriteError>,
+) -> Result<(), WriteError> {
+    let mut out = BufWriter::new(file);
+    write(&mut out)?;
+    out.flush()?;
+    Ok(out.get_ref().sync_all()?)
 }
 
 impl Args {

@@ -1,23 +1,18 @@
 //! From what is kept to the report's model.
 
-use std::cmp::Reverse;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use plumbline_config::file::FileError;
-use plumbline_config::finding::Status;
 use plumbline_config::interval::Interval;
 use plumbline_config::plan::{LoadedPlan, Plan};
 
-use super::model::{Report, ReportHost, ShownFinding};
+use super::model::Report;
 use crate::checklist::{self, Checklist, Input, Period};
-use crate::freshness::{Cutoff, HostState};
-use crate::store::{Host, HostQuery, Store, StoreError, Totals};
-
-/// Hosts read from the store at a time.
-const HOSTS_A_PAGE: usize = 500;
+use crate::freshness::Cutoff;
+use crate::store::{Store, StoreError, Totals};
 
 /// Where a report comes from.
 #[derive(Clone, Copy)]
@@ -71,35 +66,11 @@ pub fn current(source: &Source<'_>) -> Result<(Checklist, Totals), BuildError> {
     Ok((checklist_of(source, &gathered, &period), gathered.totals))
 }
 
-/// The report of `period`, or of the quarter that now lies in.
+/// The report of `period`, or of the quarter that now lies in: all but the hosts, which [`super::write()`] reads.
 pub fn report(source: &Source<'_>, period: Option<&Period>) -> Result<Report, BuildError> {
     let gathered = gather(source)?;
     let period = shown_period(period, source.now, &gathered.zone)?;
     let checklist = checklist_of(source, &gathered, &period);
-    let worst_first = |f: &ShownFinding| Reverse((f.shown.concern(), f.finding.severity));
-    let cutoff = Cutoff::new(source.now, source.stale_after);
-    let mut hosts = Vec::new();
-    let mut attention = Vec::new();
-    for host in all_hosts(source.store)? {
-        let state = cutoff.host(host.heard_at, host.revoked_at.is_some());
-        let mut findings = findings_of(source.store, &host, cutoff)?;
-        // A stable sort: what is alike stays in the order of check and subject, so the same inputs give the same bytes.
-        findings.sort_by_key(worst_first);
-        let wants = |f: &&ShownFinding| matches!(f.shown, Status::Fail | Status::Error | Status::Stale);
-        if state != HostState::Revoked {
-            attention.extend(findings.iter().filter(wants).cloned());
-        }
-        hosts.push(ReportHost {
-            id: host.id.to_string(),
-            name: host.name,
-            role: host.role,
-            system: host.os.name,
-            state,
-            last_heard: Some(host.heard_at),
-            findings,
-        });
-    }
-    attention.sort_by_key(worst_first);
     Ok(Report {
         company: gathered
             .plan
@@ -108,9 +79,8 @@ pub fn report(source: &Source<'_>, period: Option<&Period>) -> Result<Report, Bu
         first: period.first,
         last: period.last,
         checklist,
-        attention,
-        hosts,
         zone: gathered.zone,
+        cutoff: Cutoff::new(source.now, source.stale_after),
     })
 }
 
@@ -165,31 +135,4 @@ fn plan(store: &dyn Store) -> Result<Option<Arc<LoadedPlan>>, BuildError> {
     let plan = Arc::new(LoadedPlan::from_text(signed.toml, Path::new("published plan"))?);
     *READ.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&plan));
     Ok(Some(plan))
-}
-
-fn all_hosts(store: &dyn Store) -> Result<Vec<Host>, StoreError> {
-    let mut hosts = Vec::new();
-    let mut query = HostQuery {
-        limit: HOSTS_A_PAGE,
-        ..HostQuery::all()
-    };
-    loop {
-        let page = store.hosts(&query)?;
-        query.after = page.last().map(|host| host.id.clone());
-        let full = page.len() == HOSTS_A_PAGE;
-        hosts.extend(page);
-        if !full {
-            return Ok(hosts);
-        }
-    }
-}
-
-fn findings_of(store: &dyn Store, host: &Host, cutoff: Cutoff) -> Result<Vec<ShownFinding>, StoreError> {
-    let findings = store.latest_findings(&host.id)?.into_iter();
-    let shown = findings.map(|latest| ShownFinding {
-        host_name: host.name.clone(),
-        shown: cutoff.shown(latest.finding.status, latest.looked_at, latest.host_revoked),
-        finding: latest.finding,
-    });
-    Ok(shown.collect())
 }

@@ -30,7 +30,7 @@ const HEADINGS: [&str; 17] = [
 ];
 
 /// Writes the checklist.
-pub fn render(checklist: &Checklist, lang: Lang) -> Result<Vec<u8>, csv::Error> {
+pub(super) fn render(checklist: &Checklist, lang: Lang) -> Result<Vec<u8>, csv::Error> {
     let mut writer = csv::WriterBuilder::new()
         .terminator(csv::Terminator::CRLF)
         .from_writer(b"\xEF\xBB\xBF".to_vec());

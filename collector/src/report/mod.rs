@@ -1,24 +1,38 @@
-//! The audit report: one model, built once from what is kept, and its renderers.
+//! The audit report: one model, and its renderers.
+//!
+//! What it says of all hosts together is built once ([`report()`]) and costs the number of checks. The hosts are read
+//! page by page while it is written ([`write()`]), so that it takes the same memory for ten hosts and for a hundred
+//! thousand: a page of the store, one host's findings, and lists of fixed length.
 
 mod build;
-pub mod csv;
+mod csv;
+mod fleet;
 pub mod html;
+mod json;
 mod model;
+mod overview;
+#[cfg(test)]
+mod tests;
+mod worst;
 
 use std::fmt;
+use std::io::{self, Write};
 use std::str::FromStr;
 
 use plumbline_config::lang::Lang;
 
+use crate::store::{Store, StoreError};
+use fleet::Fleet;
+
 pub use build::{BuildError, Source, checklist, current, report};
-pub use model::{Report, ReportHost};
+pub use model::Report;
 
 /// A format that the report is rendered in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReportFormat {
     /// One self-contained page.
     Html,
-    /// The whole model.
+    /// All there is.
     Json,
     /// One row a requirement line.
     Csv,
@@ -35,6 +49,15 @@ impl ReportFormat {
             Self::Html => "html",
             Self::Json => "json",
             Self::Csv => "csv",
+        }
+    }
+
+    /// Whether it reads every host, and so takes as long as there are hosts.
+    #[must_use]
+    pub const fn reads_hosts(self) -> bool {
+        match self {
+            Self::Html | Self::Json => true,
+            Self::Csv => false,
         }
     }
 
@@ -71,25 +94,54 @@ impl FromStr for ReportFormat {
     }
 }
 
-/// Why a report could not be rendered.
+/// Why a report could not be written to its end.
 #[derive(Debug, thiserror::Error)]
-pub enum RenderError {
-    /// The page's template failed.
-    #[error("the page could not be made: {0}")]
-    Html(#[from] askama::Error),
-    /// The table could not be written.
+pub enum WriteError {
+    /// The store did not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The table could not be made.
     #[error("the table could not be made: {0}")]
     Csv(#[from] ::csv::Error),
-    /// The JSON could not be written.
-    #[error("the JSON could not be made: {0}")]
-    Json(#[from] serde_json::Error),
+    /// It could not be sent or written where it should go, or a part could not be rendered.
+    #[error("the report could not be written: {0}")]
+    Output(#[from] io::Error),
 }
 
-/// Renders the report. The same report gives the same bytes.
-pub fn render(report: &Report, format: ReportFormat, lang: Lang) -> Result<Vec<u8>, RenderError> {
-    Ok(match format {
-        ReportFormat::Html => html::render(report, lang)?.into_bytes(),
-        ReportFormat::Json => serde_json::to_vec_pretty(report)?,
-        ReportFormat::Csv => csv::render(&report.checklist, lang)?,
-    })
+impl WriteError {
+    /// Whether all that went wrong is that nobody reads it any more.
+    #[must_use]
+    pub fn is_unread(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+/// Writes the report; the same report over the same store gives the same bytes. Where it fails, what was written is no
+/// report.
+///
+/// Flushes what can be read while the rest takes time, and again now and then: there `out` may refuse once nobody wants
+/// the rest. Hosts are read in many transactions, so what is said of them is not of one moment.
+pub fn write(
+    report: &Report,
+    store: &dyn Store,
+    format: ReportFormat,
+    lang: Lang,
+    out: &mut dyn Write,
+) -> Result<(), WriteError> {
+    write_from(report, &store, format, lang, out)
+}
+
+fn write_from(
+    report: &Report,
+    fleet: &dyn Fleet,
+    format: ReportFormat,
+    lang: Lang,
+    out: &mut dyn Write,
+) -> Result<(), WriteError> {
+    match format {
+        ReportFormat::Html => html::write(report, fleet, lang, out)?,
+        ReportFormat::Json => json::write(report, fleet, out)?,
+        ReportFormat::Csv => out.write_all(&csv::render(&report.checklist, lang)?)?,
+    }
+    Ok(out.flush()?)
 }

@@ -1,17 +1,19 @@
-//! The report's one model, built once and rendered in several formats. The same inputs give the same bytes.
+//! The report's one model, rendered in several formats. The same inputs give the same bytes.
+
+use std::cmp::Reverse;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use plumbline_config::finding::{Finding, Status};
+use plumbline_config::finding::{Finding, Severity, Status};
 use plumbline_config::ident::Role;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::checklist::Checklist;
-use crate::freshness::HostState;
+use crate::freshness::{Cutoff, HostState};
 
-/// Everything that a report says.
-#[derive(Clone, Debug, Serialize)]
+/// What a report says of all hosts together. The hosts themselves are read while it is written.
+#[derive(Clone, Debug)]
 pub struct Report {
     /// The company, as its plan names it.
     pub company: String,
@@ -21,58 +23,71 @@ pub struct Report {
     pub last: Date,
     /// The Section 12 checklist.
     pub checklist: Checklist,
-    /// Findings that fail or could not be had, worst first.
-    #[serde(serialize_with = "shown_findings")]
-    pub attention: Vec<ShownFinding>,
-    /// The hosts covered and the hosts silent.
-    pub hosts: Vec<ReportHost>,
     /// The zone that times are printed in.
-    #[serde(skip)]
     pub zone: TimeZone,
+    /// What is stale.
+    pub cutoff: Cutoff,
 }
 
 /// A host in the report.
 #[derive(Clone, Debug, Serialize)]
-pub struct ReportHost {
+pub(super) struct ReportHost {
     /// Its id.
-    pub id: String,
+    pub(super) id: String,
     /// Its name.
-    pub name: String,
+    pub(super) name: String,
     /// Its role.
-    pub role: Role,
+    pub(super) role: Role,
     /// Its operating system.
-    pub system: String,
+    pub(super) system: String,
     /// Whether it is heard from.
-    pub state: HostState,
+    pub(super) state: HostState,
     /// When it was last heard from, by the collector's clock.
-    pub last_heard: Option<Timestamp>,
-    /// Its findings, worst first.
-    #[serde(serialize_with = "shown_findings")]
-    pub findings: Vec<ShownFinding>,
+    pub(super) last_heard: Option<Timestamp>,
+    /// Its findings.
+    pub(super) findings: Vec<ShownFinding>,
 }
 
 /// A finding with the status that it is shown with: its own, or `stale`, or `waived`.
 #[derive(Clone, Debug)]
-pub struct ShownFinding {
+pub(super) struct ShownFinding {
     /// The host's name.
-    pub host_name: String,
+    pub(super) host_name: String,
     /// What the host said.
-    pub finding: Finding,
+    pub(super) finding: Finding,
     /// What is shown of it today.
-    pub shown: Status,
+    pub(super) shown: Status,
 }
 
-fn shown_findings<S: serde::Serializer>(findings: &[ShownFinding], serializer: S) -> Result<S::Ok, S::Error> {
-    #[derive(Serialize)]
-    struct Row<'a> {
-        host: &'a str,
-        shown: Status,
-        #[serde(flatten)]
-        finding: &'a Finding,
+impl ShownFinding {
+    /// How bad it is: worse is greater.
+    pub(super) fn badness(&self) -> (u8, Severity) {
+        (self.shown.concern(), self.finding.severity)
     }
-    serializer.collect_seq(findings.iter().map(|f| Row {
-        host: &f.host_name,
-        shown: f.shown,
-        finding: &f.finding,
-    }))
+}
+
+impl Serialize for ShownFinding {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Row<'a> {
+            host: &'a str,
+            shown: Status,
+            #[serde(flatten)]
+            finding: &'a Finding,
+        }
+        let row = Row {
+            host: &self.host_name,
+            shown: self.shown,
+            finding: &self.finding,
+        };
+        row.serialize(serializer)
+    }
+}
+
+impl ReportHost {
+    /// Puts its findings worst first. What is alike stays in the order of check and subject, so the same inputs give the
+    /// same bytes.
+    pub(super) fn sort(&mut self) {
+        self.findings.sort_by_key(|finding| Reverse(finding.badness()));
+    }
 }

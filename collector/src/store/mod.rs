@@ -56,6 +56,7 @@ pub(crate) use sqlite::copy::copy_file;
 pub use sqlite::{SqliteSnapshot, SqliteStore};
 #[cfg(test)]
 pub(crate) use tally::Tally;
+pub(crate) use tally::rank;
 #[cfg(test)]
 pub(crate) use totals::Standing;
 pub use totals::{Counted, Totals};

@@ -20,6 +20,7 @@ mod pages;
 mod problem;
 mod same_origin;
 mod signin;
+mod stream;
 mod throttle;
 
 use std::sync::Arc;
@@ -57,6 +58,9 @@ const REQUEST: Duration = Duration::from_secs(60);
 /// Bytes of request bodies in memory at a time, in KiB.
 pub(crate) const BODY_BUDGET_KIB: usize = 256 * 1024;
 
+/// Reports on all hosts that are made at a time: each is a thread that reads the store from end to end.
+pub(crate) const REPORTS_AT_A_TIME: usize = 2;
+
 /// What every request may need.
 pub(crate) struct App {
     pub(crate) settings: CollectorSettings,
@@ -78,6 +82,8 @@ pub(crate) struct App {
     pub(crate) oidc: Option<Oidc>,
     /// Permits for KiB of body.
     pub(crate) bodies: Semaphore,
+    /// Permits for reports on all hosts.
+    pub(crate) reports: Arc<Semaphore>,
     /// Port that agents reach.
     pub(crate) agent_port: u16,
 }

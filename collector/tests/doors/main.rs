@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod api;
+mod audit_report;
 mod command_line;
 mod credentials;
 mod enrolment;

@@ -10,13 +10,14 @@ use crate::company::Company;
 use crate::seed;
 
 /// What is asked for, and whether its first byte or its last counts.
-const PAGES: [(&str, bool); 6] = [
+const PAGES: [(&str, bool); 7] = [
     ("/metrics", false),
     ("/api/v1/checklist", false),
     ("/api/v1/hosts?limit=100", false),
     ("/api/v1/hosts?limit=1000", false),
     ("/api/v1/findings?limit=100", false),
     ("/report", true),
+    ("/report", false),
 ];
 
 /// What to measure.

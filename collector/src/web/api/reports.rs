@@ -1,9 +1,11 @@
 //! The checklist and the audit report.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
-use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use data_encoding::BASE64;
@@ -12,16 +14,19 @@ use plumbline_config::lang::Lang;
 use ring::digest::{SHA256, digest};
 use serde::Deserialize;
 use serde_json::json;
-use tracing::error;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::spawn_blocking;
+use tracing::{debug, error};
 
 use super::{JSON, Named, Operation, Parameter, Params};
 use crate::access::Access;
 use crate::checklist::{Checklist, Period};
 use crate::report::{self, BuildError, Report, ReportFormat, Source};
-use crate::store::Totals;
-use crate::web::Shared;
+use crate::store::{Store, Totals};
 use crate::web::openapi::reference;
-use crate::web::problem::{BAD_REQUEST, FAILED, Refusal};
+use crate::web::problem::{BAD_REQUEST, BUSY, FAILED, RETRY_AFTER_SECONDS, Refusal};
+use crate::web::stream::{self, Chunks};
+use crate::web::{REPORTS_AT_A_TIME, Shared};
 
 const PERIOD: Parameter = Parameter {
     place: "query",
@@ -122,8 +127,7 @@ async fn of_period(
             .map_err(|error: report::UnknownFormat| BAD_REQUEST.because(error.to_string()))?,
         None => ReportFormat::Json,
     };
-    let report = build(&app, move |source| report::report(source, Some(&period))).await?;
-    respond(&report, format, params.lang.unwrap_or_default())
+    respond(&app, Some(period), format, params.lang.unwrap_or_default()).await
 }
 
 #[derive(Deserialize)]
@@ -133,8 +137,7 @@ struct PageParams {
 }
 
 async fn page(State(app): State<Shared>, Params(params): Params<PageParams>) -> Result<Response, Refusal> {
-    let report = build(&app, |source| report::report(source, None)).await?;
-    respond(&report, ReportFormat::Html, params.lang.unwrap_or_default())
+    respond(&app, None, ReportFormat::Html, params.lang.unwrap_or_default()).await
 }
 
 fn parse_period(text: &str) -> Result<Period, Refusal> {
@@ -163,13 +166,48 @@ async fn build<T: Send + 'static>(
     })
 }
 
-fn respond(report: &Report, format: ReportFormat, lang: Lang) -> Result<Response, Refusal> {
-    let bytes = report::render(report, format, lang).map_err(|fault| {
-        error!(%fault, "cannot render the report");
-        FAILED.because("the report could not be rendered; see the collector's log")
-    })?;
-    let mut response = ([(CONTENT_TYPE, format.media_type())], bytes).into_response();
-    let headers = response.headers_mut();
+/// The report, sent while it is made.
+async fn respond(
+    app: &Shared,
+    period: Option<Period>,
+    format: ReportFormat,
+    lang: Lang,
+) -> Result<Response, Refusal> {
+    let permit = format.reads_hosts().then(|| permit(app)).transpose()?;
+    let report = build(app, move |source| report::report(source, period.as_ref())).await?;
+    let headers = headers(&report, format);
+    let (chunks, body) = stream::answer();
+    // Not the application: who stops it must not wait for a report.
+    let store = Arc::clone(&app.store);
+    spawn_blocking(move || {
+        send(&report, store.as_ref(), format, lang, chunks);
+        drop(permit);
+    });
+    Ok((headers, body).into_response())
+}
+
+fn permit(app: &Shared) -> Result<OwnedSemaphorePermit, Refusal> {
+    Arc::clone(&app.reports).try_acquire_owned().map_err(|_| {
+        BUSY.because(format!(
+            "{REPORTS_AT_A_TIME} reports are being made already; ask for this one again"
+        ))
+        .retry_after(RETRY_AFTER_SECONDS)
+    })
+}
+
+/// Writes the report; where that fails, the answer is broken off.
+fn send(report: &Report, store: &dyn Store, format: ReportFormat, lang: Lang, mut chunks: Chunks) {
+    let written = report::write(report, store, format, lang, &mut chunks);
+    match written.and_then(|()| Ok(chunks.end()?)) {
+        Ok(()) => {}
+        Err(fault) if fault.is_unread() => debug!(%fault, "nobody waits for the report any more"),
+        Err(fault) => error!(%fault, "broke off a report"),
+    }
+}
+
+fn headers(report: &Report, format: ReportFormat) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.media_type()));
     if format == ReportFormat::Html {
         headers.insert(CONTENT_SECURITY_POLICY, content_security_policy());
     } else {
@@ -181,7 +219,7 @@ fn respond(report: &Report, format: ReportFormat, lang: Lang) -> Result<Response
             headers.insert(CONTENT_DISPOSITION, value);
         }
     }
-    Ok(response)
+    headers
 }
 
 /// Nothing may be loaded or run; the one style sheet is known by its hash.

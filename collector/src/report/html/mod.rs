@@ -1,0 +1,121 @@
+//! The report as one HTML file: no scripts, no outside resources, laid out for the screen, the phone and A4 paper.
+//!
+//! It goes out in the order in which it can be known: what the totals say at once, then what one walk over all hosts
+//! gave, and, where there are few hosts, each one's findings on a second walk.
+
+mod body;
+mod words;
+
+use std::io::Write;
+
+use askama::Template;
+use plumbline_config::lang::Lang;
+use plumbline_config::message::Message;
+
+use super::WriteError;
+use super::fleet::{Fleet, Walk};
+use super::model::{Report, ReportHost};
+use super::overview::Overview;
+use crate::checklist::LineStatus;
+use body::Body;
+use words::Words;
+
+pub(crate) use words::host_counts;
+
+/// The style sheet, kept apart so that the content security policy can name its hash.
+pub const STYLE: &str = include_str!("../../../templates/report.css");
+
+/// What stands below the last host.
+const END: &[u8] = b"\n</section>\n</body>\n</html>";
+
+/// Writes the report.
+pub(super) fn write(
+    report: &Report,
+    fleet: &dyn Fleet,
+    lang: Lang,
+    out: &mut dyn Write,
+) -> Result<(), WriteError> {
+    let words = Words {
+        lang,
+        zone: &report.zone,
+    };
+    let head = Head {
+        report,
+        company: &report.company,
+        w: &words,
+        style: STYLE,
+    };
+    head.write_into(out)?;
+    // The walk may take a while, and this is worth reading meanwhile.
+    out.flush()?;
+    let overview = Overview::read(fleet, report.cutoff, lang, || out.flush())?;
+    let body = Body {
+        report,
+        overview: &overview,
+        w: &words,
+    };
+    body.write_into(out)?;
+    if overview.has_annex() {
+        for host in Walk::new(fleet, report.cutoff) {
+            let mut host = host?;
+            host.sort();
+            HostFindings {
+                host: &host,
+                w: &words,
+            }
+            .write_into(out)?;
+        }
+    }
+    Ok(out.write_all(END)?)
+}
+
+/// Down to the summary: what the totals say.
+#[derive(Template)]
+#[template(path = "report-head.html")]
+struct Head<'a> {
+    report: &'a Report,
+    company: &'a str,
+    w: &'a Words<'a>,
+    style: &'static str,
+}
+
+impl Head<'_> {
+    fn days(&self) -> String {
+        let days = Message::new("report-days")
+            .arg("first", self.report.first)
+            .arg("last", self.report.last);
+        days.render_in(self.w.lang)
+    }
+
+    fn plan_version(&self, version: &str) -> String {
+        Message::new("report-plan-version")
+            .arg("version", version)
+            .render_in(self.w.lang)
+    }
+
+    /// Items and lines by status, best first.
+    fn totals(&self) -> Vec<(LineStatus, usize, usize)> {
+        let items = &self.report.checklist.items;
+        let count = |status: LineStatus| {
+            let lines = items
+                .iter()
+                .flat_map(|item| &item.lines)
+                .filter(|line| line.status == status)
+                .count();
+            (
+                status,
+                items.iter().filter(|item| item.status == status).count(),
+                lines,
+            )
+        };
+        LineStatus::ALL.map(count).into()
+    }
+}
+
+/// One host's findings, in the annex.
+#[derive(Template)]
+#[template(path = "report-host.html")]
+struct HostFindings<'a> {
+    host: &'a ReportHost,
+    w: &'a Words<'a>,
+}
