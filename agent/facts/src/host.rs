@@ -9,7 +9,7 @@ use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use nix::dir::Dir;
 use nix::errno::Errno;
@@ -298,13 +298,30 @@ impl Host {
             .flags(flags | OFlag::O_CLOEXEC)
             .resolve(ResolveFlag::RESOLVE_IN_ROOT);
         match openat2(&self.root, relative, how) {
-            // A kernel before 5.6 or a sandbox without openat2: the running host's paths mean the same without it.
-            Err(Errno::ENOSYS) if self.live => {
-                nix::fcntl::openat(&self.root, relative, flags | OFlag::O_CLOEXEC, Mode::empty())
-            }
+            Err(Errno::ENOSYS) => self.open_without_openat2(relative, flags),
             other => other,
         }
         .map_err(|errno| ReadError::new(path, errno))
+    }
+
+    /// For a kernel before 5.6, or a sandbox without openat2, as systemd's RestrictSUIDSGID makes one. The running
+    /// host's paths mean the same without it, and a bare name that is no link leads nowhere else.
+    fn open_without_openat2(&self, relative: &Path, flags: OFlag) -> Result<OwnedFd, Errno> {
+        let is_bare = {
+            let mut parts = relative.components();
+            matches!(parts.next(), Some(Component::Normal(_) | Component::CurDir)) && parts.next().is_none()
+        };
+        let links = match (self.live, is_bare) {
+            (true, _) => OFlag::empty(),
+            (false, true) => OFlag::O_NOFOLLOW,
+            (false, false) => return Err(Errno::ENOSYS),
+        };
+        nix::fcntl::openat(
+            &self.root,
+            relative,
+            flags | links | OFlag::O_CLOEXEC,
+            Mode::empty(),
+        )
     }
 }
 
@@ -330,6 +347,29 @@ mod tests {
         symlink("../../../../../../etc/passwd", dir.path().join("climbing")).unwrap();
         for name in ["/absolute", "/climbing", "/../../etc/passwd"] {
             assert_eq!(host.read_text(name, 100).unwrap(), "inside", "{name}");
+        }
+    }
+
+    #[test]
+    fn without_openat2_a_fixture_is_read_by_bare_names_alone() {
+        let (dir, host) = fixture();
+        std::fs::create_dir(dir.path().join("etc")).unwrap();
+        std::fs::write(dir.path().join("etc/passwd"), "inside").unwrap();
+        std::fs::write(dir.path().join("bare"), "inside").unwrap();
+        symlink("/etc/passwd", dir.path().join("link")).unwrap();
+        let open = |name: &str| host.open_without_openat2(Path::new(name), OFlag::O_RDONLY);
+        let mut text = String::new();
+        File::from(open("bare").unwrap())
+            .read_to_string(&mut text)
+            .unwrap();
+        assert_eq!(text, "inside");
+        for (name, errno) in [
+            ("link", Errno::ELOOP),
+            ("etc/passwd", Errno::ENOSYS),
+            ("..", Errno::ENOSYS),
+            ("../bare", Errno::ENOSYS),
+        ] {
+            assert_eq!(open(name).unwrap_err(), errno, "{name}");
         }
     }
 
