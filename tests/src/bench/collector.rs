@@ -244,7 +244,7 @@ impl Reader {
     /// Seconds from the request to the first byte of the answer, and to the last. `None`: not answered well.
     pub(crate) fn get(&self, path: &str) -> Option<(f64, f64)> {
         let output = Command::new("curl")
-            .args(["--silent", "--fail", "--max-time", "60", "--output", "/dev/null"])
+            .args(["--silent", "--fail", "--max-time", "600", "--output", "/dev/null"])
             .args([
                 "--write-out",
                 "%{time_pretransfer} %{time_starttransfer} %{time_total}",
