@@ -42,6 +42,7 @@ report-column-observed = Observed
 report-column-worst = Worst
 report-column-findings = Findings
 report-not-measured = not yet measured
+report-check-not-measured = { $check }: not yet measured
 report-needs-attestation = needs an attestation: { $kind }
 report-no-attestation = no attestation on record ({ $kind })
 report-hosts = Hosts

@@ -42,6 +42,7 @@ report-column-observed = 量測時間
 report-column-worst = 最差結果
 report-column-findings = 檢查結果
 report-not-measured = 尚未量測
+report-check-not-measured = { $check }：尚未量測
 report-needs-attestation = 須提供佐證：{ $kind }
 report-no-attestation = 尚無佐證紀錄（{ $kind }）
 report-hosts = 主機

@@ -24,6 +24,13 @@ impl Words<'_> {
         text.get(self.lang)
     }
 
+    /// That a check was not measured, in words.
+    pub(super) fn not_measured(&self, check: &Bilingual) -> String {
+        Message::new("report-check-not-measured")
+            .arg("check", self.words(check))
+            .render_in(self.lang)
+    }
+
     pub(super) fn time(&self, at: &Timestamp) -> String {
         at.to_zoned(self.zone.clone())
             .strftime("%Y-%m-%d %H:%M:%S %:z")
