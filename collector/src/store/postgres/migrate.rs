@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use plumbline_config::seal::sha256_hex;
 
 use super::column::Columns;
-use super::pool::{Pool, Tx};
+use super::pool::Pool;
+use super::tx::Tx;
 use crate::store::StoreError;
 
 /// Every migration, in order. A file that was released is never changed; a change is a new file.

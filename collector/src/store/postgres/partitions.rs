@@ -6,7 +6,8 @@ use jiff::{Timestamp, ToSpan};
 
 use super::column::{Columns, limit, micros};
 use super::people;
-use super::pool::{Pool, Tx};
+use super::pool::Pool;
+use super::tx::Tx;
 use crate::store::{Act, StoreError};
 
 /// Tables with partitions.

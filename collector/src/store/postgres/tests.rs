@@ -1,6 +1,7 @@
 //! The behaviour suite on PostgreSQL, and what is PostgreSQL's own.
 
 mod cluster;
+mod journeys;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
