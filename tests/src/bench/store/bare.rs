@@ -119,22 +119,24 @@ impl Bare for BarePostgres {
     fn insert(&mut self, batch: &[Incoming]) {
         let (client, insert) = (&self.client, &self.insert);
         let one = async |report: &Incoming| {
-            let inserted = client.execute(
-                insert,
-                &[
-                    &report.host.as_str(),
-                    &i64::from(report.incarnation),
-                    &report.report.sequence.cast_signed(),
-                    &report.received_at.as_microsecond(),
-                    &report.report.sealed_at.as_microsecond(),
-                    &report.body.sha256,
-                    &report.signature,
-                    &report.body.packed,
-                    &report.body.packing.name(),
-                    &report.report.previous,
-                ],
-            );
-            inserted.await.expect("a row");
+            client
+                .execute(
+                    insert,
+                    &[
+                        &report.host.as_str(),
+                        &i64::from(report.incarnation),
+                        &report.report.sequence.cast_signed(),
+                        &report.received_at.as_microsecond(),
+                        &report.report.sealed_at.as_microsecond(),
+                        &report.body.sha256,
+                        &report.signature,
+                        &report.body.packed,
+                        &report.body.packing.name(),
+                        &report.report.previous,
+                    ],
+                )
+                .await
+                .expect("a row");
         };
         self.runtime.block_on(async {
             // One statement is a transaction by itself.
