@@ -9,12 +9,17 @@ use tempfile::TempDir;
 
 use crate::wait_for;
 
+/// The port that names its socket, where it listens on none.
+const PORT: u16 = 5432;
+
 /// A server; killed when dropped.
 pub struct Postgres {
     dir: TempDir,
     bin: PathBuf,
     /// What it is started with, as `name=value`.
     settings: Vec<String>,
+    /// Its port: part of its socket's name.
+    port: u16,
     server: Option<Child>,
 }
 
@@ -38,6 +43,7 @@ impl Postgres {
             dir,
             bin,
             settings: settings.iter().map(|&setting| setting.to_owned()).collect(),
+            port: PORT,
             server: None,
         };
         let made = this
@@ -59,7 +65,7 @@ impl Postgres {
     /// URL of one of its databases.
     pub fn url_of(&self, database: &str) -> String {
         let socket = self.dir.path().display().to_string().replace('/', "%2F");
-        format!("postgres://plumbline@{socket}/{database}")
+        format!("postgres://plumbline@{socket}:{}/{database}", self.port)
     }
 
     /// Writes a file into its data directory that it alone may read.
@@ -68,6 +74,12 @@ impl Postgres {
         std::fs::write(&file, content).unwrap();
         std::fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
         own(&file);
+    }
+
+    /// Has it listen on a port of loopback, too, when it is started next.
+    pub fn listen_on(&mut self, port: u16) {
+        self.port = port;
+        self.settings.push("listen_addresses=127.0.0.1".to_owned());
     }
 
     /// The process that all others of the server come from.
@@ -117,7 +129,13 @@ impl Postgres {
                     .command("postgres")
                     .arg("-D")
                     .arg(self.dir.path().join("data"))
-                    .args(["-c", "listen_addresses=", "-c"])
+                    .args([
+                        "-c",
+                        "listen_addresses=",
+                        "-c",
+                        &format!("port={}", self.port),
+                        "-c",
+                    ])
                     .arg(format!("unix_socket_directories={}", self.dir.path().display()))
                     .args(self.settings.iter().flat_map(|setting| ["-c", setting]))
                     .stdout(log.try_clone().unwrap())

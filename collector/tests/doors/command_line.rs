@@ -71,7 +71,7 @@ async fn totals_that_are_wrong_are_counted_anew_beside_the_server() {
         host.post(&lab, host.first(Status::Fail)).await.status(),
         StatusCode::OK
     );
-    let right = lab.json(&["checklist"])["lines"].clone();
+    let right = lab.json(&["checklist"])["items"].clone();
     assert!(!right.is_null());
     // As another catalogue leaves them.
     let wrong = lab
@@ -82,11 +82,11 @@ async fn totals_that_are_wrong_are_counted_anew_beside_the_server() {
         )
         .unwrap();
     assert!(wrong > 0);
-    assert_ne!(lab.json(&["checklist"])["lines"], right);
+    assert_ne!(lab.json(&["checklist"])["items"], right);
     let counted = lab.json(&["store", "recount"]);
     assert_eq!(counted["hosts"], 1);
     assert_eq!(counted["corrected"], wrong);
-    assert_eq!(lab.json(&["checklist"])["lines"], right);
+    assert_eq!(lab.json(&["checklist"])["items"], right);
     assert_eq!(lab.json(&["store", "recount"])["corrected"], 0);
     assert_eq!(lab.run(&["store", "recount"]).status.code(), Some(0));
     lab.stop().await;

@@ -182,8 +182,7 @@ impl Store for PostgresStore {
     }
 
     fn keep(&self, reports: &[Incoming]) -> Result<KeepReply, StoreError> {
-        self.pool
-            .transaction(|tx| reports::keep(tx, &self.shard, reports))
+        self.pool.by_index(|tx| reports::keep(tx, &self.shard, reports))
     }
 
     fn beat(&self, beats: &[Beat]) -> Result<(), StoreError> {

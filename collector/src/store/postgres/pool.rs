@@ -34,6 +34,13 @@ const GREETING: &str = "SET statement_timeout = '60s'; SET lock_timeout = '20s';
     SET idle_in_transaction_session_timeout = '120s'; SET client_encoding = 'UTF8';
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
 
+/// Begins a transaction whose statements all find their rows by an index, whatever the values: to plan them anew each time
+/// takes longer than to run them, and a plan that was made while the tables were small must not be one that reads them
+/// whole.
+const BY_INDEX: &str =
+    "BEGIN; SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off;
+    SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off";
+
 /// How often a transaction is tried that the server undid for another's sake, or that lost its connection before it was
 /// to be committed.
 const ATTEMPTS: u32 = 10;
@@ -111,6 +118,14 @@ impl Pool {
         work: impl FnMut(&mut Tx<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         self.run(Some("BEGIN"), work)
+    }
+
+    /// The same, for statements that find their rows by an index, whatever the values.
+    pub(super) fn by_index<T>(
+        &self,
+        work: impl FnMut(&mut Tx<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.run(Some(BY_INDEX), work)
     }
 
     /// Runs `work` that only reads, each statement by itself.

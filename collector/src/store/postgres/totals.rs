@@ -178,7 +178,7 @@ pub(super) fn beat(pool: &Pool, shard: &str, beats: &[Beat]) -> Result<(), Store
              RETURNING p.host, p.silent OR (p.overdue AND n.looked_at IS NOT NULL) AS counts",
             values![ids.as_slice(), heard, looked],
         );
-        let awake = pool.transaction(|tx| {
+        let awake = pool.by_index(|tx| {
             let answers = tx.commit(&flight)?;
             let mut awake = Vec::new();
             for row in answers.last().into_iter().flatten() {
