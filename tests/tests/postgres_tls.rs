@@ -131,13 +131,19 @@ fn the_server_is_who_its_certificate_says_or_nothing_is_told_to_it() {
     assert_eq!(there.trim(), "0");
 
     let of_another = scene.migrate(&server, "db.test", &wrong, &password);
-    assert_refused(&of_another, &["postgres on db.test", "certificate"]);
+    assert_refused(
+        &of_another,
+        &["postgres on db.test", "UnknownIssuer; `store_ca_file`"],
+    );
     let by_another_name = scene.migrate(&server, "other.test", &right, &password);
-    assert_refused(&by_another_name, &["postgres on other.test", "certificate"]);
+    assert_refused(
+        &by_another_name,
+        &["postgres on other.test", "for the name in `store`"],
+    );
     let guess = scene.file("guess", "a guess");
     assert_refused(
         &scene.migrate(&server, "db.test", &right, &guess),
-        &["password authentication failed"],
+        &["password authentication failed", "`store_password_file`"],
     );
     let nowhere = scene.0.path().join("none");
     assert_refused(&scene.migrate(&server, "db.test", &right, &nowhere), &["none"]);
@@ -145,7 +151,7 @@ fn the_server_is_who_its_certificate_says_or_nothing_is_told_to_it() {
     std::fs::set_permissions(&password, std::fs::Permissions::from_mode(0o644)).unwrap();
     assert_refused(
         &scene.migrate(&server, "db.test", &right, &password),
-        &["password"],
+        &["chmod 600"],
     );
 }
 
@@ -159,6 +165,9 @@ fn a_server_without_tls_is_not_spoken_to_where_tls_is_wanted() {
     let password = scene.file("password", PASSWORD);
     assert_refused(
         &scene.migrate(&server, "db.test", &ca, &password),
-        &["postgres on db.test", "TLS"],
+        &[
+            "postgres on db.test",
+            "server does not support TLS; set `ssl = on`",
+        ],
     );
 }

@@ -259,10 +259,7 @@ impl Pool {
         let connected = self.wait(async { timeout(ANSWER, connect).await })?;
         let client = connected
             .map_err(|slow| StoreError::Away(slow.into()))?
-            .map_err(|error| StoreError::Open {
-                place: self.address.shown(),
-                source: error.into(),
-            })?;
+            .map_err(|error| self.address.failed(error))?;
         Ok(Connection {
             client,
             prepared: HashMap::new(),
