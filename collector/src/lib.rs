@@ -5,6 +5,8 @@
 //! metrics and the command line, each time with its age ([`freshness`]).
 
 pub mod access;
+#[doc(hidden)]
+pub mod bench;
 mod certificates;
 pub mod checklist;
 mod cli;

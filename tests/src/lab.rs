@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -50,13 +50,20 @@ impl Lab {
 
     /// The same, with its data in `data_dir`, somewhere in `dir`.
     pub fn start_in(dir: TempDir, data_dir: PathBuf, more: impl FnOnce(&Path, u16) -> String) -> Self {
-        let (agent_port, web_port) = (free_port(), free_port());
-        let settings = format!(
-            "data_dir = \"{}\"\nagent_listen = \"127.0.0.1:{agent_port}\"\nweb_listen = \"127.0.0.1:{web_port}\"\n",
-            data_dir.display()
-        );
-        let settings = settings + &more(dir.path(), web_port);
-        std::fs::write(dir.path().join("collector.toml"), settings).unwrap();
+        let agents = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        Self::start_for(agents, dir, data_dir, more)
+    }
+
+    /// The same, with agents at this address.
+    pub fn start_for(
+        agents: SocketAddr,
+        dir: TempDir,
+        data_dir: PathBuf,
+        more: impl FnOnce(&Path, u16) -> String,
+    ) -> Self {
+        let (agent_port, web_port) = (agents.port(), free_port());
+        let more = more(dir.path(), web_port);
+        write_settings(&dir, &data_dir, agents, web_port, &more);
         let mut lab = Self {
             dir,
             data_dir,
@@ -69,6 +76,32 @@ impl Lab {
         let made = lab.collector_json(&["init"]);
         lab.ca_sha256 = made["ca_sha256"].as_str().unwrap().to_owned();
         lab.admin_token = made["admin_token"].as_str().unwrap().to_owned();
+        lab.start_collector();
+        lab
+    }
+
+    /// Another collector with the same keys, with agents at this address; `more` says which store they share.
+    pub fn beside(other: &Self, agents: SocketAddr, more: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let data_dir = dir.path().join("collector");
+        let copied = Command::new("cp")
+            .args(["--recursive", "--preserve=mode"])
+            .arg(&other.data_dir)
+            .arg(&data_dir)
+            .status()
+            .expect("cp can be run");
+        assert!(copied.success());
+        let web_port = free_port();
+        write_settings(&dir, &data_dir, agents, web_port, more);
+        let mut lab = Self {
+            dir,
+            data_dir,
+            agent_port: agents.port(),
+            web_port,
+            ca_sha256: other.ca_sha256.clone(),
+            admin_token: other.admin_token.clone(),
+            collector: None,
+        };
         lab.start_collector();
         lab
     }
@@ -99,6 +132,11 @@ impl Lab {
         wait_for("the collector to answer", || {
             (self.api("/healthz").status == 200).then_some(())
         });
+    }
+
+    /// The running collector's process.
+    pub fn collector_pid(&self) -> Option<u32> {
+        self.collector.as_ref().map(Child::id)
     }
 
     /// SIGKILL, as a power cut would have it.
@@ -266,6 +304,14 @@ impl Drop for Lab {
             }
         }
     }
+}
+
+fn write_settings(dir: &TempDir, data_dir: &Path, agents: SocketAddr, web_port: u16, more: &str) {
+    let settings = format!(
+        "data_dir = \"{}\"\nagent_listen = \"{agents}\"\nweb_listen = \"127.0.0.1:{web_port}\"\n{more}",
+        data_dir.display()
+    );
+    std::fs::write(dir.path().join("collector.toml"), settings).unwrap();
 }
 
 /// A running agent; killed when dropped.

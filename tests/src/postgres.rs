@@ -1,7 +1,7 @@
 //! A real PostgreSQL server in a temporary directory, on a socket in it.
 
-use std::fs::File;
-use std::os::unix::fs::chown;
+use std::fs::{File, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -9,27 +9,41 @@ use tempfile::TempDir;
 
 use crate::wait_for;
 
+/// The port that names its socket, where it listens on none.
+const PORT: u16 = 5432;
+
 /// A server; killed when dropped.
 pub struct Postgres {
     dir: TempDir,
     bin: PathBuf,
+    /// What it is started with, as `name=value`.
+    settings: Vec<String>,
+    /// Its port: part of its socket's name.
+    port: u16,
     server: Option<Child>,
 }
 
 impl Postgres {
     /// Makes and starts a server; `None`, said aloud, where none is installed.
     pub fn start() -> Option<Self> {
+        let mut this = Self::make(tempfile::tempdir().unwrap(), &[])?;
+        this.restart();
+        Some(this)
+    }
+
+    /// Makes a server in `dir` that [`Self::restart`] starts, with these settings (`name=value`); `None`, said aloud,
+    /// where none is installed. Where it is started with one already, the last one counts.
+    pub fn make(dir: TempDir, settings: &[&str]) -> Option<Self> {
         let Some(bin) = programs() else {
             eprintln!("SKIPPED: no PostgreSQL server is installed here (Debian: apt-get install postgresql)");
             return None;
         };
-        let dir = tempfile::tempdir().unwrap();
-        if let Some((uid, gid)) = server_user() {
-            chown(dir.path(), Some(uid), Some(gid)).unwrap();
-        }
-        let mut this = Self {
+        own(dir.path());
+        let this = Self {
             dir,
             bin,
+            settings: settings.iter().map(|&setting| setting.to_owned()).collect(),
+            port: PORT,
             server: None,
         };
         let made = this
@@ -40,19 +54,47 @@ impl Postgres {
             .output()
             .expect("initdb can be run");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        this.restart();
         Some(this)
     }
 
     /// URL of its database.
     pub fn url(&self) -> String {
+        self.url_of("postgres")
+    }
+
+    /// URL of one of its databases.
+    pub fn url_of(&self, database: &str) -> String {
         let socket = self.dir.path().display().to_string().replace('/', "%2F");
-        format!("postgres://plumbline@{socket}/postgres")
+        format!("postgres://plumbline@{socket}:{}/{database}", self.port)
+    }
+
+    /// Writes a file into its data directory that it alone may read.
+    pub fn put(&self, name: &str, content: &str) {
+        let file = self.dir.path().join("data").join(name);
+        std::fs::write(&file, content).unwrap();
+        std::fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+        own(&file);
+    }
+
+    /// Has it listen on a port of loopback, too, when it is started next.
+    pub fn listen_on(&mut self, port: u16) {
+        self.port = port;
+        self.settings.push("listen_addresses=127.0.0.1".to_owned());
+    }
+
+    /// The process that all others of the server come from.
+    pub fn pid(&self) -> Option<u32> {
+        self.server.as_ref().map(Child::id)
     }
 
     /// What a query answers, one row a line.
     pub fn ask(&self, query: &str) -> String {
-        let output = self.query(query);
+        self.ask_of("postgres", query)
+    }
+
+    /// The same of one of its databases.
+    pub fn ask_of(&self, database: &str, query: &str) -> String {
+        let output = self.query(database, query);
         assert!(
             output.status.success(),
             "{query}: {}",
@@ -87,22 +129,29 @@ impl Postgres {
                     .command("postgres")
                     .arg("-D")
                     .arg(self.dir.path().join("data"))
-                    .args(["-c", "listen_addresses=", "-c"])
+                    .args([
+                        "-c",
+                        "listen_addresses=",
+                        "-c",
+                        &format!("port={}", self.port),
+                        "-c",
+                    ])
                     .arg(format!("unix_socket_directories={}", self.dir.path().display()))
+                    .args(self.settings.iter().flat_map(|setting| ["-c", setting]))
                     .stdout(log.try_clone().unwrap())
                     .stderr(log.try_clone().unwrap())
                     .spawn()
                     .expect("postgres can be run");
                 self.server = Some(server);
             }
-            self.query("SELECT 1").status.success().then_some(())
+            self.query("postgres", "SELECT 1").status.success().then_some(())
         });
     }
 
-    fn query(&self, query: &str) -> std::process::Output {
+    fn query(&self, database: &str, query: &str) -> std::process::Output {
         Command::new(self.bin.join("psql"))
             .args(["--no-psqlrc", "--tuples-only", "--no-align", "--command", query])
-            .arg(self.url())
+            .arg(self.url_of(database))
             .output()
             .expect("psql can be run")
     }
@@ -129,6 +178,13 @@ impl Postgres {
 impl Drop for Postgres {
     fn drop(&mut self) {
         self.kill();
+    }
+}
+
+/// Gives a path to the server's user.
+fn own(path: &Path) {
+    if let Some((uid, gid)) = server_user() {
+        chown(path, Some(uid), Some(gid)).unwrap();
     }
 }
 

@@ -1,4 +1,4 @@
-//! `store`: what the collector keeps, brought up to date, moved to another engine, saved and put back.
+//! `store`: what the collector keeps, brought up to date, counted anew, moved to another engine, saved and put back.
 
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -33,6 +33,11 @@ pub(crate) enum Command {
         #[arg(long, value_name = "ADDRESS")]
         to: StoreAddress,
     },
+    /// Count the totals anew, beside running servers: after collectors with different catalogues ran side by side
+    #[command(
+        after_help = "Example: plumbline-collector store recount --config /etc/plumbline/collector.toml"
+    )]
+    Recount,
     /// Write a copy of the SQLite database to a new file, beside a running server
     #[command(after_help = "Example: plumbline-collector store backup -o /backup/collector-2026-11-22.db")]
     Backup {
@@ -54,6 +59,7 @@ pub(crate) fn run(command: Command, place: &Place, output: &Output) -> Result<Ou
     match command {
         Command::Migrate => migrate(place, output),
         Command::Copy { from, to } => copied(&from, &to, place, output),
+        Command::Recount => recount(place, output),
         Command::Backup { output: file } => {
             copy_file(&database(place, SAVE)?, &file)?;
             say(
@@ -70,6 +76,15 @@ fn migrate(place: &Place, output: &Output) -> Result<Outcome, Failure> {
     let settings = place.settings()?;
     store::open(&settings, true)?;
     say(output, Message::new("store-current"), json!({ "current": true }))
+}
+
+fn recount(place: &Place, output: &Output) -> Result<Outcome, Failure> {
+    let counted = store::open(&place.settings()?, false)?.recount()?;
+    let message = Message::new("store-recounted")
+        .arg("hosts", counted.hosts)
+        .arg("corrected", counted.corrected);
+    let made = json!({ "hosts": counted.hosts, "corrected": counted.corrected });
+    say(output, message, made)
 }
 
 fn copied(

@@ -108,7 +108,7 @@ impl From<rusqlite::Error> for StoreError {
 }
 
 /// An error with the causes that it does not name itself.
-fn chain(error: &(dyn Error + Send + Sync + 'static)) -> String {
+pub(super) fn chain(error: &(dyn Error + Send + Sync + 'static)) -> String {
     let mut sentence = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

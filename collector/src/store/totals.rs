@@ -120,6 +120,15 @@ impl Totals {
     }
 }
 
+/// What a count anew came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recount {
+    /// Hosts that were counted.
+    pub hosts: usize,
+    /// Numbers that were wrong, and are right now.
+    pub corrected: usize,
+}
+
 /// What of a host its contribution comes from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Standing<'t> {

@@ -62,3 +62,32 @@ async fn nothing_in_the_data_directory_is_for_others() {
     walk(&lab.path(""));
     lab.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn totals_that_are_wrong_are_counted_anew_beside_the_server() {
+    let lab = Lab::start().await;
+    let host = Host::enrol(&lab).await;
+    assert_eq!(
+        host.post(&lab, host.first(Status::Fail)).await.status(),
+        StatusCode::OK
+    );
+    let right = lab.json(&["checklist"])["items"].clone();
+    assert!(!right.is_null());
+    // As another catalogue leaves them.
+    let wrong = lab
+        .database()
+        .execute(
+            "UPDATE totals SET number = number + 3 WHERE counted LIKE 'line/%'",
+            [],
+        )
+        .unwrap();
+    assert!(wrong > 0);
+    assert_ne!(lab.json(&["checklist"])["items"], right);
+    let counted = lab.json(&["store", "recount"]);
+    assert_eq!(counted["hosts"], 1);
+    assert_eq!(counted["corrected"], wrong);
+    assert_eq!(lab.json(&["checklist"])["items"], right);
+    assert_eq!(lab.json(&["store", "recount"])["corrected"], 0);
+    assert_eq!(lab.run(&["store", "recount"]).status.code(), Some(0));
+    lab.stop().await;
+}

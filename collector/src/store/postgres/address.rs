@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
-use tokio_postgres::Config;
+use rustls::{CertificateError, ClientConfig, RootCertStore};
 use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Config, Error};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::home::read_private;
 use crate::pki::provider;
 use crate::store::StoreError;
+use crate::store::error::chain;
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -61,7 +63,10 @@ impl Address {
             config.ssl_mode(mode);
         }
         if let Some(file) = password_file {
-            let password = read_private(file).map_err(|error| wrong(url, error))?;
+            let password = read_private(file).map_err(|error| StoreError::Open {
+                place: shown(&config),
+                source: error.into(),
+            })?;
             config.password(password.trim_end_matches(['\r', '\n']).as_bytes());
         } else if config.get_password().is_none()
             && let Ok(password) = std::env::var("PGPASSWORD")
@@ -85,17 +90,20 @@ impl Address {
 
     /// The server and the database, for people.
     pub(super) fn shown(&self) -> String {
-        let hosts = self.config.get_hosts().iter().map(|host| match host {
-            Host::Tcp(name) => name.clone(),
-            Host::Unix(path) => path.display().to_string(),
-        });
-        let addresses = self.config.get_hostaddrs().iter().map(IpAddr::to_string);
-        let servers: Vec<String> = hosts.chain(addresses).collect();
-        format!(
-            "{} on {}",
-            self.config.get_dbname().unwrap_or_default(),
-            servers.join(", ")
-        )
+        shown(&self.config)
+    }
+
+    /// Why no connection came about, with what mends it where that is known.
+    pub(super) fn failed(&self, error: Error) -> StoreError {
+        let mend = mend(&error);
+        let mut why = chain(&error);
+        if let Some(mend) = mend {
+            why = format!("{why}; {mend}");
+        }
+        StoreError::Open {
+            place: self.shown(),
+            source: why.into(),
+        }
     }
 
     /// TLS to the server: anchors from the file, or the system's.
@@ -130,6 +138,51 @@ impl Address {
             .with_no_client_auth();
         Ok(MakeRustlsConnect::new(config))
     }
+}
+
+fn shown(config: &Config) -> String {
+    let hosts = config.get_hosts().iter().map(|host| match host {
+        Host::Tcp(name) => name.clone(),
+        Host::Unix(path) => path.display().to_string(),
+    });
+    let addresses = config.get_hostaddrs().iter().map(IpAddr::to_string);
+    let servers: Vec<String> = hosts.chain(addresses).collect();
+    format!(
+        "{} on {}",
+        config.get_dbname().unwrap_or_default(),
+        servers.join(", ")
+    )
+}
+
+/// What to do about a connection that did not come about.
+fn mend(error: &Error) -> Option<&'static str> {
+    if error.code() == Some(&SqlState::INVALID_PASSWORD) {
+        return Some("`store_password_file` in the settings names the file with its password");
+    }
+    let mut cause = std::error::Error::source(error);
+    while let Some(this) = cause {
+        // The driver gives it no type of its own.
+        if this.to_string() == "server does not support TLS" {
+            return Some("set `ssl = on` there, or write sslmode=disable where nobody else can listen");
+        }
+        let inner = this
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::get_ref);
+        let said = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        match said {
+            Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
+                return Some(
+                    "`store_ca_file` in the settings names the file of the authority that it comes from",
+                );
+            }
+            Some(rustls::Error::InvalidCertificate(_)) => {
+                return Some("give the server a certificate that is good for the name in `store`");
+            }
+            _ => {}
+        }
+        cause = this.source();
+    }
+    None
 }
 
 /// Whether no byte leaves this machine.

@@ -9,7 +9,7 @@ use std::ops::Range;
 use tokio_postgres::Row;
 
 use super::column::{Columns, count, limit};
-use super::pool::{Tx, Values};
+use super::tx::{Tx, Values};
 use crate::ledger::audit::{
     ActRow, Archive, CheckpointRow, GapRow, Incarnation, LeafRow, MOST_FAULTS, Place, ReportRow, Subject,
 };

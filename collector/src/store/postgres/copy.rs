@@ -5,8 +5,8 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::column::{Columns, plain, text};
-use super::pool::Tx;
 use super::reports::subject_key;
+use super::tx::Tx;
 use super::{PostgresStore, ledger, partitions, totals};
 use crate::ledger::tree::Frontier;
 use crate::store::StoreError;
@@ -147,7 +147,7 @@ impl Portable for PostgresStore {
                 ))
             })?;
         }
-        totals::recount(&self.pool, &self.shard)
+        totals::recount(&self.pool).map(|_| ())
     }
 
     fn edge(&self) -> Result<Frontier, StoreError> {

@@ -5,7 +5,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::column::{Columns, limit, micros, text};
-use super::pool::Tx;
+use super::tx::Tx;
 use crate::store::{Change, Cursor, FindingPage, FindingQuery, LatestFinding, StoreError, Transition};
 
 /// What [`read_finding`] reads.

@@ -7,11 +7,12 @@ use plumbline_config::wire::PlanRef;
 use tokio_postgres::Row;
 
 use super::column::{Columns, json, limit, micros, text};
-use super::pool::Tx;
+use super::flight::Flight;
+use super::tx::Tx;
 use super::{people, totals};
 use crate::store::intake::{HostRow, Pulse, shift};
 use crate::store::tally::Tally;
-use crate::store::totals::Totals;
+use crate::store::totals::{Standing, Totals};
 use crate::store::{
     Act, CertificateRecord, Enrolled, Enrolment, Host, HostQuery, NewCertificate, StoreError, TokenRefusal,
 };
@@ -28,7 +29,6 @@ pub(super) fn enrol(
     shard: &str,
     enrolment: &Enrolment,
 ) -> Result<Result<Enrolled, TokenRefusal>, StoreError> {
-    totals::share_count(tx)?;
     // The token's lock keeps apart all who come with it: the same host twice, and one host too many.
     let Some(token) = people::enrolment_token(tx, &enrolment.token_sha256)? else {
         return Ok(Err(TokenRefusal::Unknown));
@@ -193,12 +193,19 @@ fn anew(
         // Nothing was found yet, so nothing counts as overdue; the first look or the next ageing decides.
         overdue: false,
     };
-    totals::put_pulses(tx, &[(&enrolment.fresh_id, &pulse)])?;
-    if let Some(host) = totals::row(tx, &enrolment.fresh_id)? {
-        let mut difference = Totals::default();
-        host.as_counted().contribute(&mut difference, 1);
-        totals::add(tx, shard, &difference)?;
-    }
+    let mut flight = Flight::default();
+    totals::put_pulses(&mut flight, &[(&enrolment.fresh_id, &pulse)]);
+    let (tally, mut difference) = (Tally::default(), Totals::default());
+    let standing = Standing {
+        role,
+        revoked: false,
+        silent: pulse.silent,
+        overdue: pulse.overdue,
+        tally: &tally,
+    };
+    standing.contribute(&mut difference, 1);
+    totals::add(&mut flight, shard, &difference);
+    tx.send(&flight)?;
     Ok(Enrolled {
         host: enrolment.fresh_id.clone(),
         incarnation: 1,
@@ -217,9 +224,11 @@ fn change(
     change(&mut after);
     let mut difference = Totals::default();
     shift(&mut difference, &before, &after);
-    totals::put_pulses(tx, &[(&after.id, &after.pulse)])?;
-    totals::put_tallies(tx, &[(&after.id, &after.tally)])?;
-    totals::add(tx, shard, &difference)
+    let mut flight = Flight::default();
+    totals::put_pulses(&mut flight, &[(&after.id, &after.pulse)]);
+    totals::put_tallies(&mut flight, &[(&after.id, &after.tally)]);
+    totals::add(&mut flight, shard, &difference);
+    tx.send(&flight).map(|_| ())
 }
 
 pub(super) fn add_certificate(
@@ -278,8 +287,8 @@ pub(super) fn public_keys(
 }
 
 pub(super) fn revoke(tx: &mut Tx<'_>, shard: &str, host: &HostId, at: Timestamp) -> Result<bool, StoreError> {
-    totals::lock(tx, &[host.as_str()])?;
-    let Some(before) = totals::row(tx, host)?.filter(|host| !host.revoked) else {
+    let locked = totals::locked(tx, &[host.as_str()])?.pop();
+    let Some(before) = locked.filter(|host| !host.revoked) else {
         return Ok(false);
     };
     tx.execute(

@@ -11,7 +11,8 @@ use plumbline_config::ident::HostId;
 use tokio_postgres::Row;
 
 use super::column::{Columns, count, limit, micros};
-use super::pool::Tx;
+use super::flight::{Flight, values};
+use super::tx::Tx;
 use crate::ledger::entry::{ActEntry, Entry, NONCE, ReportEntry};
 use crate::ledger::tree::{Frontier, Hash};
 use crate::store::leaves::Growth;
@@ -21,34 +22,24 @@ use crate::store::{KeptCheckpoint, Leaf, LeafOf, Packing, StoreError};
 const REPORT: &str = "report";
 const ACT: &str = "act";
 
-/// A leaf that waits for its place.
-pub(super) struct Queued {
-    pub(super) hash: Hash,
-    /// Id in the kind's table.
-    pub(super) reference: i64,
-    /// Time of that row, in microseconds.
-    pub(super) at: i64,
-}
-
-/// Puts leaves of reports at the end of the queue, in the order given.
+/// Puts leaves of reports at the end of the queue, in the order given: their hashes, the reports' ids and when they were
+/// received, in microseconds.
 ///
 /// The queue's ids are drawn here, while the rows of the reports' hosts are locked: so of two reports of one host the
 /// later one has the higher id, whichever collectors took them and whatever their clocks say.
-pub(super) fn queue_reports(tx: &mut Tx<'_>, leaves: &[Queued]) -> Result<(), StoreError> {
-    let hashes: Vec<&[u8]> = leaves
-        .iter()
-        .map(|leaf| leaf.hash.as_bytes().as_slice())
-        .collect();
-    let references: Vec<i64> = leaves.iter().map(|leaf| leaf.reference).collect();
-    let at: Vec<i64> = leaves.iter().map(|leaf| leaf.at).collect();
-    tx.execute(
+pub(super) fn queue_reports(
+    flight: &mut Flight<'_>,
+    hashes: Vec<Vec<u8>>,
+    references: Vec<i64>,
+    at: Vec<i64>,
+) {
+    flight.add(
         "INSERT INTO ledger_queue (hash, kind, reference, at)
          SELECT hash, 'report', reference, at
          FROM unnest($1::bytea[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS n (hash, reference, at, ord)
          ORDER BY ord",
-        &[&hashes, &references, &at],
-    )?;
-    Ok(())
+        values![hashes, references, at],
+    );
 }
 
 /// Gives the leaves that wait longest their places, at most `most`, and says how many; none where another is at it.

@@ -7,11 +7,15 @@ use jiff::Timestamp;
 use plumbline_config::seal::sha256_hex;
 
 use super::column::Columns;
-use super::pool::{Pool, Tx};
+use super::pool::Pool;
+use super::tx::Tx;
 use crate::store::StoreError;
 
 /// Every migration, in order. A file that was released is never changed; a change is a new file.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_begin.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_begin.sql"),
+    include_str!("migrations/0002_room.sql"),
+];
 
 /// Applies what is missing.
 pub(super) fn migrate(pool: &Pool) -> Result<(), StoreError> {

@@ -10,6 +10,7 @@ mod audit;
 mod column;
 mod copy;
 mod findings;
+mod flight;
 mod hosts;
 mod ledger;
 mod migrate;
@@ -20,7 +21,9 @@ mod reports;
 #[cfg(test)]
 mod tests;
 mod totals;
+mod tx;
 mod users;
+mod writes;
 
 use std::ops::Range;
 use std::path::Path;
@@ -36,14 +39,15 @@ use super::{
     PublishedPlan, RecordedAct, Session, Store, StoreError, Subject, TokenRefusal, Transition, User,
     UserChange,
 };
-use super::{KeptCheckpoint, Leaf, LeafOf, Packing, Totals};
+use super::{KeptCheckpoint, Leaf, LeafOf, Packing, Recount, Totals};
 use crate::freshness::Cutoff;
 use crate::ledger::audit::{Audit, Findings, Progress};
 use crate::ledger::note::VerifierKey;
 use crate::ledger::tree::{Frontier, Hash};
 use address::Address;
 use column::Columns;
-use pool::{Pool, Tx};
+use pool::Pool;
+use tx::Tx;
 
 /// Shards of the totals. Collectors fall on them by the names of their machines: where two fall on the same one they
 /// wait for each other, and count no less rightly.
@@ -103,7 +107,7 @@ impl PostgresStore {
 
     fn begin(&self) -> Result<(), StoreError> {
         partitions::make(&self.pool, Timestamp::now())?;
-        totals::recount_if_needed(&self.pool, &self.shard)
+        totals::recount_if_needed(&self.pool)
     }
 }
 
@@ -178,12 +182,7 @@ impl Store for PostgresStore {
     }
 
     fn keep(&self, reports: &[Incoming]) -> Result<KeepReply, StoreError> {
-        self.pool.transaction(|tx| {
-            Ok(KeepReply {
-                plan_sha256: people::plan_summary(tx)?.map(|plan| plan.sha256),
-                outcomes: reports::keep(tx, &self.shard, reports)?,
-            })
-        })
+        self.pool.by_index(|tx| reports::keep(tx, &self.shard, reports))
     }
 
     fn beat(&self, beats: &[Beat]) -> Result<(), StoreError> {
@@ -223,6 +222,10 @@ impl Store for PostgresStore {
 
     fn totals(&self, cutoff: Cutoff) -> Result<Totals, StoreError> {
         self.pool.read(|tx| totals::totals(tx, cutoff))
+    }
+
+    fn recount(&self) -> Result<Recount, StoreError> {
+        totals::recount(&self.pool)
     }
 
     fn history(&self, host: &HostId, limit: usize) -> Result<Vec<Transition>, StoreError> {

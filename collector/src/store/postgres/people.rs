@@ -5,9 +5,13 @@ use plumbline_config::wire::SignedPlan;
 use tokio_postgres::Row;
 
 use super::column::{Columns, json, limit, micros, text};
-use super::pool::Tx;
+use super::tx::Tx;
 use crate::store::leaves::{act_entry, fresh_nonce};
 use crate::store::{Act, ApiToken, EnrolmentToken, PlanSummary, PublishedPlan, StoreError};
+
+/// What of the current plan stands beside its text.
+pub(super) const CURRENT_PLAN: &str =
+    "SELECT version, sha256, published_at, published_by FROM plans ORDER BY id DESC LIMIT 1";
 
 pub(super) fn record(tx: &mut Tx<'_>, act: &Act) -> Result<(), StoreError> {
     let nonce = fresh_nonce()?;
@@ -161,10 +165,7 @@ pub(super) fn publish_plan(tx: &mut Tx<'_>, plan: &PublishedPlan, act: &Act) -> 
 }
 
 pub(super) fn plan_summary(tx: &mut Tx<'_>) -> Result<Option<PlanSummary>, StoreError> {
-    let row = tx.query_one(
-        "SELECT version, sha256, published_at, published_by FROM plans ORDER BY id DESC LIMIT 1",
-        &[],
-    )?;
+    let row = tx.query_one(CURRENT_PLAN, &[])?;
     let read = |row: Row| {
         Ok(PlanSummary {
             version: row.text("version")?,

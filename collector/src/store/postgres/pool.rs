@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,25 +14,32 @@ use ring::rand::{SecureRandom, SystemRandom};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
-use tokio_postgres::error::SqlState;
-use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, Error, Row, Statement};
+use tokio_postgres::{Client, Error, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::address::Address;
+use super::flight::Flight;
+use super::tx::{Fate, Tx};
 use crate::store::StoreError;
 
 /// How long a caller waits for a connection to come free.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How long an answer may take, connecting included. The server ends a statement itself before that.
-const ANSWER: Duration = Duration::from_secs(90);
+pub(super) const ANSWER: Duration = Duration::from_secs(90);
 
 /// What every connection begins with: no statement and no wait for a lock lasts for ever, and what is committed is on
 /// durable storage whatever the server's default is.
 const GREETING: &str = "SET statement_timeout = '60s'; SET lock_timeout = '20s';
     SET idle_in_transaction_session_timeout = '120s'; SET client_encoding = 'UTF8';
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
+
+/// Begins a transaction whose statements all find their rows by an index, whatever the values: to plan them anew each time
+/// takes longer than to run them, and a plan that was made while the tables were small must not be one that reads them
+/// whole.
+const BY_INDEX: &str =
+    "BEGIN; SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off;
+    SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off";
 
 /// How often a transaction is tried that the server undid for another's sake, or that lost its connection before it was
 /// to be committed.
@@ -43,9 +51,6 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// The longest such pause.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
-/// Values of a statement.
-pub(super) type Values<'v> = &'v [&'v (dyn ToSql + Sync)];
-
 /// The connections.
 pub(super) struct Pool {
     address: Address,
@@ -53,6 +58,8 @@ pub(super) struct Pool {
     read_only: bool,
     idle: Mutex<Vec<Connection>>,
     room: Semaphore,
+    /// How often somebody waited for the server: what a transaction takes where the server is far.
+    waits: AtomicU64,
     /// Taken out only when the pool goes.
     runtime: Option<Runtime>,
 }
@@ -74,10 +81,10 @@ impl Drop for Pool {
     }
 }
 
-struct Connection {
-    client: Client,
+pub(super) struct Connection {
+    pub(super) client: Client,
     /// Statements that were prepared, by their text.
-    prepared: HashMap<String, Statement>,
+    pub(super) prepared: HashMap<String, Statement>,
 }
 
 impl Pool {
@@ -99,6 +106,7 @@ impl Pool {
             read_only,
             idle: Mutex::default(),
             room: Semaphore::new(usize::from(most.max(1))),
+            waits: AtomicU64::new(0),
             runtime: Some(runtime),
         })
     }
@@ -110,6 +118,14 @@ impl Pool {
         work: impl FnMut(&mut Tx<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         self.run(Some("BEGIN"), work)
+    }
+
+    /// The same, for statements that find their rows by an index, whatever the values.
+    pub(super) fn by_index<T>(
+        &self,
+        work: impl FnMut(&mut Tx<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.run(Some(BY_INDEX), work)
     }
 
     /// Runs `work` that only reads, each statement by itself.
@@ -126,6 +142,15 @@ impl Pool {
         work: impl FnMut(&mut Tx<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         self.run(Some("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"), work)
+    }
+
+    /// Runs `work` that reads the database as it is at one moment, and writes: it is undone and tried again where what
+    /// it writes was written by another since that moment.
+    pub(super) fn consistent<T>(
+        &self,
+        work: impl FnMut(&mut Tx<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.run(Some("BEGIN ISOLATION LEVEL REPEATABLE READ"), work)
     }
 
     fn run<T>(
@@ -165,42 +190,42 @@ impl Pool {
         let mut tx = Tx {
             pool: self,
             connection: &mut connection,
-            undone: false,
-            lost: false,
+            begin,
+            committed: false,
+            fate: Fate::Sound,
         };
-        let worked = begin
-            .map_or(Ok(()), |begin| tx.batch(begin))
-            .and_then(|()| work(&mut tx));
-        let (undone, lost) = (tx.undone, tx.lost);
+        let worked = work(&mut tx).and_then(|answer| {
+            // Where nothing was sent, or each statement was by itself, there is nothing to commit.
+            if begin.is_some() && tx.begin.is_none() && !tx.committed {
+                tx.commit(&Flight::default())?;
+            }
+            Ok(answer)
+        });
+        let is_open = begin.is_some() && tx.begin.is_none();
         match worked {
             Ok(answer) => {
-                let committed = begin.map_or(Ok(()), |_| tx.batch("COMMIT"));
-                let undone = tx.undone;
-                match committed {
-                    Ok(()) => {
-                        self.put_back(connection);
-                        Ok(answer)
-                    }
-                    // Where the answer to COMMIT was lost nobody knows what became of it; whoever asked asks again.
-                    Err(error) => Err(Failure { error, again: undone }),
-                }
+                self.put_back(connection);
+                Ok(answer)
             }
             Err(error) => {
-                if lost {
+                let fate = tx.fate;
+                if matches!(fate, Fate::Lost | Fate::Unknown) {
                     // The others date from before whatever befell this one.
                     self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
-                } else if begin.is_none() || tx.batch("ROLLBACK").is_ok() {
+                } else if !is_open || tx.batch("ROLLBACK").is_ok() {
                     self.put_back(connection);
                 }
-                Err(Failure {
-                    error,
-                    again: undone || lost,
-                })
+                // Where the answer to COMMIT was lost nobody knows what became of it; whoever asked asks again.
+                let again = matches!(fate, Fate::Undone | Fate::Lost);
+                Err(Failure { error, again })
             }
         }
     }
 
     fn place(&self) -> Result<SemaphorePermit<'_>, StoreError> {
+        if let Ok(free) = self.room.try_acquire() {
+            return Ok(free);
+        }
         let waited = self.wait(async { timeout(PATIENCE, self.room.acquire()).await })?;
         waited
             .map_err(|_| StoreError::Busy(PATIENCE))?
@@ -234,10 +259,7 @@ impl Pool {
         let connected = self.wait(async { timeout(ANSWER, connect).await })?;
         let client = connected
             .map_err(|slow| StoreError::Away(slow.into()))?
-            .map_err(|error| StoreError::Open {
-                place: self.address.shown(),
-                source: error.into(),
-            })?;
+            .map_err(|error| self.address.failed(error))?;
         Ok(Connection {
             client,
             prepared: HashMap::new(),
@@ -253,7 +275,14 @@ impl Pool {
         }
     }
 
-    fn wait<F: Future>(&self, future: F) -> Result<F::Output, StoreError> {
+    /// How often somebody waited for the server so far.
+    #[cfg(test)]
+    pub(super) fn waits(&self) -> u64 {
+        self.waits.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn wait<F: Future>(&self, future: F) -> Result<F::Output, StoreError> {
+        self.waits.fetch_add(1, Ordering::Relaxed);
         let runtime = self.runtime.as_ref().ok_or(StoreError::Poisoned)?;
         Ok(runtime.block_on(future))
     }
@@ -263,104 +292,6 @@ struct Failure {
     error: StoreError,
     /// Nothing was committed, and another try may succeed.
     again: bool,
-}
-
-/// A transaction.
-pub(super) struct Tx<'p> {
-    pool: &'p Pool,
-    connection: &'p mut Connection,
-    /// The server undid it for another transaction's sake.
-    undone: bool,
-    /// The connection is of no more use.
-    lost: bool,
-}
-
-impl Tx<'_> {
-    /// Statements without values, whose rows nobody wants.
-    pub(super) fn batch(&mut self, statements: &str) -> Result<(), StoreError> {
-        let client = &self.connection.client;
-        let done = self
-            .pool
-            .wait(async { timeout(ANSWER, client.batch_execute(statements)).await })?;
-        self.told(done)
-    }
-
-    /// Rows that a statement gives.
-    pub(super) fn query(&mut self, statement: &str, values: Values<'_>) -> Result<Vec<Row>, StoreError> {
-        let prepared = self.prepare(statement)?;
-        let client = &self.connection.client;
-        let rows = self
-            .pool
-            .wait(async { timeout(ANSWER, client.query(&prepared, values)).await })?;
-        self.told(rows)
-    }
-
-    /// The one row that a statement gives, if it gives one.
-    pub(super) fn query_one(
-        &mut self,
-        statement: &str,
-        values: Values<'_>,
-    ) -> Result<Option<Row>, StoreError> {
-        Ok(self.query(statement, values)?.into_iter().next())
-    }
-
-    /// How many rows a statement changed.
-    pub(super) fn execute(&mut self, statement: &str, values: Values<'_>) -> Result<u64, StoreError> {
-        let prepared = self.prepare(statement)?;
-        let client = &self.connection.client;
-        let changed = self
-            .pool
-            .wait(async { timeout(ANSWER, client.execute(&prepared, values)).await })?;
-        self.told(changed)
-    }
-
-    /// Statements are few and their texts don't vary with values, so all are kept.
-    fn prepare(&mut self, text: &str) -> Result<Statement, StoreError> {
-        if let Some(prepared) = self.connection.prepared.get(text) {
-            return Ok(prepared.clone());
-        }
-        let client = &self.connection.client;
-        let types: &[Type] = &[];
-        let prepared = self
-            .pool
-            .wait(async { timeout(ANSWER, client.prepare_typed(text, types)).await })?;
-        let prepared = self.told(prepared)?;
-        self.connection.prepared.insert(text.to_owned(), prepared.clone());
-        Ok(prepared)
-    }
-
-    fn told<T>(
-        &mut self,
-        answer: Result<Result<T, Error>, tokio::time::error::Elapsed>,
-    ) -> Result<T, StoreError> {
-        let error = match answer {
-            Ok(Ok(answer)) => return Ok(answer),
-            Ok(Err(error)) => error,
-            Err(slow) => {
-                self.lost = true;
-                return Err(StoreError::Away(slow.into()));
-            }
-        };
-        let Some(code) = error.code() else {
-            // Not from the server: the connection broke, or a value could not be written.
-            self.lost = true;
-            return Err(StoreError::Away(error.into()));
-        };
-        if [
-            SqlState::T_R_SERIALIZATION_FAILURE,
-            SqlState::T_R_DEADLOCK_DETECTED,
-        ]
-        .contains(code)
-        {
-            self.undone = true;
-        }
-        // Class 57P: the server is going down, or the session was ended by an operator. Class 08: no connection.
-        if code.code().starts_with("57P") || code.code().starts_with("08") {
-            self.lost = true;
-            return Err(StoreError::Away(error.into()));
-        }
-        Err(StoreError::Refused(error.into()))
-    }
 }
 
 /// A pause between nothing and `most`, so that those who collided don't collide again.

@@ -10,19 +10,23 @@ use plumbline_config::ident::HostId;
 use tokio_postgres::Row;
 
 use super::column::{Columns, limit, micros};
+use super::flight::{Flight, values};
 use super::hosts;
-use super::pool::{Pool, Tx};
+use super::pool::Pool;
+use super::tx::Tx;
 use crate::freshness::Cutoff;
 use crate::store::intake::{HostRow, Pulse};
 use crate::store::tally::Tally;
-use crate::store::totals::{Counted, Totals, catalogue_digest};
+use crate::store::totals::{Counted, Recount, Totals, catalogue_digest};
 use crate::store::{Beat, StoreError};
 
-/// The note that tells by which catalogue the totals were counted, and the gate between those who make hosts and who
-/// counts them.
+/// The note that tells by which catalogue the totals were counted, and keeps apart those who count them anew.
 const COUNTED_BY: &str = "totals_catalogue";
 /// The note that tells up to which cutoff hosts were aged, in microseconds.
 const AGED_TO: &str = "aged_to";
+
+/// The shard that a count anew writes, and no collector else.
+const RECOUNT_SHARD: &str = "recount";
 
 /// Rows that are read at once of a table that may have a million.
 const PAGE: i64 = 5_000;
@@ -39,13 +43,12 @@ const ROW: &str = "SELECT h.id, h.role, h.incarnation, h.revoked_at, h.last_sequ
 /// Locks the hosts with these ids, in one order for all, until the transaction ends.
 ///
 /// A statement of its own: what is read of the hosts must be read after the lock is held, by a statement whose snapshot
-/// is taken then.
-pub(super) fn lock(tx: &mut Tx<'_>, ids: &[&str]) -> Result<(), StoreError> {
-    tx.query(
+/// is taken then. The two may go to the server together, for it begins the second when the first is done.
+pub(super) fn lock<'v>(flight: &mut Flight<'v>, ids: &'v [&'v str]) {
+    flight.add(
         "SELECT id FROM hosts WHERE id = ANY($1) ORDER BY id FOR UPDATE",
-        &[&ids],
-    )?;
-    Ok(())
+        values![ids],
+    );
 }
 
 pub(super) fn row(tx: &mut Tx<'_>, host: &HostId) -> Result<Option<HostRow>, StoreError> {
@@ -53,12 +56,21 @@ pub(super) fn row(tx: &mut Tx<'_>, host: &HostId) -> Result<Option<HostRow>, Sto
     row.as_ref().map(read_row).transpose()
 }
 
-pub(super) fn rows(tx: &mut Tx<'_>, ids: &[&str]) -> Result<Vec<HostRow>, StoreError> {
-    let rows = tx.query(&format!("{ROW} WHERE h.id = ANY($1)"), &[&ids])?;
-    rows.iter().map(read_row).collect()
+/// Reads hosts; says where their rows are among the answers.
+pub(super) fn rows<'v>(flight: &mut Flight<'v>, ids: &'v [&'v str]) -> usize {
+    flight.add(format!("{ROW} WHERE h.id = ANY($1)"), values![ids])
 }
 
-fn read_row(row: &Row) -> Result<HostRow, StoreError> {
+/// Locks hosts, and reads them.
+pub(super) fn locked(tx: &mut Tx<'_>, ids: &[&str]) -> Result<Vec<HostRow>, StoreError> {
+    let mut flight = Flight::default();
+    lock(&mut flight, ids);
+    rows(&mut flight, ids);
+    let answers = tx.send(&flight)?;
+    answers.last().into_iter().flatten().map(read_row).collect()
+}
+
+pub(super) fn read_row(row: &Row) -> Result<HostRow, StoreError> {
     Ok(HostRow {
         id: row.host("id")?,
         role: row.named("role")?,
@@ -87,7 +99,7 @@ fn read_row(row: &Row) -> Result<HostRow, StoreError> {
 }
 
 /// Writes pulses of locked hosts. A heartbeat may have come meanwhile, so times only go forward.
-pub(super) fn put_pulses(tx: &mut Tx<'_>, pulses: &[(&HostId, &Pulse)]) -> Result<(), StoreError> {
+pub(super) fn put_pulses<'v>(flight: &mut Flight<'v>, pulses: &[(&'v HostId, &Pulse)]) {
     let mut pulses = pulses.to_vec();
     pulses.sort_by_key(|(host, _)| *host);
     let hosts: Vec<&str> = pulses.iter().map(|(host, _)| host.as_str()).collect();
@@ -98,33 +110,34 @@ pub(super) fn put_pulses(tx: &mut Tx<'_>, pulses: &[(&HostId, &Pulse)]) -> Resul
         .collect();
     let silent: Vec<bool> = pulses.iter().map(|(_, pulse)| pulse.silent).collect();
     let overdue: Vec<bool> = pulses.iter().map(|(_, pulse)| pulse.overdue).collect();
-    tx.execute(
+    flight.add(
         "INSERT INTO host_pulse (host, heard_at, looked_at, silent, overdue)
          SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::boolean[], $5::boolean[])
          ON CONFLICT (host) DO UPDATE SET heard_at = greatest(host_pulse.heard_at, excluded.heard_at),
              looked_at = greatest(host_pulse.looked_at, excluded.looked_at),
              silent = excluded.silent, overdue = excluded.overdue",
-        &[&hosts, &heard, &looked, &silent, &overdue],
-    )?;
-    Ok(())
+        values![hosts, heard, looked, silent, overdue],
+    );
 }
 
-pub(super) fn put_tallies(tx: &mut Tx<'_>, tallies: &[(&HostId, &Tally)]) -> Result<(), StoreError> {
+pub(super) fn put_tallies<'v>(flight: &mut Flight<'v>, tallies: &[(&'v HostId, &Tally)]) {
+    if tallies.is_empty() {
+        return;
+    }
     let hosts: Vec<&str> = tallies.iter().map(|(host, _)| host.as_str()).collect();
     let tallies: Vec<String> = tallies.iter().map(|(_, tally)| tally.encode()).collect();
-    tx.execute(
+    flight.add(
         "INSERT INTO host_tallies (host, tally) SELECT * FROM unnest($1::text[], $2::text[])
          ON CONFLICT (host) DO UPDATE SET tally = excluded.tally",
-        &[&hosts, &tallies],
-    )?;
-    Ok(())
+        values![hosts, tallies],
+    );
 }
 
 /// Adds to the totals, on a shard. The last thing of every transaction that does: those who share the shard wait here.
-pub(super) fn add(tx: &mut Tx<'_>, shard: &str, difference: &Totals) -> Result<(), StoreError> {
+pub(super) fn add<'v>(flight: &mut Flight<'v>, shard: &'v str, difference: &Totals) {
     let numbers = difference.numbers();
     if numbers.is_empty() {
-        return Ok(());
+        return;
     }
     let mut numbers: Vec<(String, i64)> = numbers
         .iter()
@@ -132,13 +145,12 @@ pub(super) fn add(tx: &mut Tx<'_>, shard: &str, difference: &Totals) -> Result<(
         .collect();
     numbers.sort();
     let (counted, numbers): (Vec<String>, Vec<i64>) = numbers.into_iter().unzip();
-    tx.execute(
+    flight.add(
         "INSERT INTO totals (shard, counted, number)
          SELECT $1::text, n.counted, n.number FROM unnest($2::text[], $3::bigint[]) AS n (counted, number)
          ON CONFLICT (shard, counted) DO UPDATE SET number = totals.number + excluded.number",
-        &[&shard, &counted, &numbers],
-    )?;
-    Ok(())
+        values![shard, counted, numbers],
+    );
 }
 
 pub(super) fn beat(pool: &Pool, shard: &str, beats: &[Beat]) -> Result<(), StoreError> {
@@ -153,21 +165,23 @@ pub(super) fn beat(pool: &Pool, shard: &str, beats: &[Beat]) -> Result<(), Store
         let ids: Vec<&str> = some.iter().map(|(host, _)| host.as_str()).collect();
         let heard: Vec<i64> = some.iter().map(|(_, (heard, _))| micros(*heard)).collect();
         let looked: Vec<Option<i64>> = some.iter().map(|(_, (_, looked))| looked.map(micros)).collect();
-        let awake = pool.transaction(|tx| {
-            tx.query(
-                "SELECT host FROM host_pulse WHERE host = ANY($1) ORDER BY host FOR UPDATE",
-                &[&ids],
-            )?;
-            let rows = tx.query(
-                "UPDATE host_pulse p SET heard_at = greatest(p.heard_at, n.heard_at),
-                        looked_at = greatest(p.looked_at, n.looked_at)
-                 FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS n (host, heard_at, looked_at)
-                 WHERE p.host = n.host
-                 RETURNING p.host, p.silent OR (p.overdue AND n.looked_at IS NOT NULL) AS counts",
-                &[&ids, &heard, &looked],
-            )?;
+        let mut flight = Flight::default();
+        flight.add(
+            "SELECT host FROM host_pulse WHERE host = ANY($1) ORDER BY host FOR UPDATE",
+            values![ids.as_slice()],
+        );
+        flight.add(
+            "UPDATE host_pulse p SET heard_at = greatest(p.heard_at, n.heard_at),
+                    looked_at = greatest(p.looked_at, n.looked_at)
+             FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS n (host, heard_at, looked_at)
+             WHERE p.host = n.host
+             RETURNING p.host, p.silent OR (p.overdue AND n.looked_at IS NOT NULL) AS counts",
+            values![ids.as_slice(), heard, looked],
+        );
+        let awake = pool.by_index(|tx| {
+            let answers = tx.commit(&flight)?;
             let mut awake = Vec::new();
-            for row in &rows {
+            for row in answers.last().into_iter().flatten() {
                 if row.value("counts")? {
                     awake.push(row.host("host")?);
                 }
@@ -200,17 +214,18 @@ fn change_pulses(
     change: impl Fn(&mut HostRow),
 ) -> Result<(), StoreError> {
     let ids: Vec<&str> = hosts.iter().map(HostId::as_str).collect();
-    lock(tx, &ids)?;
     let mut totals = Totals::default();
-    let mut changed = rows(tx, &ids)?;
+    let mut changed = locked(tx, &ids)?;
     for host in &mut changed {
         host.as_counted().contribute(&mut totals, -1);
         change(host);
         host.as_counted().contribute(&mut totals, 1);
     }
     let pulses: Vec<(&HostId, &Pulse)> = changed.iter().map(|host| (&host.id, &host.pulse)).collect();
-    put_pulses(tx, &pulses)?;
-    add(tx, shard, &totals)
+    let mut flight = Flight::default();
+    put_pulses(&mut flight, &pulses);
+    add(&mut flight, shard, &totals);
+    tx.send(&flight).map(|_| ())
 }
 
 /// Hosts that the line has passed since they were counted.
@@ -240,26 +255,34 @@ pub(super) fn age(tx: &mut Tx<'_>, shard: &str, cutoff: Cutoff, most: usize) -> 
     Ok(hosts.len())
 }
 
-/// The totals as they stand. Where nobody has aged the hosts lately, those that the line passed meanwhile are counted
-/// here: an old count must not look fresh because the servers are down.
-pub(super) fn totals(tx: &mut Tx<'_>, cutoff: Cutoff) -> Result<Totals, StoreError> {
+/// The totals as they are kept.
+fn stand(tx: &mut Tx<'_>) -> Result<Totals, StoreError> {
     let mut totals = Totals::default();
-    let rows_of_totals = tx.query(
+    let rows = tx.query(
         "SELECT counted, CAST(sum(number) AS BIGINT) AS number FROM totals GROUP BY counted",
         &[],
     )?;
-    for row in &rows_of_totals {
+    for row in &rows {
         if let Some(counted) = Counted::parse(&row.value::<String>("counted")?) {
             totals.shift(counted, row.value("number")?);
         }
     }
+    Ok(totals)
+}
+
+/// The totals as they stand. Where nobody has aged the hosts lately, those that the line passed meanwhile are counted
+/// here: an old count must not look fresh because the servers are down.
+pub(super) fn totals(tx: &mut Tx<'_>, cutoff: Cutoff) -> Result<Totals, StoreError> {
+    let mut totals = stand(tx)?;
     let aged_to: Option<i64> = noted(tx, AGED_TO)?.and_then(|value| value.parse().ok());
     let aged_to = aged_to.and_then(|at| Timestamp::from_microsecond(at).ok());
     if aged_to.is_none_or(|at| cutoff.is_long_past(at)) {
         let passed = passed(tx, cutoff, i64::MAX)?;
         let ids: Vec<&str> = passed.iter().map(HostId::as_str).collect();
         for some in ids.chunks(BEATS_AT_ONCE) {
-            for mut host in rows(tx, some)? {
+            let rows = tx.query(&format!("{ROW} WHERE h.id = ANY($1)"), &[&some])?;
+            for row in &rows {
+                let mut host = read_row(row)?;
                 host.as_counted().contribute(&mut totals, -1);
                 aged(&mut host, cutoff);
                 host.as_counted().contribute(&mut totals, 1);
@@ -269,35 +292,39 @@ pub(super) fn totals(tx: &mut Tx<'_>, cutoff: Cutoff) -> Result<Totals, StoreErr
     Ok(totals)
 }
 
-/// Keeps whoever counts all hosts anew away until the transaction ends: a host is about to be made.
-pub(super) fn share_count(tx: &mut Tx<'_>) -> Result<(), StoreError> {
-    tx.query("SELECT name FROM notes WHERE name = $1 FOR SHARE", &[&COUNTED_BY])?;
+/// Counts everything anew where this program's catalogue is not the one that was counted by.
+pub(super) fn recount_if_needed(pool: &Pool) -> Result<(), StoreError> {
+    if pool.read(|tx| noted(tx, COUNTED_BY))?.as_deref() != Some(catalogue_digest()) {
+        count_anew(pool, true)?;
+    }
     Ok(())
 }
 
-/// Counts everything anew where this program's catalogue is not the one that was counted by.
-pub(super) fn recount_if_needed(pool: &Pool, shard: &str) -> Result<(), StoreError> {
-    if pool.read(|tx| noted(tx, COUNTED_BY))?.as_deref() == Some(catalogue_digest()) {
-        return Ok(());
-    }
-    recount(pool, shard)
+/// Counts everything anew, beside collectors that go on, and says what came of it.
+pub(super) fn recount(pool: &Pool) -> Result<Recount, StoreError> {
+    count_anew(pool, false)
 }
 
-/// Counts everything anew. Two that do it at once do it one after the other, with the same outcome.
-pub(super) fn recount(pool: &Pool, shard: &str) -> Result<(), StoreError> {
-    pool.transaction(|tx| {
+/// No host is locked, and nobody waits. Whoever changes what a host counts for changes the totals by just as much in the
+/// same transaction; so by how much the totals are wrong is the same before and after it, and the same in every snapshot
+/// of the database. It is found in one snapshot, however long that takes, and taken out at the end, from whatever the
+/// totals have become meanwhile: on a shard of its own, whose rows nobody else writes.
+///
+/// Two that do it at once must not both take out the same. Both lock the note and both write it, so the server undoes
+/// the later one, whose snapshot is too old, and it begins again.
+fn count_anew(pool: &Pool, only_if_needed: bool) -> Result<Recount, StoreError> {
+    pool.consistent(|tx| {
         tx.batch("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '60s'")?;
-        tx.query(
-            "SELECT name FROM notes WHERE name = $1 FOR UPDATE",
+        let counted_by = tx.query_one(
+            "SELECT value FROM notes WHERE name = $1 FOR UPDATE",
             &[&COUNTED_BY],
         )?;
-        // With every host locked, and none made meanwhile, nobody's contribution changes.
-        tx.query(
-            "SELECT count(*) FROM (SELECT id FROM hosts ORDER BY id FOR UPDATE) AS locked",
-            &[],
-        )?;
-        tx.execute("DELETE FROM totals", &[])?;
-        let mut totals = Totals::default();
+        let counted_by: Option<String> = counted_by.map(|row| row.value("value")).transpose()?;
+        if only_if_needed && counted_by.as_deref() == Some(catalogue_digest()) {
+            return Ok(Recount::default());
+        }
+        let mut recount = Recount::default();
+        let mut wrong = Totals::default();
         let mut after = String::new();
         loop {
             let page = tx.query(
@@ -305,15 +332,23 @@ pub(super) fn recount(pool: &Pool, shard: &str) -> Result<(), StoreError> {
                 &[&after, &PAGE],
             )?;
             for row in &page {
-                read_row(row)?.as_counted().contribute(&mut totals, 1);
+                read_row(row)?.as_counted().contribute(&mut wrong, 1);
+                recount.hosts += 1;
             }
             match page.last() {
                 Some(last) => after = last.value("id")?,
                 None => break,
             }
         }
-        add(tx, shard, &totals)?;
-        note(tx, COUNTED_BY, catalogue_digest())
+        for (counted, number) in stand(tx)?.numbers() {
+            wrong.shift(counted, -number);
+        }
+        recount.corrected = wrong.numbers().len();
+        let mut flight = Flight::default();
+        add(&mut flight, RECOUNT_SHARD, &wrong);
+        tx.send(&flight)?;
+        note(tx, COUNTED_BY, catalogue_digest())?;
+        Ok(recount)
     })
 }
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use tokio_postgres::Row;
 
 use super::column::{Columns, limit, micros, text};
-use super::pool::Tx;
+use super::tx::Tx;
 use crate::store::{
     Act, NewSession, PasswordHash, RecordedAct, Session, StoreError, Subject, User, UserChange,
 };

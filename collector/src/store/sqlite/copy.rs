@@ -99,7 +99,7 @@ impl Portable for SqliteStore {
     }
 
     fn finish(&self) -> Result<(), StoreError> {
-        self.write(totals::recount)
+        self.write(|tx| totals::recount(tx).map(|_| ()))
     }
 
     fn edge(&self) -> Result<Frontier, StoreError> {

@@ -36,7 +36,7 @@ use super::{
     PublishedPlan, RecordedAct, Session, Store, StoreError, Subject, TokenRefusal, Transition, User,
     UserChange,
 };
-use super::{KeptCheckpoint, Leaf, LeafOf, Packing, Totals};
+use super::{KeptCheckpoint, Leaf, LeafOf, Packing, Recount, Totals};
 use crate::freshness::Cutoff;
 use crate::ledger::audit::{Audit, Findings, Progress};
 use crate::ledger::note::VerifierKey;
@@ -262,6 +262,10 @@ impl Store for SqliteStore {
 
     fn findings(&self, query: &FindingQuery) -> Result<FindingPage, StoreError> {
         self.read(|db| findings::page(db, query))
+    }
+
+    fn recount(&self) -> Result<Recount, StoreError> {
+        self.write(totals::recount)
     }
 
     fn history(&self, host: &HostId, limit: usize) -> Result<Vec<Transition>, StoreError> {

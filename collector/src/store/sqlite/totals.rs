@@ -9,7 +9,7 @@ use super::column::{Columns, limit, micros};
 use crate::freshness::Cutoff;
 use crate::store::intake::{HostRow, Pulse};
 use crate::store::tally::Tally;
-use crate::store::totals::{Counted, Totals, catalogue_digest};
+use crate::store::totals::{Counted, Recount, Totals, catalogue_digest};
 use crate::store::{Beat, StoreError};
 
 /// SQLite has one writer, and so one shard.
@@ -172,9 +172,8 @@ pub(super) fn age(tx: &Transaction<'_>, cutoff: Cutoff, most: usize) -> Result<u
     Ok(hosts.len())
 }
 
-/// The totals as they stand. Where nobody has aged the hosts lately, those that the line passed meanwhile are counted
-/// here: an old count must not look fresh because the server is down.
-pub(super) fn totals(db: &Connection, cutoff: Cutoff) -> Result<Totals, StoreError> {
+/// The totals as they are kept.
+fn stand(db: &Connection) -> Result<Totals, StoreError> {
     let mut totals = Totals::default();
     let mut statement =
         db.prepare_cached("SELECT counted, sum(number) AS number FROM totals GROUP BY counted")?;
@@ -184,6 +183,13 @@ pub(super) fn totals(db: &Connection, cutoff: Cutoff) -> Result<Totals, StoreErr
             totals.shift(counted, row.get("number")?);
         }
     }
+    Ok(totals)
+}
+
+/// The totals as they stand. Where nobody has aged the hosts lately, those that the line passed meanwhile are counted
+/// here: an old count must not look fresh because the server is down.
+pub(super) fn totals(db: &Connection, cutoff: Cutoff) -> Result<Totals, StoreError> {
+    let mut totals = stand(db)?;
     let aged_to: Option<i64> = noted(db, AGED_TO)?.and_then(|value| value.parse().ok());
     let aged_to = aged_to.and_then(|at| Timestamp::from_microsecond(at).ok());
     if aged_to.is_none_or(|at| cutoff.is_long_past(at)) {
@@ -204,21 +210,29 @@ pub(super) fn recount_if_needed(tx: &Transaction<'_>) -> Result<(), StoreError> 
     if noted(tx, COUNTED_BY)?.as_deref() == Some(catalogue_digest()) {
         return Ok(());
     }
-    recount(tx)
+    recount(tx).map(|_| ())
 }
 
-/// Counts everything anew.
-pub(super) fn recount(tx: &Transaction<'_>) -> Result<(), StoreError> {
+/// Counts everything anew, and says what came of it.
+pub(super) fn recount(tx: &Transaction<'_>) -> Result<Recount, StoreError> {
+    let mut wrong = stand(tx)?;
     tx.execute("DELETE FROM totals", [])?;
     retally(tx)?;
+    let mut recount = Recount::default();
     let mut totals = Totals::default();
     let mut statement = tx.prepare(ROW)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         read_row(row)?.as_counted().contribute(&mut totals, 1);
+        recount.hosts += 1;
     }
     add(tx, &totals)?;
-    note(tx, COUNTED_BY, catalogue_digest())
+    note(tx, COUNTED_BY, catalogue_digest())?;
+    for (counted, number) in totals.numbers() {
+        wrong.shift(counted, -number);
+    }
+    recount.corrected = wrong.numbers().len();
+    Ok(recount)
 }
 
 /// Makes the tallies that a database of an earlier schema has not.

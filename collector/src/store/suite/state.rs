@@ -7,7 +7,7 @@ use plumbline_config::wire::{FindingRef, Heartbeat};
 
 use super::*;
 use crate::presence::Pulses;
-use crate::store::{Standing, Tally, looked_at};
+use crate::store::{Recount, Standing, Tally, looked_at};
 
 /// What a host holds itself to have, and the chain of its reports.
 struct Model {
@@ -136,6 +136,11 @@ fn assert_counted(store: &dyn Store, minutes: i64) {
         recount(store, cutoff),
         "at {minutes}"
     );
+    let anew = Recount {
+        hosts: store.hosts(&HostQuery::all()).unwrap().len(),
+        corrected: 0,
+    };
+    assert_eq!(store.recount().unwrap(), anew, "at {minutes}");
 }
 
 const TLS: &str = "tls.protocol-versions";
