@@ -48,16 +48,26 @@ impl From<[u8; 32]> for FindingHash {
 /// One finding for each check and subject: where a host names one twice, the one of more concern stands.
 #[must_use]
 pub fn distinct(findings: &[Finding]) -> BTreeMap<(&str, &str), &Finding> {
-    let mut distinct: BTreeMap<(&str, &str), &Finding> = BTreeMap::new();
-    for finding in findings {
+    distinct_places(findings)
+        .into_iter()
+        .filter_map(|(key, place)| Some((key, findings.get(place)?)))
+        .collect()
+}
+
+/// The places of those that are [`distinct`].
+#[must_use]
+pub fn distinct_places(findings: &[Finding]) -> BTreeMap<(&str, &str), usize> {
+    let mut distinct: BTreeMap<(&str, &str), (usize, &Finding)> = BTreeMap::new();
+    for (place, finding) in findings.iter().enumerate() {
         let worst = distinct
             .entry((&finding.check, &finding.subject))
-            .or_insert(finding);
-        if finding.status.concern() > worst.status.concern() {
-            *worst = finding;
+            .or_insert((place, finding));
+        if finding.status.concern() > worst.1.status.concern() {
+            *worst = (place, finding);
         }
     }
-    distinct
+    let places = distinct.into_iter().map(|(key, (place, _))| (key, place));
+    places.collect()
 }
 
 /// The sum over a set of findings.

@@ -5,9 +5,10 @@ use std::io::Read;
 use flate2::Compression;
 use flate2::bufread::{DeflateDecoder, DeflateEncoder};
 use jiff::Timestamp;
-use plumbline_config::finding::{Severity, Status};
+use plumbline_config::finding::{Finding, Severity, Status};
 use plumbline_config::ident::{HostId, Role};
 use plumbline_config::seal::sha256_hex;
+use plumbline_config::state::FindingHash;
 use plumbline_config::wire::{LARGEST_REPORT, Report};
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 use serde::Serialize;
@@ -123,6 +124,40 @@ pub struct Incoming {
     pub signature: String,
     /// When it was received.
     pub received_at: Timestamp,
+    /// Of the findings, in their order: made by whoever receives a report, since one thread keeps them all.
+    hashes: Vec<FindingHash>,
+}
+
+impl Incoming {
+    /// A report of a host's incarnation, with its body and the signature over it.
+    #[must_use]
+    pub fn new(
+        (host, incarnation): (HostId, u32),
+        report: Report,
+        body: PackedBody,
+        signature: String,
+        received_at: Timestamp,
+    ) -> Self {
+        let findings = report
+            .assessment
+            .iter()
+            .flat_map(|assessment| &assessment.findings);
+        Self {
+            hashes: findings.map(FindingHash::of).collect(),
+            host,
+            incarnation,
+            report,
+            body,
+            signature,
+            received_at,
+        }
+    }
+
+    /// The hash of the finding that stands at a place in the assessment.
+    pub(super) fn hash(&self, place: usize, finding: &Finding) -> FindingHash {
+        let made = self.hashes.get(place).copied();
+        made.unwrap_or_else(|| FindingHash::of(finding))
+    }
 }
 
 /// What became of a report.

@@ -213,14 +213,8 @@ pub(super) fn report(
         looked_age_seconds: None,
         dropped_reports: 0,
     };
-    Incoming {
-        host: host.clone(),
-        incarnation: 1,
-        body: PackedBody::pack(&serde_json::to_vec(&report).unwrap()).unwrap(),
-        report,
-        signature: "00".to_owned(),
-        received_at: at(minutes),
-    }
+    let body = PackedBody::pack(&serde_json::to_vec(&report).unwrap()).unwrap();
+    Incoming::new((host.clone(), 1), report, body, "00".to_owned(), at(minutes))
 }
 
 pub(super) fn keep(store: &dyn Store, incoming: &Incoming) -> Keep {

@@ -149,14 +149,8 @@ pub(crate) fn incoming(host: &mut Host, company: &Company, sealer: &Sealer) -> I
         PackedBody::packed_by_host(compress_to_vec(body.as_slice(), CompressionLevel::Fastest))
             .expect("a body");
     host.confirmed();
-    Incoming {
-        host: id,
-        incarnation: 1,
-        report: serde_json::from_slice(&body).expect("a report"),
-        body: packed,
-        signature,
-        received_at: Timestamp::now(),
-    }
+    let report = serde_json::from_slice(&body).expect("a report");
+    Incoming::new((id, 1), report, packed, signature, Timestamp::now())
 }
 
 fn first_reports(database: &Path, key: &KeyPair, company: &Company, mut hosts: Vec<Host>) -> Vec<Host> {

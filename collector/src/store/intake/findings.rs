@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use plumbline_config::finding::{Finding, Severity, Status};
 use plumbline_config::ident::HostId;
-use plumbline_config::state::{FindingHash, distinct};
+use plumbline_config::state::{FindingHash, distinct_places};
 use plumbline_config::wire::{Assessment, FindingRef, Scope};
 
 use super::{FindingRow, HostRow, Writes};
@@ -70,10 +70,12 @@ pub(super) fn apply<'r>(
         writes,
         transitions: Vec::new(),
     };
-    let findings = distinct(&assessment.findings);
-    let ended = ended(assessment, &findings, work.known);
-    for finding in findings.into_values() {
-        work.put(finding);
+    let places = distinct_places(&assessment.findings);
+    let ended = ended(assessment, &places, work.known);
+    for place in places.into_values() {
+        if let Some(finding) = assessment.findings.get(place) {
+            work.put(finding, incoming.hash(place, finding));
+        }
     }
     for key in ended {
         work.close(key);
@@ -89,10 +91,10 @@ pub(super) fn apply<'r>(
 /// The findings that are no more.
 fn ended(
     assessment: &Assessment,
-    findings: &BTreeMap<(&str, &str), &Finding>,
+    said: &BTreeMap<(&str, &str), usize>,
     known: &BTreeMap<FindingKey, Known>,
 ) -> Vec<FindingKey> {
-    let is_said = |key: &FindingKey| findings.contains_key(&(key.check.as_str(), key.subject.as_str()));
+    let is_said = |key: &FindingKey| said.contains_key(&(key.check.as_str(), key.subject.as_str()));
     let mut ended: BTreeSet<FindingKey> = BTreeSet::new();
     match assessment.scope {
         Scope::Changes => ended.extend(assessment.gone.iter().filter(|key| !is_said(key)).cloned()),
@@ -136,9 +138,8 @@ impl<'r> Work<'_, 'r> {
             .insert((self.incoming.host.clone(), key), None);
     }
 
-    fn put(&mut self, finding: &'r Finding) {
+    fn put(&mut self, finding: &'r Finding, hash: FindingHash) {
         let key = key(finding);
-        let hash = FindingHash::of(finding);
         let was = self.known.get(&key).copied();
         let received_at = self.incoming.received_at;
         if let Some(was) = was {

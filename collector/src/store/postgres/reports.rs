@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use plumbline_config::ident::HostId;
-use plumbline_config::wire::Scope;
 use tokio_postgres::Row;
 
 use super::column::{Columns, count, limit};
@@ -112,21 +111,9 @@ impl Ground for InTransaction<'_, '_> {
 fn guess(reports: &[Incoming]) -> Wanted {
     let mut guessed = Wanted::default();
     for incoming in reports {
-        let Some(assessment) = &incoming.report.assessment else {
-            continue;
-        };
-        if assessment.scope == Scope::Checks || assessment.known_checks.is_some() {
-            guessed.hosts.insert(incoming.host.clone());
-            continue;
+        if let Some(assessment) = &incoming.report.assessment {
+            guessed.add(&incoming.host, assessment);
         }
-        let changed = assessment.findings.iter().map(|finding| FindingKey {
-            check: finding.check.clone(),
-            subject: finding.subject.clone(),
-        });
-        let keys = changed.chain(assessment.gone.iter().cloned());
-        guessed
-            .findings
-            .extend(keys.map(|key| (incoming.host.clone(), key)));
     }
     guessed
 }

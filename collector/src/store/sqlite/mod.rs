@@ -28,6 +28,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use plumbline_config::ident::HostId;
 use plumbline_config::wire::SignedPlan;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use super::{
@@ -164,6 +165,10 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     let connection =
         Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(failed)?;
     connection.busy_timeout(BUSY).map_err(failed)?;
+    // A statement is planned once, whatever is asked with it; else many are planned anew each time they are used.
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+        .map_err(failed)?;
     connection.set_prepared_statement_cache_capacity(PREPARED);
     Ok(connection)
 }

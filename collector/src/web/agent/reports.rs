@@ -174,14 +174,8 @@ fn examine(
             .unwrap_or(UNSOUND_REPORT)
             .because(flaw.detail)
     })?;
-    Ok(Incoming {
-        host: verified.record.host.clone(),
-        incarnation: verified.record.incarnation,
-        report,
-        body,
-        signature,
-        received_at,
-    })
+    let from = (verified.record.host.clone(), verified.record.incarnation);
+    Ok(Incoming::new(from, report, body, signature, received_at))
 }
 
 /// The signature is by the key of the connection's certificate, or by another that the same enrolment of the host has
