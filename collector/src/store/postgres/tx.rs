@@ -231,13 +231,18 @@ impl Tx<'_> {
     }
 }
 
-/// Sends all, one after the other, and then waits for the answer to each.
+/// Sends all, one after the other, and then waits for the answer to each. What can't be sent is the last that is tried:
+/// no COMMIT may follow where a statement before it never reached the server.
 async fn in_order(all: Vec<Answering<'_>>) -> Vec<Result<Result<Answer, Error>, Elapsed>> {
     let mut sent: Vec<_> = all.into_iter().map(|one| Box::pin(maybe_done(one))).collect();
     // The driver puts a statement into its queue when its future is first polled.
     poll_fn(|context| {
-        for one in &mut sent {
+        let failed = sent.iter_mut().position(|one| {
             let _answered = one.as_mut().poll(context);
+            one.as_mut().output_mut().is_some_and(|answer| answer.is_err())
+        });
+        if let Some(failed) = failed {
+            sent.truncate(failed + 1);
         }
         Poll::Ready(())
     })

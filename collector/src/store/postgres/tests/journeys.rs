@@ -83,6 +83,13 @@ fn of_statements_that_go_out_together_the_first_fault_is_told_and_nothing_is_kep
         rows.iter().map(|row| row.text("name").unwrap()).collect()
     };
     assert!(!kept(&store).contains("one") && !kept(&store).contains("two"));
+    // A value that does not fit never reaches the server; what stands behind it, COMMIT above all, must not either.
+    let mut flight = Flight::default();
+    flight.add(note, values!["one", "1"]);
+    flight.add(note, values!["two", 2_i64]);
+    let told = store.pool.transaction(|tx| tx.commit(&flight).map(|_| ()));
+    assert!(matches!(told, Err(StoreError::Away(_))), "{told:?}");
+    assert!(!kept(&store).contains("one"));
     let mut flight = Flight::default();
     flight.add(note, values!["one", "1"]);
     flight.add(note, values!["two", "2"]);
