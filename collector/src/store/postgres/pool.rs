@@ -14,7 +14,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
-use tokio_postgres::{Client, Error, Statement};
+use tokio_postgres::{Client, Error, SimpleQueryMessage, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::address::Address;
@@ -36,10 +36,17 @@ const GREETING: &str = "SET statement_timeout = '60s'; SET lock_timeout = '20s';
 
 /// Begins a transaction whose statements all find their rows by an index, whatever the values: to plan them anew each time
 /// takes longer than to run them, and a plan that was made while the tables were small must not be one that reads them
-/// whole.
+/// whole. An engine that does not know all of these settings does without them.
 const BY_INDEX: &str =
     "BEGIN; SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off;
     SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off";
+
+/// Whether the engine knows the settings of [`BY_INDEX`].
+const KNOWS_PLANS: &str = "SELECT name FROM pg_settings
+    WHERE name IN ('plan_cache_mode', 'enable_seqscan', 'enable_hashjoin', 'enable_mergejoin')";
+
+/// How many they are.
+const PLAN_SETTINGS: usize = 4;
 
 /// How often a transaction is tried that the server undid for another's sake, or that lost its connection before it was
 /// to be committed.
@@ -85,6 +92,7 @@ pub(super) struct Connection {
     pub(super) client: Client,
     /// Statements that were prepared, by their text.
     pub(super) prepared: HashMap<String, Statement>,
+    knows_plans: bool,
 }
 
 impl Pool {
@@ -187,6 +195,10 @@ impl Pool {
         work: &mut impl FnMut(&mut Tx<'_>) -> Result<T, StoreError>,
     ) -> Result<T, Failure> {
         let mut connection = self.connection()?;
+        let begin = match begin {
+            Some(BY_INDEX) if !connection.knows_plans => Some("BEGIN"),
+            other => other,
+        };
         let mut tx = Tx {
             pool: self,
             connection: &mut connection,
@@ -253,16 +265,22 @@ impl Pool {
                     .batch_execute("SET default_transaction_read_only = on")
                     .await?;
             }
-            Ok::<_, Error>(client)
+            let settings = client.simple_query(KNOWS_PLANS).await?;
+            let known = settings
+                .iter()
+                .filter(|message| matches!(message, SimpleQueryMessage::Row(_)));
+            let knows_plans = known.count() == PLAN_SETTINGS;
+            Ok::<_, Error>((client, knows_plans))
         };
         // On the driving thread, because the connection's own task is to live there.
         let connected = self.wait(async { timeout(ANSWER, connect).await })?;
-        let client = connected
+        let (client, knows_plans) = connected
             .map_err(|slow| StoreError::Away(slow.into()))?
             .map_err(|error| self.address.failed(error))?;
         Ok(Connection {
             client,
             prepared: HashMap::new(),
+            knows_plans,
         })
     }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicU32;
 
 use super::*;
 use crate::store::postgres::flight::{Flight, values};
+use crate::store::postgres::tx::Tx;
 
 /// How often somebody waits for the server meanwhile.
 fn waits<T>(store: &PostgresStore, work: impl FnOnce() -> T) -> (u64, T) {
@@ -61,6 +62,22 @@ fn a_batch_is_read_in_one_journey_and_written_in_another() {
         .collect();
     store.beat(&beats).unwrap();
     assert_eq!(waits(&store, || store.beat(&beats).unwrap()).0, 1);
+}
+
+#[test]
+fn a_batch_finds_its_rows_by_index_where_the_engine_can_be_told_to() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let store = cluster.store();
+    let told = |tx: &mut Tx<'_>| {
+        let row = tx.query_one("SELECT current_setting('enable_seqscan') AS told", &[])?;
+        Ok(row.unwrap().text("told").unwrap())
+    };
+    assert_eq!(store.pool.by_index(told).unwrap(), "off");
+    assert_eq!(
+        store.pool.transaction(told).unwrap(),
+        "on",
+        "for that transaction alone"
+    );
 }
 
 #[test]
