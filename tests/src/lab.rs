@@ -12,6 +12,10 @@ use tempfile::TempDir;
 use crate::programs::program;
 use crate::wait_for;
 
+/// Settings of an agent that has something to report each second, though nothing changes.
+pub const EAGER: &str =
+    "check_interval = \"1 second\"\nheartbeat_interval = \"1 second\"\nevidence_interval = \"1 second\"\n";
+
 /// A collector on free ports, initialised, with the example plan published.
 pub struct Lab {
     dir: TempDir,

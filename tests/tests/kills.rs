@@ -11,14 +11,10 @@
 
 use std::time::Duration;
 
-use plumbline_tests::lab::{AgentProcess, Lab};
+use plumbline_tests::lab::{AgentProcess, EAGER, Lab};
 use plumbline_tests::postgres::Postgres;
 use plumbline_tests::{namespace, wait_for};
 use serde_json::Value;
-
-/// Something to report each second, though nothing changes.
-const EAGER: &str =
-    "check_interval = \"1 second\"\nheartbeat_interval = \"1 second\"\nevidence_interval = \"1 second\"\n";
 
 /// How many kills, unless the environment says otherwise.
 const ROUNDS: u64 = 18;

@@ -11,15 +11,11 @@
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-use plumbline_tests::lab::Lab;
+use plumbline_tests::lab::{EAGER, Lab};
 use plumbline_tests::postgres::Postgres;
 use plumbline_tests::turnstile::Turnstile;
 use plumbline_tests::wait_for;
 use serde_json::Value;
-
-/// Something to report each second, though nothing changes.
-const EAGER: &str =
-    "check_interval = \"1 second\"\nheartbeat_interval = \"1 second\"\nevidence_interval = \"1 second\"\n";
 
 /// How often a collector is killed.
 const KILLS: u64 = 4;
