@@ -15,7 +15,7 @@ use plumbline_tests::lab::Lab;
 use plumbline_tests::{namespace, wait_for};
 use serde_json::Value;
 
-/// Something to report each second, though nothing changes.
+/// Something to report every few seconds, though nothing changes.
 const EAGER: &str =
     "check_interval = \"5 seconds\"\nheartbeat_interval = \"1 second\"\nevidence_interval = \"1 second\"\n";
 

@@ -19,7 +19,7 @@ pub(super) async fn take(
     let record = &verified.record;
     if heartbeat.incarnation != record.incarnation {
         return Err(WRONG_INCARNATION.because(format!(
-            "the heartbeat is of incarnation {}, the certificate of {}",
+            "the heartbeat is of incarnation {}, the certificate of {}; restart the agent, and enrol the host again if this goes on",
             heartbeat.incarnation, record.incarnation
         )));
     }
