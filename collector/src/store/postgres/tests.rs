@@ -225,14 +225,17 @@ fn two_collectors_take_the_same_hosts_reports_and_each_is_kept_once() {
         done.store(true, Ordering::Relaxed);
     });
     assert_whole(&stores[0], &hosts);
-    let shards = stores[0]
+    let rows = stores[0]
         .pool
         .read(|tx| tx.query("SELECT DISTINCT shard FROM totals", &[]))
         .unwrap();
-    assert_eq!(
-        shards.len(),
-        4,
-        "of each collector, of the other catalogue, and of the count"
+    let shards: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    // That of the count is needed to have come to the right totals. A collector has one only if it came first somewhere.
+    assert!(shards.iter().any(|shard| shard == "recount"), "{shards:?}");
+    let known = ["old", "recount", "other", &stores[0].shard];
+    assert!(
+        shards.iter().all(|shard| known.contains(&shard.as_str())),
+        "{shards:?}"
     );
 }
 
