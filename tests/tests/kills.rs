@@ -1,19 +1,21 @@
 //! Collector, agent and database are killed again and again while reports flow: nothing is lost and nothing doubled.
 //!
-//! `PLUMBLINE_KILL_ROUNDS` sets how often; a few in every run of the tests, some hundreds by hand.
+//! `PLUMBLINE_KILL_ROUNDS` sets how often, and `PLUMBLINE_AWAY_SECONDS` for how long the database is gone: a few in every
+//! run of the tests, some hundreds and an hour by hand.
 
 #![allow(
     clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::expect_used,
-    clippy::panic
+    clippy::panic,
+    clippy::print_stdout
 )]
 
 use std::time::Duration;
 
 use plumbline_tests::lab::{AgentProcess, EAGER, Lab};
 use plumbline_tests::postgres::Postgres;
-use plumbline_tests::{namespace, wait_for};
+use plumbline_tests::{namespace, wait_for, wait_long_for};
 use serde_json::Value;
 
 /// How many kills, unless the environment says otherwise.
@@ -22,6 +24,12 @@ const ROUNDS: u64 = 18;
 fn rounds() -> u64 {
     std::env::var("PLUMBLINE_KILL_ROUNDS")
         .map_or(ROUNDS, |rounds| rounds.parse().expect("a number of rounds"))
+}
+
+/// For how long the database is gone at the least.
+fn time_away() -> Duration {
+    let seconds = std::env::var("PLUMBLINE_AWAY_SECONDS");
+    Duration::from_secs(seconds.map_or(0, |seconds| seconds.parse().expect("a number of seconds")))
 }
 
 /// The number of the host's last kept report.
@@ -113,9 +121,9 @@ fn a_database_that_is_away_costs_nothing_but_time() {
     let Some(mut database) = Postgres::start() else {
         return;
     };
-    let lab = Lab::start_with(|_, _| format!("store = \"{}\"\n", database.url()));
+    let mut lab = Lab::start_with(|_, _| format!("store = \"{}\"\n", database.url()));
     lab.enroll("service", EAGER);
-    let _agent = lab.start_agent();
+    let agent = lab.start_agent();
     wait_for("the first report", || (last_sequence(&lab) > 0).then_some(()));
     let before = last_sequence(&lab);
 
@@ -131,11 +139,25 @@ fn a_database_that_is_away_costs_nothing_but_time() {
     wait_for("the agent to keep what it has to say", || {
         (waiting() > 0).then_some(())
     });
+    std::thread::sleep(time_away());
     assert_eq!(lab.api_as("/healthz", None).status, 200, "the collector lives on");
+    let kept_back = waiting();
 
     database.restart();
-    wait_for("reports to flow again", || {
+    // Who was refused for long asks again after up to five minutes.
+    wait_long_for("reports to flow again", || {
         (last_sequence(&lab) > before).then_some(())
     });
-    wait_for("the spool to empty", || (waiting() == 0).then_some(()));
+    wait_long_for("the spool to empty", || (waiting() == 0).then_some(()));
+    let status = lab.run("plumbline-agent", &["status", "--format", "json"]);
+    let status: Value = serde_json::from_slice(&status.stdout).unwrap();
+    assert_eq!(status["refused_reports"], 0, "{status}");
+    agent.kill();
+    lab.kill_collector();
+    let kept = database.ask("SELECT sequence FROM reports ORDER BY sequence");
+    let kept: Vec<u64> = kept.lines().map(|line| line.parse().unwrap()).collect();
+    let last = u64::try_from(kept.len()).unwrap();
+    assert!(last >= before + kept_back, "{last} of {before} and {kept_back}");
+    assert_eq!(kept, (1..=last).collect::<Vec<_>>(), "each once, none missing");
+    println!("{before} reports before, {kept_back} kept back, {last} in the end");
 }
