@@ -84,7 +84,7 @@ pub enum Scope {
     People,
     /// The plan.
     Plan,
-    /// The checklist and the audit report.
+    /// The checklist, the audit report, and the ledger that both are proved by.
     Reports,
 }
 
@@ -123,7 +123,13 @@ impl Scope {
             Self::Metrics => &["/metrics", "/api/v1/prometheus"],
             Self::People => &["/api/v1/users", "/api/v1/api-tokens", "/api/v1/acts"],
             Self::Plan => &["/api/v1/plan"],
-            Self::Reports => &["/api/v1/checklist", "/api/v1/reports", "/report"],
+            Self::Reports => &[
+                "/",
+                "/api/v1/checklist",
+                "/api/v1/ledger",
+                "/api/v1/reports",
+                "/report",
+            ],
         }
     }
 
@@ -177,7 +183,8 @@ mod tests {
         }
         assert_eq!(Scope::of("/api/v1/hosts/{host}/revoke"), Some(Scope::Hosts));
         assert_eq!(Scope::of("/report"), Some(Scope::Reports));
-        for path in ["/reporting", "/api/v1/openapi.json", "/api/v1/hostsx", "/"] {
+        assert_eq!(Scope::of("/"), Some(Scope::Reports));
+        for path in ["/reporting", "/api/v1/openapi.json", "/api/v1/hostsx", "/api/v1"] {
             assert_eq!(Scope::of(path), None, "{path}");
         }
     }

@@ -30,6 +30,15 @@ impl Lang {
         }
     }
 
+    /// Its own name for itself.
+    #[must_use]
+    pub const fn endonym(self) -> &'static str {
+        match self {
+            Self::ZhTw => "繁體中文",
+            Self::En => "English",
+        }
+    }
+
     /// The language a POSIX locale name asks for (`zh_TW.UTF-8` → Chinese); English for any other.
     #[must_use]
     pub fn from_locale(locale: &str) -> Self {

@@ -54,6 +54,12 @@ pub fn build(input: &Input<'_>) -> Checklist {
     }
 }
 
+/// Hosts of both roles by what they show on a check.
+#[must_use]
+pub fn hosts_on_check(totals: &Totals, check: &'static str) -> HostCounts {
+    on_check(totals, check, &Role::ALL)
+}
+
 fn line_of(line: &'static catalogue::Line, input: &Input<'_>) -> Line {
     let roles: Vec<Role> = Role::ALL
         .into_iter()

@@ -70,18 +70,14 @@ pub fn current(source: &Source<'_>) -> Result<(Checklist, Totals), BuildError> {
 pub fn report(source: &Source<'_>, period: Option<&Period>) -> Result<Report, BuildError> {
     let gathered = gather(source)?;
     let period = shown_period(period, source.now, &gathered.zone)?;
-    let checklist = checklist_of(source, &gathered, &period);
-    Ok(Report {
-        company: gathered
-            .plan
-            .map(|plan| plan.plan.company.clone())
-            .unwrap_or_default(),
-        first: period.first,
-        last: period.last,
-        checklist,
-        zone: gathered.zone,
-        cutoff: Cutoff::new(source.now, source.stale_after),
-    })
+    Ok(report_of(source, &gathered, &period))
+}
+
+/// The report of the quarter that now lies in, and the totals that it is made of.
+pub fn current_report(source: &Source<'_>) -> Result<(Report, Totals), BuildError> {
+    let gathered = gather(source)?;
+    let period = Period::current(source.now, &gathered.zone);
+    Ok((report_of(source, &gathered, &period), gathered.totals))
 }
 
 /// The period asked for, if what stands now is what it shows.
@@ -95,6 +91,18 @@ fn shown_period(period: Option<&Period>, now: Timestamp, zone: &TimeZone) -> Res
         Err(BuildError::Past(period.to_string()))
     } else {
         Ok(period.clone())
+    }
+}
+
+fn report_of(source: &Source<'_>, gathered: &Gathered, period: &Period) -> Report {
+    let company = gathered.plan.as_ref().map(|plan| plan.plan.company.clone());
+    Report {
+        company: company.unwrap_or_default(),
+        first: period.first,
+        last: period.last,
+        checklist: checklist_of(source, gathered, period),
+        zone: gathered.zone.clone(),
+        cutoff: Cutoff::new(source.now, source.stale_after),
     }
 }
 

@@ -24,7 +24,7 @@ use plumbline_config::lang::Lang;
 use crate::store::{Store, StoreError};
 use fleet::Fleet;
 
-pub use build::{BuildError, Source, checklist, current, report};
+pub use build::{BuildError, Source, checklist, current, current_report, report};
 pub use model::Report;
 
 /// A format that the report is rendered in.

@@ -64,6 +64,35 @@ async fn the_report_holds_what_hosts_said() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_first_page_says_how_things_stand_and_leads_who_may_to_the_report() {
+    let (lab, _host) = with_host().await;
+    let viewer = lab.json(&["apitoken", "create", "--role", "viewer"]);
+    let viewer = viewer["token"].as_str().unwrap().to_owned();
+    let page = ask(&lab, "/?lang=en").await;
+    let policy = page.headers()["content-security-policy"].to_str().unwrap();
+    assert!(policy.starts_with("default-src 'none'"), "{policy}");
+    let page = page.text().await.unwrap();
+    let (_, attention) = page.split_once("Checks that need attention").unwrap();
+    assert!(attention.contains("tls.protocol-versions"), "{page}");
+    assert!(
+        attention.contains("<td class=\"status fresh\">fresh</td><td>1</td><td>0</td>"),
+        "{page}"
+    );
+    assert!(page.contains("href=\"/report?lang=en#item-12\""), "{page}");
+    let client = lab.client(None);
+    let narrow = client.get(lab.web_url("/")).bearer_auth(viewer);
+    let narrow = narrow.header("accept-language", "zh-TW,zh");
+    let page = narrow.send().await.unwrap();
+    assert_eq!(page.status(), StatusCode::OK);
+    let page = page.text().await.unwrap();
+    assert!(
+        page.contains("<html lang=\"zh-TW\">") && !page.contains("href=\"/report"),
+        "{page}"
+    );
+    lab.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_report_that_fails_half_way_does_not_look_whole() {
     let (lab, _host) = with_host().await;
     lab.database()

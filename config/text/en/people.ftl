@@ -49,3 +49,8 @@ people-with-password = password
 people-with-provider = identity provider ({ $subject })
 people-all-scopes = all its role may
 people-never = until revoked
+
+front-title = How things stand
+front-account = Account
+front-checks = Checks that need attention
+front-checks-none = Every host that was looked at passes every check.

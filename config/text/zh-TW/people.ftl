@@ -49,3 +49,8 @@ people-with-password = 密碼
 people-with-provider = 身分提供者（{ $subject }）
 people-all-scopes = 角色所允許的一切
 people-never = 直到撤銷
+
+front-title = 目前狀況
+front-account = 帳號
+front-checks = 須處理之檢查
+front-checks-none = 凡已檢查之主機，各項檢查皆通過。

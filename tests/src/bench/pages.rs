@@ -10,7 +10,8 @@ use crate::company::Company;
 use crate::seed;
 
 /// What is asked for, and whether its first byte or its last counts.
-const PAGES: [(&str, bool); 7] = [
+const PAGES: [(&str, bool); 8] = [
+    ("/", false),
     ("/metrics", false),
     ("/api/v1/checklist", false),
     ("/api/v1/hosts?limit=100", false),

@@ -4,6 +4,7 @@
 //! gave, and, where there are few hosts, each one's findings on a second walk.
 
 mod body;
+mod front;
 mod words;
 
 use std::io::Write;
@@ -16,10 +17,11 @@ use super::WriteError;
 use super::fleet::{Fleet, Walk};
 use super::model::{Report, ReportHost};
 use super::overview::Overview;
-use crate::checklist::LineStatus;
+use crate::checklist::{Checklist, LineStatus};
 use body::Body;
 use words::Words;
 
+pub(crate) use front::Front;
 pub(crate) use words::host_counts;
 
 /// The style sheet, kept apart so that the content security policy can name its hash.
@@ -93,23 +95,23 @@ impl Head<'_> {
             .render_in(self.w.lang)
     }
 
-    /// Items and lines by status, best first.
     fn totals(&self) -> Vec<(LineStatus, usize, usize)> {
-        let items = &self.report.checklist.items;
-        let count = |status: LineStatus| {
-            let lines = items
-                .iter()
-                .flat_map(|item| &item.lines)
-                .filter(|line| line.status == status)
-                .count();
-            (
-                status,
-                items.iter().filter(|item| item.status == status).count(),
-                lines,
-            )
-        };
-        LineStatus::ALL.map(count).into()
+        by_status(&self.report.checklist)
     }
+}
+
+/// Items and lines by status, best first.
+fn by_status(checklist: &Checklist) -> Vec<(LineStatus, usize, usize)> {
+    let items = &checklist.items;
+    let count = |status: LineStatus| {
+        let lines = items.iter().flat_map(|item| &item.lines);
+        (
+            status,
+            items.iter().filter(|item| item.status == status).count(),
+            lines.filter(|line| line.status == status).count(),
+        )
+    };
+    LineStatus::ALL.map(count).into()
 }
 
 /// One host's findings, in the annex.

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::Json;
+use askama::Template;
 use axum::extract::State;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Extension, Json};
 use data_encoding::BASE64;
 use jiff::Timestamp;
 use plumbline_config::lang::Lang;
@@ -21,9 +22,12 @@ use tracing::{debug, error};
 use super::{JSON, Named, Operation, Parameter, Params};
 use crate::access::Access;
 use crate::checklist::{Checklist, Period};
+use crate::report::html::Front;
 use crate::report::{self, BuildError, Report, ReportFormat, Source};
 use crate::store::{Store, Totals};
+use crate::web::auth::Caller;
 use crate::web::openapi::reference;
+use crate::web::pages;
 use crate::web::problem::{BAD_REQUEST, BUSY, FAILED, RETRY_AFTER_SECONDS, Refusal};
 use crate::web::stream::{self, Chunks};
 use crate::web::{REPORTS_AT_A_TIME, Shared};
@@ -75,6 +79,16 @@ pub(super) const OPERATIONS: &[Operation] = &[
             || json!({"description": "The report in the format asked for."}),
         ),
         route: || get(of_period),
+    },
+    Operation {
+        method: "get",
+        path: "/",
+        access: Access::Viewer,
+        summary: "How things stand now, as a page.",
+        parameters: &[LANG],
+        body: None,
+        answer: ("text/html; charset=utf-8", || json!({"type": "string"})),
+        route: || get(front),
     },
     Operation {
         method: "get",
@@ -138,6 +152,23 @@ struct PageParams {
 
 async fn page(State(app): State<Shared>, Params(params): Params<PageParams>) -> Result<Response, Refusal> {
     respond(&app, None, ReportFormat::Html, params.lang.unwrap_or_default()).await
+}
+
+async fn front(
+    State(app): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    Params(params): Params<PageParams>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let (report, totals) = build(&app, report::current_report).await?;
+    let lang = params.lang.unwrap_or_else(|| pages::preferred(&headers));
+    let may_report = caller.access >= Access::Auditor;
+    let page = Front::new(&report, &totals, may_report, lang).render();
+    let html = page.map_err(|fault| {
+        error!(%fault, "cannot render a page");
+        FAILED.because("the page could not be rendered; see the collector's log")
+    })?;
+    Ok((page_headers(), html).into_response())
 }
 
 fn parse_period(text: &str) -> Result<Period, Refusal> {
@@ -206,20 +237,27 @@ fn send(report: &Report, store: &dyn Store, format: ReportFormat, lang: Lang, mu
 }
 
 fn headers(report: &Report, format: ReportFormat) -> HeaderMap {
+    if format == ReportFormat::Html {
+        return page_headers();
+    }
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.media_type()));
-    if format == ReportFormat::Html {
-        headers.insert(CONTENT_SECURITY_POLICY, content_security_policy());
-    } else {
-        let file = format!(
-            "attachment; filename=\"plumbline-{}.{format}\"",
-            report.checklist.period.replace('/', "_")
-        );
-        if let Ok(value) = HeaderValue::from_str(&file) {
-            headers.insert(CONTENT_DISPOSITION, value);
-        }
+    let file = format!(
+        "attachment; filename=\"plumbline-{}.{format}\"",
+        report.checklist.period.replace('/', "_")
+    );
+    if let Ok(value) = HeaderValue::from_str(&file) {
+        headers.insert(CONTENT_DISPOSITION, value);
     }
     headers
+}
+
+fn page_headers() -> HeaderMap {
+    let media_type = HeaderValue::from_static(ReportFormat::Html.media_type());
+    HeaderMap::from_iter([
+        (CONTENT_TYPE, media_type),
+        (CONTENT_SECURITY_POLICY, content_security_policy()),
+    ])
 }
 
 /// Nothing may be loaded or run; the one style sheet is known by its hash.

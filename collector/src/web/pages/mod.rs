@@ -11,6 +11,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use axum::routing::{get, post};
+use plumbline_config::lang::Lang;
 use plumbline_config::message::{Message, text};
 
 use crate::oidc::CALLBACK;
@@ -30,8 +31,11 @@ pub(super) const PATHS: [&str; 4] = ["/login", "/logout", "/oidc/start", CALLBAC
 /// Largest form, in bytes.
 const LARGEST_FORM: usize = 8 * 1024;
 
-/// Where a person goes who did not come for anything: to see that they are signed in.
-const HOME: &str = "/login";
+/// Where a person goes who did not come for anything: to see how things stand.
+const HOME: &str = "/";
+
+/// Where a person goes who has signed out.
+const SIGNED_OUT: &str = "/login";
 
 /// The pages.
 pub(super) fn routes() -> Router<Shared> {
@@ -57,6 +61,11 @@ pub(super) async fn instead_of(app: &Shared, request: &Parts, refusal: &Refusal)
         .append_pair("next", next)
         .finish();
     somebody.then(|| see_other(&format!("/login?{query}")))
+}
+
+/// The language that a browser prefers.
+pub(super) fn preferred(headers: &HeaderMap) -> Lang {
+    language(&Fields::new(b""), headers)
 }
 
 /// `GET /login`: the form, or who is signed in.
@@ -128,11 +137,11 @@ async fn sign_in(State(app): State<Shared>, request: Request) -> Response {
 /// `POST /logout`.
 async fn sign_out(State(app): State<Shared>, headers: HeaderMap) -> Response {
     if origin(&headers) != Origin::Own {
-        return see_other(HOME);
+        return see_other(SIGNED_OUT);
     }
     end_before(&app, &headers).await;
     let gone = cookie::unset(cookie::SESSION).map(|cookie| (SET_COOKIE, cookie));
-    (AppendHeaders(gone), see_other(HOME)).into_response()
+    (AppendHeaders(gone), see_other(SIGNED_OUT)).into_response()
 }
 
 /// Ends the session that the browser has so far.

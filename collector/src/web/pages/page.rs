@@ -118,13 +118,6 @@ impl Page {
     fn may_report(&self, role: &Access) -> bool {
         *role >= Access::Auditor
     }
-
-    fn name(&self, lang: &Lang) -> &'static str {
-        match lang {
-            Lang::ZhTw => "繁體中文",
-            Lang::En => "English",
-        }
-    }
 }
 
 #[cfg(test)]

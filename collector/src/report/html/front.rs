@@ -1,0 +1,87 @@
+//! The first page after signing in: what the totals say, so that it costs as much for ten hosts as for a hundred thousand.
+
+use std::cmp::Reverse;
+
+use askama::Template;
+use plumbline_config::catalogue::{self, CheckEntry};
+use plumbline_config::ident::Role;
+use plumbline_config::lang::Lang;
+
+use super::words::{Words, grouped, host_counts};
+use super::{STYLE, by_status};
+use crate::checklist::{HostCounts, LineStatus, hosts_on_check};
+use crate::freshness::HostState;
+use crate::report::Report;
+use crate::store::{Counted, Totals};
+
+/// The page.
+#[derive(Template)]
+#[template(path = "front.html")]
+pub(crate) struct Front<'a> {
+    report: &'a Report,
+    totals: &'a Totals,
+    /// Who reads it may see the report too.
+    may_report: bool,
+    w: Words<'a>,
+    style: &'static str,
+}
+
+impl<'a> Front<'a> {
+    /// The page of a report, and of the totals that it is made of.
+    pub(crate) const fn new(report: &'a Report, totals: &'a Totals, may_report: bool, lang: Lang) -> Self {
+        Self {
+            report,
+            totals,
+            may_report,
+            w: Words {
+                lang,
+                zone: &report.zone,
+            },
+            style: STYLE,
+        }
+    }
+
+    fn by_status(&self) -> Vec<(LineStatus, usize, usize)> {
+        by_status(&self.report.checklist)
+    }
+
+    /// Hosts by state, one number for each role.
+    fn hosts(&self) -> Vec<(HostState, [String; 2])> {
+        let number = |state, role| {
+            let hosts = self.totals.get(Counted::Hosts(role, state)).max(0);
+            grouped(usize::try_from(hosts).unwrap_or(usize::MAX))
+        };
+        let of_state = |state| (state, Role::ALL.map(|role| number(state, role)));
+        HostState::ALL.map(of_state).into()
+    }
+
+    /// Checks that some host does not pass, the gravest first.
+    fn checks(&self) -> Vec<(&'static CheckEntry, HostCounts)> {
+        let mut checks: Vec<_> = catalogue::checks()
+            .iter()
+            .map(|check| (check, hosts_on_check(self.totals, &check.id)))
+            .filter(|(_, hosts)| hosts.fail + hosts.error + hosts.stale > 0)
+            .collect();
+        checks.sort_by_key(|(check, hosts)| {
+            Reverse((
+                hosts.fail > 0,
+                check.severity,
+                hosts.fail,
+                hosts.error,
+                hosts.stale,
+            ))
+        });
+        checks
+    }
+
+    fn host_counts(&self, hosts: &HostCounts) -> String {
+        host_counts(hosts, self.w.lang)
+    }
+
+    fn role(&self, role: &Role) -> String {
+        match role {
+            Role::Service => self.w.t("role-service"),
+            Role::Office => self.w.t("role-office"),
+        }
+    }
+}
