@@ -74,6 +74,7 @@ fn print(found: &Findings, output: &Output) -> Result<(), Failure> {
         .arg("checkpoints", found.checkpoints)
         .arg("reports", found.reports)
         .arg("bodies", found.bodies)
+        .arg("records", found.records)
         .arg("acts", found.acts);
     let looked_at = looked_at.render();
     let verdict = match found.faults_total {
@@ -140,7 +141,10 @@ fn row(fault: &Fault, output: &Output) -> [String; 5] {
     [
         output.text(fault.kind.key()),
         fault.host.clone().unwrap_or_default(),
-        report.or(act).unwrap_or_default(),
+        report
+            .or(act)
+            .or_else(|| fault.record.clone())
+            .unwrap_or_default(),
         place.unwrap_or_default(),
         differs.unwrap_or_default(),
     ]

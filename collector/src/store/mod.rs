@@ -21,6 +21,7 @@ mod open;
 mod people;
 mod postgres;
 mod query;
+mod records;
 pub(crate) mod sqlite;
 #[cfg(test)]
 mod suite;
@@ -52,6 +53,8 @@ pub use open::{open, open_read_only};
 pub use people::{NewSession, PasswordHash, RecordedAct, Session, Subject, User, UserChange};
 pub use postgres::{PostgresStore, Server as PostgresServer};
 pub use query::{Cursor, FindingPage, FindingQuery, HostQuery};
+pub use records::{Family, NewRecord, Record};
+pub(crate) use records::{binds, bound};
 pub(crate) use sqlite::copy::copy_file;
 pub use sqlite::{SqliteSnapshot, SqliteStore};
 #[cfg(test)]
@@ -168,6 +171,21 @@ pub trait Store: Send + Sync {
     fn plan_summary(&self) -> Result<Option<PlanSummary>, StoreError>;
     /// The current plan.
     fn plan(&self) -> Result<Option<SignedPlan>, StoreError>;
+
+    /// The plan that was current at a moment.
+    fn plan_at(&self, at: Timestamp) -> Result<Option<SignedPlan>, StoreError>;
+
+    // Records.
+
+    /// Keeps a record and its act; false when its version is not the next of its subject, as where somebody else was
+    /// quicker.
+    fn add_record(&self, record: &NewRecord) -> Result<bool, StoreError>;
+    /// Records of a family in the order in which they were kept, after the act with this number, at most `limit`.
+    fn records(&self, family: Family, after: i64, limit: usize) -> Result<Vec<Record>, StoreError>;
+    /// Records of one subject, oldest first.
+    fn records_of(&self, subject: &str) -> Result<Vec<Record>, StoreError>;
+    /// How many records of a family there are: as none ever goes, another number tells of new ones.
+    fn number_of_records(&self, family: Family) -> Result<u64, StoreError>;
 
     // People.
 

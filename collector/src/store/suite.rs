@@ -17,6 +17,7 @@ use crate::freshness::Cutoff;
 pub(super) mod alike;
 pub(super) mod ledger;
 mod people;
+mod records;
 pub(super) mod state;
 
 /// A name and what it names.
@@ -94,7 +95,11 @@ const BEHAVIOURS: &[Behaviour] = &[
 
 /// Runs every behaviour on a store of its own.
 pub(super) fn run(new_store: impl Fn(&mut dyn FnMut(&dyn Store))) {
-    for (name, behaviour) in BEHAVIOURS.iter().chain(people::BEHAVIOURS) {
+    for (name, behaviour) in BEHAVIOURS
+        .iter()
+        .chain(people::BEHAVIOURS)
+        .chain(records::BEHAVIOURS)
+    {
         eprintln!("{name}");
         new_store(&mut |store| behaviour(store));
     }

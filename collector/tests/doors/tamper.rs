@@ -5,7 +5,7 @@ use std::path::Path;
 
 use plumbline_collector::ledger::audit::{Archive, Audit, Fault};
 use plumbline_collector::ledger::note::VerifierKey;
-use plumbline_collector::store::SqliteStore;
+use plumbline_collector::store::{Family, NewRecord, SqliteStore, Store};
 use plumbline_config::Timestamp;
 use plumbline_config::finding::Status;
 use plumbline_config::seal::sha256_hex;
@@ -68,6 +68,7 @@ const TABLES: &[(&str, &[&str])] = &[
         ],
     ),
     ("acts", &["at", "who", "what", "subject", "nonce"]),
+    ("records", &["nonce", "family", "subject", "version", "body"]),
     ("ledger_leaves", &["idx", "hash", "kind", "reference"]),
     ("ledger_nodes", &["hash"]),
     ("ledger_head", &["size", "frontier"]),
@@ -91,9 +92,29 @@ async fn collector() -> (TempDir, VerifierKey) {
         }
         report(&lab, &host, &mut last, REPORTS / 2).await;
     }
+    attest(&lab.path("collector.db"));
     let key = String::from_utf8(lab.run(&["ledger", "key"]).stdout).unwrap();
     let key = key.trim_end().parse().unwrap();
     (lab.leave().await, key)
+}
+
+/// Keeps records, two of each subject.
+fn attest(database: &Path) {
+    let store = SqliteStore::open_current(database).unwrap();
+    for subject in 1..=10 {
+        for version in 1..=2 {
+            let record = NewRecord {
+                family: Family::Attestation,
+                subject: format!("a-{subject}"),
+                version,
+                verb: "give",
+                body: format!("{{\"said\":\"{subject} {version}\"}}"),
+                at: Timestamp::now(),
+                who: "user:alice".to_owned(),
+            };
+            assert!(store.add_record(&record).unwrap());
+        }
+    }
 }
 
 fn audit(database: &Path, key: &VerifierKey) -> Vec<Fault> {
@@ -115,9 +136,13 @@ fn names_of(db: &Connection, record: Record) -> Vec<String> {
     let leaf_of_act = "SELECT 'leaf ' || idx FROM ledger_leaves WHERE kind = 'act' AND reference = ?1";
     let gap =
         "SELECT 'report ' || host || ' ' || incarnation || ' ' || sequence FROM report_gaps WHERE id = ?1";
+    let record = "SELECT 'record ' || subject || ' ' || version FROM records WHERE rowid = ?1";
+    let act_of_record =
+        "SELECT 'act ' || a.id FROM records r JOIN acts a ON a.nonce = r.nonce WHERE r.rowid = ?1";
     let names = match table {
         "reports" => [said(report, key), said(leaf_of_report, key)],
         "acts" => [Some(format!("act {key}")), said(leaf_of_act, key)],
+        "records" => [said(record, key), said(act_of_record, key)],
         "ledger_leaves" => [Some(format!("leaf {key}")), None],
         "ledger_nodes" => [Some(format!("node 8 {key}")), None],
         "ledger_head" => [Some("head".to_owned()), None],
@@ -136,6 +161,7 @@ fn named(fault: &Fault) -> Vec<String> {
         all.push(format!("report {host} {incarnation} {sequence}"));
     }
     all.extend(fault.act.map(|act| format!("act {act}")));
+    all.extend(fault.record.as_ref().map(|record| format!("record {record}")));
     all.extend(fault.leaf.map(|leaf| format!("leaf {leaf}")));
     all.extend(fault.node.map(|(level, index)| format!("node {level} {index}")));
     all.extend(fault.checkpoint.map(|size| format!("checkpoint {size}")));
@@ -152,6 +178,7 @@ fn key_column(table: &str) -> &'static str {
     match table {
         "ledger_leaves" | "ledger_nodes" => "idx",
         "ledger_checkpoints" => "size",
+        "records" => "rowid",
         _ => "id",
     }
 }
@@ -193,7 +220,8 @@ fn tamper(db: &Connection, random: &mut Random) -> Option<Done> {
         }
         2 | 3 => {
             let other = *random.of(&all);
-            if other == key {
+            // A record's place is its act's, not its row's.
+            if other == key || table == "records" {
                 return None;
             }
             names.extend(names_of(db, Record { table, key: other }));

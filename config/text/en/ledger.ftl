@@ -2,7 +2,7 @@
 
 ledger-stands = Everything stands. Looked at: { $what }.
 ledger-faults = Faults: { $faults }. Looked at: { $what }.
-ledger-looked-at = leaves: { $leaves }, checkpoints: { $checkpoints }, reports: { $reports }, bodies: { $bodies }, acts: { $acts }
+ledger-looked-at = leaves: { $leaves }, checkpoints: { $checkpoints }, reports: { $reports }, bodies: { $bodies }, acts: { $acts }, records: { $records }
 ledger-more-faults = Faults named here: the first { $shown }.
 ledger-root = Root of the tree: { $root }
 ledger-uncovered = Leaves newer than the newest checkpoint: { $count }. A running collector signs the next one within seconds.
@@ -43,6 +43,9 @@ ledger-fault-leaf-outside = The leaf is beyond the end of the tree
 ledger-fault-node-changed = An inner node is not what the leaves make
 ledger-fault-node-missing = An inner node is missing
 ledger-fault-node-outside = An inner node is beyond the end of the tree
+ledger-fault-record-differs = The record is not the one that its act names: one of them was changed
+ledger-fault-record-missing = The record that the act names is not there
+ledger-fault-record-outside = No act names the record: it was added, or its act taken away
 ledger-fault-report-outside = No leaf stands for the report: it was added, or its leaf taken away
 ledger-fault-row-missing = What the leaf stands for is not on record any more
 ledger-fault-signature = The host's signature does not match the body and any key on record

@@ -2,7 +2,7 @@
 
 ledger-stands = 全部無誤。查驗範圍：{ $what }。
 ledger-faults = 發現 { $faults } 項異常。查驗範圍：{ $what }。
-ledger-looked-at = 葉節點 { $leaves } 個、檢查點 { $checkpoints } 個、回報 { $reports } 份（留有內容者 { $bodies } 份）、操作紀錄 { $acts } 筆
+ledger-looked-at = 葉節點 { $leaves } 個、檢查點 { $checkpoints } 個、回報 { $reports } 份（留有內容者 { $bodies } 份）、操作紀錄 { $acts } 筆、聲明紀錄 { $records } 筆
 ledger-more-faults = 僅列出前 { $shown } 項異常。
 ledger-root = 樹的根雜湊值：{ $root }
 ledger-uncovered = 晚於最新檢查點的葉節點：{ $count } 個。收集端執行時會在數秒內簽署下一個檢查點。
@@ -43,6 +43,9 @@ ledger-fault-leaf-outside = 葉節點超出樹的範圍
 ledger-fault-node-changed = 內部節點與葉節點所得不符
 ledger-fault-node-missing = 缺少內部節點
 ledger-fault-node-outside = 內部節點超出樹的範圍
+ledger-fault-record-differs = 紀錄內容與操作紀錄所載不符：其中之一遭竄改
+ledger-fault-record-missing = 操作紀錄所載之紀錄已不存在
+ledger-fault-record-outside = 沒有操作紀錄提及此紀錄：紀錄係事後加入，或操作紀錄已遭移除
 ledger-fault-report-outside = 此回報沒有對應的葉節點：回報係事後加入，或葉節點已遭移除
 ledger-fault-row-missing = 葉節點所代表的紀錄已不存在
 ledger-fault-signature = 主機的簽章與回報內容及紀錄中的任何金鑰皆不符

@@ -31,6 +31,9 @@ pub trait Archive {
     /// Acts that no leaf stands for.
     fn acts_outside(&self, limit: usize) -> Result<Vec<ActRow>, Self::Error>;
 
+    /// Records that are the body of no act: family, subject and version of each.
+    fn records_outside(&self, limit: usize) -> Result<Vec<RecordRow>, Self::Error>;
+
     /// The body of a report, unpacked; `None` when it is no longer kept.
     fn body(&self, report: &ReportRow) -> Result<Option<io::Result<Vec<u8>>>, Self::Error>;
 
@@ -121,6 +124,21 @@ pub struct ActRow {
     pub on: String,
     /// The nonce, in hexadecimal.
     pub nonce: String,
+    /// The record that is its body.
+    pub record: Option<RecordRow>,
+}
+
+/// A record on record.
+#[derive(Clone, Debug)]
+pub struct RecordRow {
+    /// What it is about.
+    pub family: String,
+    /// Which of them.
+    pub subject: String,
+    /// Which version of it.
+    pub version: i64,
+    /// What it says.
+    pub body: String,
 }
 
 /// What is on record of one incarnation of a host.

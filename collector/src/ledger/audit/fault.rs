@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::archive::{ActRow, Place, ReportRow, Subject};
+use super::archive::{ActRow, Place, RecordRow, ReportRow, Subject};
 
 /// Most faults that are named; the rest are counted.
 pub const MOST_FAULTS: usize = 10_000;
@@ -74,6 +74,12 @@ kinds! {
     NodeMissing = "ledger-fault-node-missing";
     /// An inner node that the tree has no room for.
     NodeOutside = "ledger-fault-node-outside";
+    /// A record is not the one that its act names, or its act names none.
+    RecordDiffers = "ledger-fault-record-differs";
+    /// The record that an act names is not there.
+    RecordMissing = "ledger-fault-record-missing";
+    /// A record that no act names.
+    RecordOutside = "ledger-fault-record-outside";
     /// A report that no leaf stands for.
     ReportOutside = "ledger-fault-report-outside";
     /// What a leaf stands for is not on record any more.
@@ -95,6 +101,8 @@ pub struct Fault {
     pub sequence: Option<i64>,
     /// Number of the act.
     pub act: Option<i64>,
+    /// Subject and version of the record.
+    pub record: Option<String>,
     /// Number of the leaf.
     pub leaf: Option<u64>,
     /// The first and the last of the leaves of which one must be at fault.
@@ -119,6 +127,7 @@ impl Fault {
             incarnation: None,
             sequence: None,
             act: None,
+            record: None,
             leaf: None,
             leaves: None,
             node: None,
@@ -153,6 +162,11 @@ impl Fault {
             sequence: Some(place.sequence),
             ..self
         }
+    }
+
+    pub(super) fn record(mut self, record: &RecordRow) -> Self {
+        self.record = Some(format!("{} {}", record.subject, record.version));
+        self
     }
 
     pub(super) const fn act(mut self, act: &ActRow) -> Self {

@@ -4,7 +4,7 @@
 //! the right edge must be what the leaves make, and every checkpoint must be signed and have the root that the tree
 //! had at its size; so each checkpoint is consistent with the next. Then the reports are read host by host
 //! ([`chain`]): each must follow the one before, in the tree too, and have a body with the hash on record that the host
-//! signed. And no report or act may be without a leaf.
+//! signed. And no report or act may be without a leaf, and no record without an act that names it ([`record`]).
 //!
 //! Rows are read a page at a time and bodies one by one, so memory is bounded whatever the number of hosts. All is read
 //! as it was at one moment ([`Archive`]), so a collector may take in more meanwhile.
@@ -12,11 +12,14 @@
 mod archive;
 mod chain;
 mod fault;
+mod record;
 mod tree;
 
 use serde::Serialize;
 
-pub use archive::{ActRow, Archive, CheckpointRow, GapRow, Incarnation, LeafRow, Place, ReportRow, Subject};
+pub use archive::{
+    ActRow, Archive, CheckpointRow, GapRow, Incarnation, LeafRow, Place, RecordRow, ReportRow, Subject,
+};
 pub use fault::{Fault, FaultKind, MOST_FAULTS};
 
 use super::note::VerifierKey;
@@ -46,6 +49,8 @@ pub struct Findings {
     pub bodies: u64,
     /// Acts looked at.
     pub acts: u64,
+    /// Records looked at.
+    pub records: u64,
     /// Faults found.
     pub faults_total: u64,
     /// The first of them, at most [`MOST_FAULTS`].
@@ -92,6 +97,7 @@ impl<'a, A: Archive + ?Sized> Audit<'a, A> {
                 reports: 0,
                 bodies: 0,
                 acts: 0,
+                records: 0,
                 faults_total: 0,
                 faults: Vec::new(),
             },
@@ -107,6 +113,7 @@ impl<'a, A: Archive + ?Sized> Audit<'a, A> {
         (audit.found.size, audit.found.root) = (head.size(), Some(head.root()));
         audit.tree(&head)?;
         audit.acts_outside()?;
+        audit.records_outside()?;
         audit.chains()?;
         Ok(audit.found)
     }

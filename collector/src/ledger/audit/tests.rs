@@ -16,6 +16,7 @@ use serde_json::json;
 use super::*;
 use crate::ledger::statement::Statement;
 use crate::ledger::tree::{Node, TILE_HEIGHT};
+use crate::store::bound;
 
 const ORIGIN: &str = "plumbline-ca-test";
 
@@ -39,9 +40,14 @@ struct Book {
     acts: BTreeMap<i64, ActRow>,
     incarnations: BTreeMap<(String, i64), Incarnation>,
     gaps: Vec<GapRow>,
+    /// Records that no act names.
+    records: Vec<RecordRow>,
     /// Keys of the hosts.
     hosts: BTreeMap<String, KeyPair>,
 }
+
+/// The act that has a record as its body.
+const ATTESTED: i64 = 5;
 
 fn pair() -> Ed25519KeyPair {
     Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap()
@@ -142,13 +148,24 @@ impl Book {
     }
 
     fn act(&mut self, what: &str) {
+        let id = i64::try_from(self.acts.len()).unwrap() + 1;
+        // One of them has a record as its body.
+        let record = (id == ATTESTED).then(|| RecordRow {
+            family: "attestation".to_owned(),
+            subject: "a-1".to_owned(),
+            version: 1,
+            body: "{}".to_owned(),
+        });
         let act = ActRow {
-            id: i64::try_from(self.acts.len()).unwrap() + 1,
+            id,
             at: self.now(),
             who: "cli:uid-0".to_owned(),
-            what: what.to_owned(),
-            on: "x".to_owned(),
+            what: record.as_ref().map_or(what, |_| "attestation.give").to_owned(),
+            on: record
+                .as_ref()
+                .map_or_else(|| "x".to_owned(), |_| bound("a-1", 1, "{}")),
             nonce: "ab".repeat(16),
+            record,
         };
         self.add_leaf(Subject::Act(act.clone()), &act.entry().unwrap());
         self.acts.insert(act.id, act);
@@ -184,6 +201,16 @@ impl Book {
         change(self.reports.get_mut(&place).unwrap());
         self.follow_rows();
         place
+    }
+
+    /// Changes the record of the act that has one, as the leaf sees it too; gives the act.
+    fn change_record(&mut self, change: impl Fn(&mut RecordRow)) -> (ActRow, RecordRow) {
+        let act = self.acts.get_mut(&ATTESTED).unwrap();
+        change(act.record.as_mut().unwrap());
+        let act = act.clone();
+        self.follow_rows();
+        let record = act.record.clone().unwrap();
+        (act, record)
     }
 
     /// Leaves show the rows that they stand for.
@@ -274,6 +301,10 @@ impl Archive for Book {
             .collect())
     }
 
+    fn records_outside(&self, _limit: usize) -> Result<Vec<RecordRow>, Infallible> {
+        Ok(self.records.clone())
+    }
+
     fn body(&self, report: &ReportRow) -> Result<Option<io::Result<Vec<u8>>>, Infallible> {
         let unpacked = |body: &Vec<u8>| match body.as_slice() {
             b"damaged" => Err(io::Error::other("damaged")),
@@ -304,6 +335,7 @@ fn what_was_left_alone_stands() {
     let found = book.audited();
     assert_eq!(found.faults, []);
     assert_eq!((found.size, found.reports, found.acts), (280, 270, 10));
+    assert_eq!(found.records, 1);
     assert_eq!(
         (found.bodies, found.checkpoints, found.newest_checkpoint),
         (270, 6, Some(280))

@@ -90,6 +90,7 @@ impl<A: Archive + ?Sized> Audit<'_, A> {
             Subject::Report(report) => report.entry(),
             Subject::Act(act) => {
                 self.found.acts += 1;
+                self.record(act);
                 act.entry()
             }
             Subject::Missing(_) => {

@@ -310,6 +310,18 @@ pub(crate) const TABLES: &[Table] = &[
         ],
     ),
     table(
+        "records",
+        1,
+        FEW,
+        &[
+            ("nonce", TEXT),
+            ("family", TEXT),
+            ("subject", TEXT),
+            ("version", INTEGER),
+            ("body", TEXT),
+        ],
+    ),
+    table(
         "ledger_leaves",
         1,
         MANY,

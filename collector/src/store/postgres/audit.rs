@@ -11,7 +11,8 @@ use tokio_postgres::Row;
 use super::column::{Columns, count, limit};
 use super::tx::{Tx, Values};
 use crate::ledger::audit::{
-    ActRow, Archive, CheckpointRow, GapRow, Incarnation, LeafRow, MOST_FAULTS, Place, ReportRow, Subject,
+    ActRow, Archive, CheckpointRow, GapRow, Incarnation, LeafRow, MOST_FAULTS, Place, RecordRow, ReportRow,
+    Subject,
 };
 use crate::ledger::tree::{Frontier, Hash};
 use crate::store::kept::unpack;
@@ -69,10 +70,12 @@ impl Archive for Snapshot<'_, '_> {
         let rows = self.query(
             "SELECT l.idx AS leaf, l.hash AS leaf_hash, l.kind, l.reference, r.id AS report_id, r.host, r.incarnation,
                     r.sequence, r.previous, r.received_at, r.sealed_at, r.body_sha256, r.signature,
-                    a.id AS act_id, a.at, a.who, a.what, a.subject, a.nonce
+                    a.id AS act_id, a.at, a.who, a.what, a.subject, a.nonce, d.family AS record_family,
+                    d.subject AS record_subject, d.version AS record_version, d.body AS record_body
              FROM (SELECT * FROM ledger_leaves WHERE idx >= $1 ORDER BY idx LIMIT $2) AS l
              LEFT JOIN reports r ON l.kind = 'report' AND r.id = l.reference AND r.received_at = l.at
              LEFT JOIN acts a ON l.kind = 'act' AND a.id = l.reference
+             LEFT JOIN records d ON d.nonce = a.nonce
              ORDER BY l.idx",
             &[&count(from), &limit(most)],
         )?;
@@ -132,13 +135,24 @@ impl Archive for Snapshot<'_, '_> {
 
     fn acts_outside(&self, most: usize) -> Result<Vec<ActRow>, StoreError> {
         let rows = self.query(
-            "SELECT id AS act_id, at, who, what, subject, nonce FROM acts a
+            "SELECT id AS act_id, at, who, what, subject, nonce, NULL::text AS record_family FROM acts a
              WHERE NOT EXISTS (SELECT 1 FROM ledger_leaves l WHERE l.kind = 'act' AND l.reference = a.id)
                AND NOT EXISTS (SELECT 1 FROM ledger_queue q WHERE q.kind = 'act' AND q.reference = a.id)
              ORDER BY id LIMIT $1",
             &[&limit(most)],
         )?;
         rows.iter().map(act).collect()
+    }
+
+    fn records_outside(&self, most: usize) -> Result<Vec<RecordRow>, StoreError> {
+        let rows = self.query(
+            "SELECT family AS record_family, subject AS record_subject, version AS record_version, '' AS record_body
+             FROM records d WHERE NOT EXISTS (SELECT 1 FROM acts a WHERE a.nonce = d.nonce)
+             ORDER BY subject, version LIMIT $1",
+            &[&limit(most)],
+        )?;
+        let records: Vec<Option<RecordRow>> = rows.iter().map(record_or_none).collect::<Result<_, _>>()?;
+        Ok(records.into_iter().flatten().collect())
     }
 
     fn body(&self, report: &ReportRow) -> Result<Option<io::Result<Vec<u8>>>, StoreError> {
@@ -233,5 +247,19 @@ fn act(row: &Row) -> Result<ActRow, StoreError> {
         what: row.text("what")?,
         on: row.text("subject")?,
         nonce: row.value("nonce")?,
+        record: record_or_none(row)?,
     })
+}
+
+fn record_or_none(row: &Row) -> Result<Option<RecordRow>, StoreError> {
+    let family: Option<String> = row.value("record_family")?;
+    let read = |family| {
+        Ok(RecordRow {
+            family,
+            subject: row.value("record_subject")?,
+            version: row.value("record_version")?,
+            body: row.value("record_body")?,
+        })
+    };
+    family.map(read).transpose()
 }

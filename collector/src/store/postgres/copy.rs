@@ -43,7 +43,7 @@ impl Portable for PostgresStore {
             .columns
             .iter()
             .map(|(name, _)| match *name {
-                "packing" | "body" => format!("b.{name}"),
+                "packing" | "body" if table.name == "reports" => format!("b.{name}"),
                 name => format!("t.{name}"),
             })
             .collect();

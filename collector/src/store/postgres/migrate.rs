@@ -15,6 +15,7 @@ use crate::store::StoreError;
 const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_begin.sql"),
     include_str!("migrations/0002_room.sql"),
+    include_str!("migrations/0003_records.sql"),
 ];
 
 /// Applies what is missing.

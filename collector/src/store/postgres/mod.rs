@@ -17,6 +17,7 @@ mod migrate;
 mod partitions;
 mod people;
 mod pool;
+mod records;
 mod reports;
 #[cfg(test)]
 mod tests;
@@ -39,7 +40,7 @@ use super::{
     PublishedPlan, RecordedAct, Session, Store, StoreError, Subject, TokenRefusal, Transition, User,
     UserChange,
 };
-use super::{KeptCheckpoint, Leaf, LeafOf, Packing, Recount, Totals};
+use super::{Family, KeptCheckpoint, Leaf, LeafOf, NewRecord, Packing, Record, Recount, Totals};
 use crate::freshness::Cutoff;
 use crate::ledger::audit::{Audit, Findings, Progress};
 use crate::ledger::note::VerifierKey;
@@ -303,6 +304,26 @@ impl Store for PostgresStore {
 
     fn plan(&self) -> Result<Option<SignedPlan>, StoreError> {
         self.pool.read(people::plan)
+    }
+
+    fn add_record(&self, record: &NewRecord) -> Result<bool, StoreError> {
+        self.pool.transaction(|tx| records::add(tx, record))
+    }
+
+    fn records(&self, family: Family, after: i64, limit: usize) -> Result<Vec<Record>, StoreError> {
+        self.pool.read(|tx| records::of_family(tx, family, after, limit))
+    }
+
+    fn records_of(&self, subject: &str) -> Result<Vec<Record>, StoreError> {
+        self.pool.read(|tx| records::of_subject(tx, subject))
+    }
+
+    fn number_of_records(&self, family: Family) -> Result<u64, StoreError> {
+        self.pool.read(|tx| records::number(tx, family))
+    }
+
+    fn plan_at(&self, at: Timestamp) -> Result<Option<SignedPlan>, StoreError> {
+        self.pool.read(|tx| people::plan_at(tx, at))
     }
 
     fn add_api_token(&self, token: &ApiToken, act: &Act) -> Result<(), StoreError> {

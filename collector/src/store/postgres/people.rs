@@ -6,6 +6,7 @@ use tokio_postgres::Row;
 
 use super::column::{Columns, json, limit, micros, text};
 use super::tx::Tx;
+use crate::ledger::entry::NONCE;
 use crate::store::leaves::{act_entry, fresh_nonce};
 use crate::store::{Act, ApiToken, EnrolmentToken, PlanSummary, PublishedPlan, StoreError};
 
@@ -14,7 +15,11 @@ pub(super) const CURRENT_PLAN: &str =
     "SELECT version, sha256, published_at, published_by FROM plans ORDER BY id DESC LIMIT 1";
 
 pub(super) fn record(tx: &mut Tx<'_>, act: &Act) -> Result<(), StoreError> {
-    let nonce = fresh_nonce()?;
+    record_with(tx, act, fresh_nonce()?)
+}
+
+/// Records an act under a nonce that was drawn before.
+pub(super) fn record_with(tx: &mut Tx<'_>, act: &Act, nonce: [u8; NONCE]) -> Result<(), StoreError> {
     let leaf = act_entry(act, nonce).leaf_hash();
     tx.execute(
         "WITH kept AS (
@@ -177,17 +182,26 @@ pub(super) fn plan_summary(tx: &mut Tx<'_>) -> Result<Option<PlanSummary>, Store
     row.map(read).transpose()
 }
 
+pub(super) fn plan_at(tx: &mut Tx<'_>, at: Timestamp) -> Result<Option<SignedPlan>, StoreError> {
+    let row = tx.query_one(
+        "SELECT toml, sha256, signature FROM plans WHERE published_at <= $1 ORDER BY id DESC LIMIT 1",
+        &[&micros(at)],
+    )?;
+    row.as_ref().map(read_plan).transpose()
+}
+
+fn read_plan(row: &Row) -> Result<SignedPlan, StoreError> {
+    Ok(SignedPlan {
+        toml: row.text("toml")?,
+        sha256: row.text("sha256")?,
+        signature: row.text("signature")?,
+    })
+}
+
 pub(super) fn plan(tx: &mut Tx<'_>) -> Result<Option<SignedPlan>, StoreError> {
     let row = tx.query_one(
         "SELECT toml, sha256, signature FROM plans ORDER BY id DESC LIMIT 1",
         &[],
     )?;
-    let read = |row: Row| {
-        Ok(SignedPlan {
-            toml: row.text("toml")?,
-            sha256: row.text("sha256")?,
-            signature: row.text("signature")?,
-        })
-    };
-    row.map(read).transpose()
+    row.as_ref().map(read_plan).transpose()
 }

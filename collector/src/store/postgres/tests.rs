@@ -397,6 +397,16 @@ fn a_copy_there_and_back_is_the_same_and_goes_on() {
     first
         .publish_plan(&plan, &suite::act("plan.publish", 51))
         .unwrap();
+    let record = NewRecord {
+        family: Family::Attestation,
+        subject: "a-1".to_owned(),
+        version: 1,
+        verb: "give",
+        body: "{}".to_owned(),
+        at: suite::at(52),
+        who: "user:張".to_owned(),
+    };
+    assert!(first.add_record(&record).unwrap());
     let there = cluster.store();
     let copied = copy(&first, &there, &mut |_, _, _| {}).unwrap();
     assert_eq!(copied.edge.root(), first.ledger_frontier().unwrap().root());

@@ -8,7 +8,8 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
 use super::column::{count, limit};
 use super::{SqliteStore, connect};
 use crate::ledger::audit::{
-    ActRow, Archive, CheckpointRow, GapRow, Incarnation, LeafRow, MOST_FAULTS, Place, ReportRow, Subject,
+    ActRow, Archive, CheckpointRow, GapRow, Incarnation, LeafRow, MOST_FAULTS, Place, RecordRow, ReportRow,
+    Subject,
 };
 use crate::ledger::tree::{Frontier, Hash};
 use crate::store::kept::unpack;
@@ -90,10 +91,13 @@ impl Archive for SqliteSnapshot {
                 "SELECT leaf.idx, leaf.idx AS leaf, leaf.hash AS leaf_hash, leaf.kind, leaf.reference,
                         report.id AS report_id, report.host, report.incarnation, report.sequence, report.previous,
                         report.received_at, report.sealed_at, report.body_sha256, report.signature,
-                        act.id AS act_id, act.at, act.who, act.what, act.subject, act.nonce
+                        act.id AS act_id, act.at, act.who, act.what, act.subject, act.nonce,
+                        record.family AS record_family, record.subject AS record_subject,
+                        record.version AS record_version, record.body AS record_body
                  FROM ledger_leaves AS leaf
                  LEFT JOIN reports AS report ON leaf.kind = 'report' AND report.id = leaf.reference
                  LEFT JOIN acts AS act ON leaf.kind = 'act' AND act.id = leaf.reference
+                 LEFT JOIN records AS record ON record.nonce = act.nonce
                  WHERE leaf.idx >= ?1 ORDER BY leaf.idx LIMIT ?2",
             )?
             .query_map((count(from), limit(most)), read)?
@@ -142,12 +146,24 @@ impl Archive for SqliteSnapshot {
         Ok(self
             .0
             .prepare_cached(
-                "SELECT id AS act_id, at, who, what, subject, nonce
+                "SELECT id AS act_id, at, who, what, subject, nonce, NULL AS record_family
                  FROM acts WHERE id NOT IN (SELECT reference FROM ledger_leaves WHERE kind = 'act' AND idx >= 0)
                  ORDER BY id LIMIT ?1",
             )?
             .query_map([limit(most)], act)?
             .collect::<Result<_, _>>()?)
+    }
+
+    fn records_outside(&self, most: usize) -> Result<Vec<RecordRow>, StoreError> {
+        let rows: Vec<Option<RecordRow>> = self
+            .0
+            .prepare_cached(
+                "SELECT family AS record_family, subject AS record_subject, version AS record_version, '' AS record_body
+                 FROM records WHERE nonce NOT IN (SELECT nonce FROM acts) ORDER BY subject, version LIMIT ?1",
+            )?
+            .query_map([limit(most)], record_or_none)?
+            .collect::<Result<_, _>>()?;
+        Ok(rows.into_iter().flatten().collect())
     }
 
     fn body(&self, report: &ReportRow) -> Result<Option<io::Result<Vec<u8>>>, StoreError> {
@@ -252,7 +268,21 @@ fn act(row: &Row<'_>) -> rusqlite::Result<ActRow> {
         what: row.get("what")?,
         on: row.get("subject")?,
         nonce: row.get("nonce")?,
+        record: record_or_none(row)?,
     })
+}
+
+fn record_or_none(row: &Row<'_>) -> rusqlite::Result<Option<RecordRow>> {
+    let family: Option<String> = row.get("record_family")?;
+    let read = |family| {
+        Ok(RecordRow {
+            family,
+            subject: row.get("record_subject")?,
+            version: row.get("record_version")?,
+            body: row.get("record_body")?,
+        })
+    };
+    family.map(read).transpose()
 }
 
 fn act_or_none(row: &Row<'_>) -> rusqlite::Result<Option<ActRow>> {

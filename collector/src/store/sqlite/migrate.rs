@@ -15,6 +15,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002_scale.sql"),
     include_str!("migrations/0003_people.sql"),
     include_str!("migrations/0004_leases.sql"),
+    include_str!("migrations/0005_records.sql"),
 ];
 
 /// Applies what is missing.

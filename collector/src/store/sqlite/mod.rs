@@ -13,6 +13,7 @@ mod ledger;
 mod log;
 mod migrate;
 mod people;
+mod records;
 mod reports;
 #[cfg(test)]
 mod tests;
@@ -37,7 +38,7 @@ use super::{
     PublishedPlan, RecordedAct, Session, Store, StoreError, Subject, TokenRefusal, Transition, User,
     UserChange,
 };
-use super::{KeptCheckpoint, Leaf, LeafOf, Packing, Recount, Totals};
+use super::{Family, KeptCheckpoint, Leaf, LeafOf, NewRecord, Packing, Record, Recount, Totals};
 use crate::freshness::Cutoff;
 use crate::ledger::audit::{Audit, Findings, Progress};
 use crate::ledger::note::VerifierKey;
@@ -348,6 +349,26 @@ impl Store for SqliteStore {
 
     fn plan(&self) -> Result<Option<SignedPlan>, StoreError> {
         self.read(people::plan)
+    }
+
+    fn add_record(&self, record: &NewRecord) -> Result<bool, StoreError> {
+        self.write(|tx| records::add(tx, record))
+    }
+
+    fn records(&self, family: Family, after: i64, limit: usize) -> Result<Vec<Record>, StoreError> {
+        self.read(|db| records::of_family(db, family, after, limit))
+    }
+
+    fn records_of(&self, subject: &str) -> Result<Vec<Record>, StoreError> {
+        self.read(|db| records::of_subject(db, subject))
+    }
+
+    fn number_of_records(&self, family: Family) -> Result<u64, StoreError> {
+        self.read(|db| records::number(db, family))
+    }
+
+    fn plan_at(&self, at: Timestamp) -> Result<Option<SignedPlan>, StoreError> {
+        self.read(|db| people::plan_at(db, at))
     }
 
     fn add_api_token(&self, token: &ApiToken, act: &Act) -> Result<(), StoreError> {

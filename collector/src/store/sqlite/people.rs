@@ -6,11 +6,16 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction};
 
 use super::column::{Columns, json, limit, micros};
 use super::ledger::{self, RowOf};
+use crate::ledger::entry::NONCE;
 use crate::store::leaves::{act_entry, fresh_nonce};
 use crate::store::{Act, ApiToken, EnrolmentToken, PlanSummary, PublishedPlan, StoreError};
 
 pub(super) fn record(tx: &Transaction<'_>, act: &Act) -> Result<(), StoreError> {
-    let nonce = fresh_nonce()?;
+    record_with(tx, act, fresh_nonce()?)
+}
+
+/// Records an act under a nonce that was drawn before.
+pub(super) fn record_with(tx: &Transaction<'_>, act: &Act, nonce: [u8; NONCE]) -> Result<(), StoreError> {
     tx.prepare_cached("INSERT INTO acts (at, who, what, subject, nonce) VALUES (?1, ?2, ?3, ?4, ?5)")?
         .execute((micros(act.at), &act.who, &act.what, &act.on, hex::encode(nonce)))?;
     let leaf = act_entry(act, nonce).leaf_hash();
@@ -170,16 +175,26 @@ pub(super) fn plan_summary(db: &Connection) -> Result<Option<PlanSummary>, Store
         .optional()?)
 }
 
+pub(super) fn plan_at(db: &Connection, at: Timestamp) -> Result<Option<SignedPlan>, StoreError> {
+    Ok(db
+        .prepare_cached(
+            "SELECT toml, sha256, signature FROM plans WHERE published_at <= ?1 ORDER BY id DESC LIMIT 1",
+        )?
+        .query_row([micros(at)], read_plan)
+        .optional()?)
+}
+
+fn read_plan(row: &Row<'_>) -> rusqlite::Result<SignedPlan> {
+    Ok(SignedPlan {
+        toml: row.get("toml")?,
+        sha256: row.get("sha256")?,
+        signature: row.get("signature")?,
+    })
+}
+
 pub(super) fn plan(db: &Connection) -> Result<Option<SignedPlan>, StoreError> {
-    let read = |row: &Row<'_>| {
-        Ok(SignedPlan {
-            toml: row.get("toml")?,
-            sha256: row.get("sha256")?,
-            signature: row.get("signature")?,
-        })
-    };
     Ok(db
         .prepare_cached("SELECT toml, sha256, signature FROM plans ORDER BY id DESC LIMIT 1")?
-        .query_row([], read)
+        .query_row([], read_plan)
         .optional()?)
 }

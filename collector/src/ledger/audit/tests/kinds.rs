@@ -184,6 +184,28 @@ const TAMPERINGS: &[Tampering] = &[
         book.nodes.insert((16, 0), Hash::of(b"other"));
         Fault::new(FaultKind::NodeOutside).node(16, 0)
     }),
+    (FaultKind::RecordDiffers, |book| {
+        let (act, record) = book.change_record(|record| record.body.push(' '));
+        Fault::new(FaultKind::RecordDiffers).act(&act).record(&record)
+    }),
+    (FaultKind::RecordDiffers, |book| {
+        let (act, record) = book.change_record(|record| record.family = "waiver".to_owned());
+        Fault::new(FaultKind::RecordDiffers).act(&act).record(&record)
+    }),
+    (FaultKind::RecordDiffers, |book| {
+        let (act, record) = book.change_record(|record| record.version = -1);
+        Fault::new(FaultKind::RecordDiffers).act(&act).record(&record)
+    }),
+    (FaultKind::RecordMissing, |book| {
+        book.acts.get_mut(&ATTESTED).unwrap().record = None;
+        book.follow_rows();
+        Fault::new(FaultKind::RecordMissing).act(&book.acts[&ATTESTED])
+    }),
+    (FaultKind::RecordOutside, |book| {
+        let record = book.acts[&ATTESTED].record.clone().unwrap();
+        book.records.push(record.clone());
+        Fault::new(FaultKind::RecordOutside).record(&record)
+    }),
     (FaultKind::ReportOutside, |book| {
         let row = ReportRow {
             id: 999,

@@ -1,0 +1,48 @@
+//! The records that acts have as their bodies.
+
+use super::Audit;
+use super::archive::{ActRow, Archive, RecordRow};
+use super::fault::{Fault, FaultKind, MOST_FAULTS};
+use crate::store::{binds, bound};
+
+impl<A: Archive + ?Sized> Audit<'_, A> {
+    /// An act that stands for a record must have just that one.
+    pub(super) fn record(&mut self, act: &ActRow) {
+        let Some(record) = &act.record else {
+            if binds(&act.what) {
+                let fault = Fault::new(FaultKind::RecordMissing).act(act);
+                self.fault(fault.differs("record", &act.on, "none"));
+            }
+            return;
+        };
+        self.found.records += 1;
+        let found = named(record);
+        let family = act.what.split_once('.').map_or("", |(family, _)| family);
+        for (what, expected, found) in [
+            ("record", act.on.as_str(), found.as_str()),
+            ("family", family, record.family.as_str()),
+        ] {
+            if expected != found {
+                let fault = Fault::new(FaultKind::RecordDiffers).act(act).record(record);
+                self.fault(fault.differs(what, expected, found));
+            }
+        }
+    }
+
+    /// Every record must be the body of an act.
+    pub(super) fn records_outside(&mut self) -> Result<(), A::Error> {
+        for record in self.archive.records_outside(MOST_FAULTS)? {
+            self.fault(Fault::new(FaultKind::RecordOutside).record(&record));
+        }
+        Ok(())
+    }
+}
+
+/// What the act must have been done to.
+fn named(record: &RecordRow) -> String {
+    // A version that was never given is named by none.
+    u32::try_from(record.version).map_or_else(
+        |_| format!("{} {}", record.subject, record.version),
+        |version| bound(&record.subject, version, &record.body),
+    )
+}
