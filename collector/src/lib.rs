@@ -20,6 +20,7 @@ mod metrics;
 mod oidc;
 mod pki;
 mod presence;
+pub mod records;
 pub mod report;
 mod secret;
 mod server;

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use plumbline_config::catalogue::AttestationKind;
 use plumbline_config::lang::Bilingual;
 use plumbline_config::wire::PlanRef;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The Section 12 checklist of a period.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -99,7 +99,7 @@ pub struct LineCheck {
 }
 
 /// Whether a line or an item is met.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LineStatus {
     /// 符合.

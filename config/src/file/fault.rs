@@ -114,7 +114,7 @@ fn wanted(expected: &str) -> String {
 }
 
 /// The one of `known` that is nearest to `given`, and how many letters apart they are.
-pub(crate) fn nearest<'k>(given: &str, known: impl Iterator<Item = &'k str>) -> Option<(usize, &'k str)> {
+pub fn nearest<'k>(given: &str, known: impl Iterator<Item = &'k str>) -> Option<(usize, &'k str)> {
     let given = shorten(given);
     known
         .map(|known| (strsim::damerau_levenshtein(&given, &shorten(known)), known))

@@ -12,7 +12,8 @@ use serde::de::DeserializeOwned;
 
 use places::line_at;
 
-pub(crate) use fault::{Owners, nearest, shorten};
+pub use fault::nearest;
+pub(crate) use fault::{Owners, shorten};
 pub(crate) use places::Places;
 
 /// Largest plan or settings file taken, in bytes.

@@ -1,0 +1,211 @@
+//! Corrective actions (Section 15): from a line that fell, over its cause and what was done, to whether that helped.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use super::steps::{self, Step};
+use super::{EvidenceFile, Refusal, file, text};
+use crate::checklist::LineStatus;
+use crate::store::{Family, Record, StoreError};
+
+/// Longest name of an owner, in characters.
+const LONGEST_NAME: usize = 200;
+
+/// What is written down at a stage.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// What is said.
+    pub text: String,
+    /// The evidence.
+    #[serde(default)]
+    pub files: Vec<EvidenceFile>,
+}
+
+/// A step of a corrective action.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "kebab-case")]
+pub enum ActionStep {
+    /// A line fell, or a person saw a fault.
+    Open {
+        /// The line.
+        line: String,
+        /// What stood there before; `None`: a person opened it.
+        before: Option<LineStatus>,
+        /// What stands there now.
+        now: LineStatus,
+        /// What was seen.
+        text: String,
+    },
+    /// Somebody is to see to it.
+    Assign {
+        /// Who.
+        owner: String,
+        /// Until when.
+        due_on: Date,
+    },
+    /// 15（1）1: the cause, and whether the like may be elsewhere.
+    Cause(Entry),
+    /// 15（1）2: what was done.
+    Measure(Entry),
+    /// 15（1）5: what came of it.
+    Result(Entry),
+    /// 15（1）3: whether it helped. Where it did not, another measure is to follow.
+    Review {
+        /// Whether it did.
+        effective: bool,
+        /// What is said.
+        #[serde(flatten)]
+        entry: Entry,
+    },
+}
+
+/// Where a corrective action is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stage {
+    /// The cause is to be found.
+    Open,
+    /// The cause is known; a measure is to be taken.
+    CauseKnown,
+    /// A measure was taken; its result is to be seen.
+    MeasureTaken,
+    /// The result is there; whether it helped is to be reviewed.
+    ResultKnown,
+    /// It helped.
+    Closed,
+}
+
+/// A corrective action as it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Action {
+    /// When it was opened.
+    pub at: Timestamp,
+    /// Who opened it.
+    pub by: String,
+    /// The line.
+    pub line: String,
+    /// What was seen.
+    pub text: String,
+    /// Where it is.
+    pub stage: Stage,
+    /// Who sees to it.
+    pub owner: Option<String>,
+    /// Until when.
+    pub due_on: Option<Date>,
+    /// Every step since, oldest first.
+    pub history: Vec<Taken>,
+    /// Steps there are of it.
+    #[serde(skip)]
+    pub steps: u32,
+}
+
+/// A step that was taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Taken {
+    /// When.
+    pub at: Timestamp,
+    /// By whom.
+    pub by: String,
+    /// The step.
+    #[serde(flatten)]
+    pub step: ActionStep,
+}
+
+impl Step for ActionStep {
+    const FAMILY: Family = Family::Action;
+
+    fn verb(&self) -> &'static str {
+        match self {
+            Self::Open { .. } => "open",
+            Self::Assign { .. } => "assign",
+            Self::Cause(_) => "cause",
+            Self::Measure(_) => "measure",
+            Self::Result(_) => "result",
+            Self::Review { .. } => "review",
+        }
+    }
+}
+
+impl Action {
+    /// Whether something is still to be done.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.stage < Stage::Closed
+    }
+
+    /// Whether this step may be taken now. A cause may be corrected later, and a measure follow another.
+    pub fn check_step(&self, id: &str, step: &ActionStep, today: Date) -> Result<(), Refusal> {
+        if !self.is_open() {
+            return Err(Refusal::Closed(id.to_owned()));
+        }
+        let (entry, needs, first) = match step {
+            ActionStep::Open { .. } => return Err(Refusal::Conflict(id.to_owned())),
+            ActionStep::Assign { owner, due_on } => {
+                text::line("owner", owner, LONGEST_NAME)?;
+                return if *due_on < today {
+                    Err(Refusal::Ended {
+                        until: *due_on,
+                        from: today,
+                    })
+                } else {
+                    Ok(())
+                };
+            }
+            ActionStep::Cause(entry) => (entry, Stage::Open, ""),
+            ActionStep::Measure(entry) => (entry, Stage::CauseKnown, "the cause"),
+            ActionStep::Result(entry) => (entry, Stage::MeasureTaken, "a measure"),
+            ActionStep::Review { entry, .. } => (entry, Stage::ResultKnown, "the result"),
+        };
+        if self.stage < needs {
+            return Err(Refusal::Order { first });
+        }
+        text::prose("text", &entry.text)?;
+        file::check(&entry.files)
+    }
+}
+
+/// Adds a record to what stands.
+pub(super) fn fold(all: &mut BTreeMap<String, Action>, record: &Record) -> Result<(), StoreError> {
+    let step: ActionStep = steps::read(record)?;
+    if let ActionStep::Open { line, text, .. } = &step {
+        let action = Action {
+            at: record.at,
+            by: record.who.clone(),
+            line: line.clone(),
+            text: text.clone(),
+            stage: Stage::Open,
+            owner: None,
+            due_on: None,
+            history: Vec::new(),
+            steps: record.version,
+        };
+        all.insert(record.subject.clone(), action);
+        return Ok(());
+    }
+    let Some(action) = all.get_mut(&record.subject) else {
+        return Ok(());
+    };
+    action.steps = record.version;
+    match &step {
+        ActionStep::Open { .. } => {}
+        ActionStep::Assign { owner, due_on } => {
+            action.owner = Some(owner.clone());
+            action.due_on = Some(*due_on);
+        }
+        ActionStep::Cause(_) => action.stage = action.stage.max(Stage::CauseKnown),
+        ActionStep::Measure(_) => action.stage = Stage::MeasureTaken,
+        ActionStep::Result(_) => action.stage = action.stage.max(Stage::ResultKnown),
+        ActionStep::Review { effective: true, .. } => action.stage = Stage::Closed,
+        ActionStep::Review { effective: false, .. } => action.stage = Stage::CauseKnown,
+    }
+    action.history.push(Taken {
+        at: record.at,
+        by: record.who.clone(),
+        step,
+    });
+    Ok(())
+}

@@ -1,0 +1,132 @@
+//! What people say: attestations, waivers and corrective actions, and what follows of them on a day.
+//!
+//! Everything here is kept as records ([`crate::store::Family`]), which only ever are added to. [`People`] is what they
+//! come to: a fold over all of them in their order, without a clock. What is new is judged before it is kept, by rules
+//! that see what stands ([`attestation::Given::check`] and its like); where two people act on one subject at once, the
+//! store keeps the first and the second is told.
+
+pub mod action;
+pub mod attestation;
+mod file;
+mod refusal;
+mod steps;
+mod text;
+pub mod waiver;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use crate::store::{Family, Store, StoreError};
+pub use action::Action;
+pub use attestation::Attestation;
+pub use file::EvidenceFile;
+pub use refusal::Refusal;
+pub use steps::{Kept, keep};
+pub use waiver::Waiver;
+
+/// Records read at once.
+const PAGE: usize = 500;
+
+/// What all records come to, by the ids of their subjects.
+#[derive(Clone, Debug, Default)]
+pub struct People {
+    /// Attestations.
+    pub attestations: BTreeMap<String, Attestation>,
+    /// Waivers.
+    pub waivers: BTreeMap<String, Waiver>,
+    /// Corrective actions.
+    pub actions: BTreeMap<String, Action>,
+}
+
+/// How many records there are of each family that [`People`] is made of.
+type Numbers = [u64; 3];
+
+const FAMILIES: [Family; 3] = [Family::Attestation, Family::Waiver, Family::Action];
+
+/// What records came to, remembered until there are more.
+#[derive(Debug, Default)]
+pub struct Remembered(Mutex<Option<(Numbers, Arc<People>)>>);
+
+impl People {
+    /// What all records that are kept come to.
+    pub fn read(store: &dyn Store) -> Result<Self, StoreError> {
+        let mut people = Self::default();
+        for family in FAMILIES {
+            let mut after = 0;
+            loop {
+                let page = store.records(family, after, PAGE)?;
+                for record in &page {
+                    after = record.act;
+                    match family {
+                        Family::Attestation => attestation::fold(&mut people.attestations, record)?,
+                        Family::Waiver => waiver::fold(&mut people.waivers, record)?,
+                        _ => action::fold(&mut people.actions, record)?,
+                    }
+                }
+                if page.len() < PAGE {
+                    break;
+                }
+            }
+        }
+        attestation::supersede(&mut people.attestations);
+        Ok(people)
+    }
+
+    /// The attestations that answer a line, by the day that they took effect, the latest first; those that were taken
+    /// back are left out.
+    pub fn attested(&self, line: &str) -> Vec<(&str, &Attestation)> {
+        let answers = |attestation: &Attestation| {
+            attestation.stands() && attestation.given.lines.iter().any(|id| id == line)
+        };
+        let mut found: Vec<(&str, &Attestation)> = self
+            .attestations
+            .iter()
+            .filter(|(_, attestation)| answers(attestation))
+            .map(|(id, attestation)| (id.as_str(), attestation))
+            .collect();
+        found.sort_by_key(|(_, attestation)| {
+            std::cmp::Reverse((attestation.given.effective_on, attestation.at))
+        });
+        found
+    }
+
+    /// The corrective action that is open on a line.
+    pub fn open_action(&self, line: &str) -> Option<(&str, &Action)> {
+        let mut actions = self.actions.iter().map(|(id, action)| (id.as_str(), action));
+        actions.find(|(_, action)| action.line == line && action.is_open())
+    }
+
+    /// The waivers that are in force on a day.
+    pub fn waivers_on(&self, day: Date) -> impl Iterator<Item = (&str, &Waiver)> {
+        let waivers = self.waivers.iter().map(|(id, waiver)| (id.as_str(), waiver));
+        waivers.filter(move |(_, waiver)| waiver.is_in_force(day))
+    }
+}
+
+impl Remembered {
+    /// What all records that are kept come to.
+    pub fn people(&self, store: &dyn Store) -> Result<Arc<People>, StoreError> {
+        let mut numbers = Numbers::default();
+        for (number, family) in numbers.iter_mut().zip(FAMILIES) {
+            *number = store.number_of_records(family)?;
+        }
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((_, people)) = known.filter(|(known, _)| *known == numbers) {
+            return Ok(people);
+        }
+        // What comes while it is read makes the numbers differ the next time.
+        let people = Arc::new(People::read(store)?);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((numbers, Arc::clone(&people)));
+        Ok(people)
+    }
+}
+
+/// The day that a moment lies in.
+#[must_use]
+pub fn day_of(at: Timestamp, zone: &TimeZone) -> Date {
+    at.to_zoned(zone.clone()).date()
+}
