@@ -149,6 +149,7 @@ impl Server {
             pace: crate::web::Pace::default(),
             verifier: crate::web::Verifier::new()?,
             oidc,
+            people: Arc::default(),
             bodies: Semaphore::new(BODY_BUDGET_KIB),
             reports: Arc::new(Semaphore::new(REPORTS_AT_A_TIME)),
             agent_port: agent_address.port(),

@@ -77,6 +77,8 @@ pub(crate) struct FindingView {
     #[serde(flatten)]
     pub(crate) finding: Finding,
     pub(crate) measured_status: Status,
+    /// The waiver that covers it.
+    pub(crate) waived_by: Option<String>,
     /// Since the host was last known to find the same.
     pub(crate) age_seconds: i64,
     /// When the finding came, or last changed.
@@ -98,9 +100,10 @@ pub(crate) struct HostRef {
 impl FindingView {
     /// The finding as it stands at `now`.
     pub(crate) fn new(latest: LatestFinding, cutoff: Cutoff, now: Timestamp) -> Self {
+        let shown = latest.shown(cutoff);
         let mut finding = latest.finding;
         let measured_status = finding.status;
-        finding.status = cutoff.shown(measured_status, latest.looked_at, latest.host_revoked);
+        finding.status = shown;
         Self {
             host: HostRef {
                 id: latest.host,
@@ -110,6 +113,7 @@ impl FindingView {
             known_check: catalogue::check(&finding.check).is_some(),
             finding,
             measured_status,
+            waived_by: latest.waived_by,
             age_seconds: age_seconds(latest.looked_at.unwrap_or(latest.received_at), now),
             received_at: latest.received_at,
             since: latest.since,

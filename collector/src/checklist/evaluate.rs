@@ -48,14 +48,14 @@ pub(super) struct Evidence {
     pub(super) checks: usize,
     /// Those of them that some host has reported on.
     pub(super) measured_checks: usize,
-    /// An attestation stands.
-    pub(super) attested: bool,
+    /// What the attestation alone says; nonconforming without one in force.
+    pub(super) attested: LineStatus,
 }
 
 impl Evidence {
-    /// Hosts that speak against the line, or that nothing is known of.
+    /// Hosts that speak against the line, or that nothing is known of. What is waived still fails.
     const fn against(&self) -> u32 {
-        self.hosts.fail + self.hosts.stale + self.hosts.error + self.hosts.manual
+        self.hosts.fail + self.hosts.stale + self.hosts.error + self.hosts.manual + self.hosts.waived
     }
 
     /// What measurement alone says; `None` when nothing was measured.
@@ -72,7 +72,7 @@ impl Evidence {
         } = self.hosts;
         Some(if complete && not_applicable == self.hosts.total() {
             LineStatus::NotApplicable
-        } else if complete && self.against() == 0 && waived == 0 {
+        } else if complete && self.against() == 0 {
             LineStatus::Conforming
         } else if pass + waived > 0 {
             LineStatus::Partly
@@ -80,35 +80,26 @@ impl Evidence {
             LineStatus::Nonconforming
         })
     }
-
-    /// What attestation alone says.
-    const fn attestation(&self) -> LineStatus {
-        if self.attested {
-            LineStatus::Conforming
-        } else {
-            LineStatus::Nonconforming
-        }
-    }
 }
 
 /// Whether the line is met, and what that rests on.
 pub(super) fn line_status(evidence: &Evidence) -> (LineStatus, Basis) {
     use LineStatus::{Conforming, Nonconforming, NotApplicable, Partly};
     let measured = evidence.measurement();
-    let attested = evidence.attestation();
-    let basis = match (measured, evidence.attested) {
+    let attested = evidence.attested;
+    let basis = match (measured, attested != Nonconforming) {
         (Some(_), _) if evidence.asked != catalogue::Basis::Attested => Basis::Measured,
         (_, true) if evidence.asked != catalogue::Basis::Measured => Basis::Attested,
         _ => Basis::None,
     };
     let status = match evidence.asked {
         catalogue::Basis::Measured => measured.unwrap_or(Nonconforming),
-        catalogue::Basis::Attested if evidence.attested && evidence.against() > 0 => Partly,
+        catalogue::Basis::Attested if attested == Conforming && evidence.against() > 0 => Partly,
         catalogue::Basis::Attested => attested,
         catalogue::Basis::Either => match measured {
             None => attested,
-            Some(_) if evidence.attested && evidence.against() == 0 => Conforming,
-            Some(Nonconforming) if evidence.attested => Partly,
+            Some(_) if attested == Conforming && evidence.against() == 0 => Conforming,
+            Some(Nonconforming) if attested != Nonconforming => Partly,
             Some(status) => status,
         },
         catalogue::Basis::Both => match (measured, attested) {
@@ -157,7 +148,7 @@ mod tests {
             hosts,
             checks,
             measured_checks,
-            attested: false,
+            attested: LineStatus::Nonconforming,
         }
     }
 
@@ -256,7 +247,7 @@ mod tests {
         for asked in [Measured, Attested, Either, Both] {
             let failing = Evidence {
                 asked,
-                attested: true,
+                attested: LineStatus::Conforming,
                 ..measured(hosts(1, 1, 0), 1, 1)
             };
             assert_eq!(line_status(&failing).0, LineStatus::Partly, "{asked:?}");
@@ -267,7 +258,7 @@ mod tests {
     fn an_attestation_stands_in_for_measurement_only_where_the_form_lets_it_and_nothing_speaks_against() {
         let attested = |asked, hosts: HostCounts, measured_checks| Evidence {
             asked,
-            attested: true,
+            attested: LineStatus::Conforming,
             ..measured(hosts, 1, measured_checks)
         };
         let none = HostCounts::default();
@@ -301,10 +292,31 @@ mod tests {
             (LineStatus::Conforming, Basis::Measured)
         );
         let unattested = Evidence {
-            attested: false,
+            attested: LineStatus::Nonconforming,
             ..attested(catalogue::Basis::Both, hosts(1, 0, 0), 1)
         };
         assert_eq!(status(unattested), (LineStatus::Partly, Basis::Measured));
+    }
+
+    #[test]
+    fn an_attestation_that_leaves_something_open_meets_a_line_in_part() {
+        let none = HostCounts::default();
+        for asked in [
+            catalogue::Basis::Attested,
+            catalogue::Basis::Either,
+            catalogue::Basis::Both,
+        ] {
+            let open = Evidence {
+                asked,
+                attested: LineStatus::Partly,
+                ..measured(none, 1, 0)
+            };
+            assert_eq!(
+                line_status(&open),
+                (LineStatus::Partly, Basis::Attested),
+                "{asked:?}"
+            );
+        }
     }
 
     #[test]

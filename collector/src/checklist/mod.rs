@@ -4,17 +4,23 @@
 mod evaluate;
 mod model;
 mod particulars;
+mod people;
 mod period;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use plumbline_config::catalogue;
 use plumbline_config::ident::Role;
 use plumbline_config::plan::LoadedPlan;
 
+use crate::records::People;
 use crate::store::Totals;
 use evaluate::{Evidence, item_status, line_status, on_check, on_line};
 
-pub use model::{Answer, Basis, Checklist, HostCounts, Item, Line, LineCheck, LineStatus, Particular};
+pub use model::{
+    Answer, Basis, Checklist, HostCounts, Item, Line, LineAction, LineAttestation, LineCheck, LineStatus,
+    Particular,
+};
 pub use period::{InvalidPeriod, Period};
 
 /// What a checklist is made from.
@@ -30,6 +36,10 @@ pub struct Input<'a> {
     pub plan: Option<&'a LoadedPlan>,
     /// What the hosts show.
     pub totals: &'a Totals,
+    /// What people say.
+    pub people: &'a People,
+    /// The zone that days are counted in.
+    pub zone: &'a TimeZone,
 }
 
 /// Makes the checklist.
@@ -71,12 +81,13 @@ fn line_of(line: &'static catalogue::Line, input: &Input<'_>) -> Line {
         .map(|check| line_check(check, input.totals, &roles))
         .collect();
     let hosts = on_line(input.totals, &line.id, &roles);
+    let answer = people::answer(line, input);
     let evidence = Evidence {
         asked: line.basis,
         hosts,
         checks: checks.len(),
         measured_checks: checks.iter().filter(|check| check.measured).count(),
-        attested: false,
+        attested: answer.status,
     };
     let reason = input.plan.and_then(|plan| line.not_applicable(&plan.plan));
     let (status, basis) = match reason {
@@ -91,10 +102,11 @@ fn line_of(line: &'static catalogue::Line, input: &Input<'_>) -> Line {
         basis,
         hosts,
         checks,
-        attestation: None,
+        attestation: answer.attestation,
         attestation_kind: line.attestation,
-        due_at: None,
-        corrective_action: None,
+        due_at: answer.due_at,
+        corrective_action: people::action(&line.id, input),
+        waivers: people::waivers(line, input),
         reason: reason.map(str::to_owned),
     }
 }

@@ -1,10 +1,14 @@
 //! The checklist as it is printed, served and reported: the contract's JSON, in Rust.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use plumbline_config::catalogue::AttestationKind;
 use plumbline_config::lang::Bilingual;
 use plumbline_config::wire::PlanRef;
 use serde::{Deserialize, Serialize};
+
+use crate::records::EvidenceFile;
+use crate::records::action::Stage;
 
 /// The Section 12 checklist of a period.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -73,16 +77,58 @@ pub struct Line {
     pub hosts: HostCounts,
     /// The checks that measure it.
     pub checks: Vec<LineCheck>,
-    /// The attestation that answers it; `None` while there is none.
-    pub attestation: Option<serde_json::Value>,
+    /// The latest attestation that answers it, in force or not; `None` where there was never one.
+    pub attestation: Option<LineAttestation>,
     /// The kind of attestation that it asks for, if any.
     pub attestation_kind: Option<AttestationKind>,
-    /// When the next attestation is due.
+    /// When the next attestation is due; `None` where none is asked for, or there was never one and it is due now.
     pub due_at: Option<Timestamp>,
     /// The corrective action that is open on it.
-    pub corrective_action: Option<serde_json::Value>,
+    pub corrective_action: Option<LineAction>,
+    /// Waivers in force on its checks.
+    pub waivers: Vec<String>,
     /// The plan's reason for a line that does not apply.
     pub reason: Option<String>,
+}
+
+/// An attestation on a line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LineAttestation {
+    /// Which.
+    pub id: String,
+    /// The day on which what it speaks of took effect.
+    pub effective_on: Date,
+    /// When it stops counting here, by the plan's interval.
+    pub expires_at: Timestamp,
+    /// It has not stopped counting.
+    pub in_force: bool,
+    /// It leaves nothing open that the form wants mended.
+    pub is_clean: bool,
+    /// Who did what it speaks of.
+    pub performed_by: String,
+    /// What was done.
+    pub statement: String,
+    /// When it was given.
+    pub given_at: Timestamp,
+    /// Who gave it.
+    pub given_by: String,
+    /// The evidence.
+    pub files: Vec<EvidenceFile>,
+}
+
+/// A corrective action on a line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LineAction {
+    /// Which.
+    pub id: String,
+    /// Where it is.
+    pub stage: Stage,
+    /// When it was opened.
+    pub opened_at: Timestamp,
+    /// Who sees to it.
+    pub owner: Option<String>,
+    /// Until when.
+    pub due_on: Option<Date>,
 }
 
 /// What one check says on a line.

@@ -33,6 +33,8 @@ fn checklist(hosts: &[Host], plan: Option<&LoadedPlan>) -> Checklist {
         now,
         plan,
         totals: &totals,
+        people: &People::default(),
+        zone: &TimeZone::get("Asia/Taipei").unwrap(),
     })
 }
 

@@ -7,6 +7,7 @@ use plumbline_console::{Failure, Format, Outcome, Output};
 
 use crate::checklist::{Checklist, Line, LineStatus, Period};
 use crate::cli::Place;
+use crate::records::Remembered;
 use crate::report::{self, Source};
 
 /// Arguments of the command.
@@ -23,6 +24,7 @@ pub(crate) fn run(args: &Args, place: &Place, output: &Output) -> Result<Outcome
     let (settings, store) = place.store_to_read()?;
     let source = Source {
         store: store.as_ref(),
+        people: &Remembered::default(),
         stale_after: settings.stale_after,
         now: Timestamp::now(),
     };

@@ -8,6 +8,9 @@ use plumbline_console::{Failure, Format, Outcome, Output};
 use super::hosts::ago;
 use crate::cli::Place;
 use crate::freshness::Cutoff;
+use crate::records::waived::InForce;
+use crate::records::{People, day_of};
+use crate::report;
 use crate::store::FindingQuery;
 use crate::view::FindingView;
 
@@ -58,7 +61,9 @@ pub(crate) fn run(args: Args, place: &Place, output: &Output) -> Result<Outcome,
         severity: args.severity,
         ..FindingQuery::all(cutoff, args.limit)
     };
-    let page = store.findings(&query)?;
+    let today = day_of(now, &report::zone(store.as_ref())?);
+    let people = People::read(store.as_ref())?;
+    let page = InForce::on(&people, today).findings(store.as_ref(), &query)?;
     let next = page.next.map(|cursor| cursor.encode());
     let findings: Vec<FindingView> = page
         .findings

@@ -11,6 +11,7 @@ use plumbline_console::{Failure, Outcome};
 
 use crate::checklist::Period;
 use crate::cli::Place;
+use crate::records::Remembered;
 use crate::report::{self, ReportFormat, Source, WriteError};
 
 /// Arguments of the command.
@@ -34,6 +35,7 @@ pub(crate) fn run(args: &Args, format: Option<&str>, lang: Lang, place: &Place) 
     let (settings, store) = place.store_to_read()?;
     let source = Source {
         store: store.as_ref(),
+        people: &Remembered::default(),
         stale_after: settings.stale_after,
         now: Timestamp::now(),
     };

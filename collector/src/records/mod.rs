@@ -7,10 +7,13 @@
 
 pub mod action;
 pub mod attestation;
+pub mod day;
+pub mod falls;
 mod file;
 mod refusal;
 mod steps;
 mod text;
+pub mod waived;
 pub mod waiver;
 
 use std::collections::BTreeMap;

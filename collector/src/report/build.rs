@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use plumbline_config::file::FileError;
 use plumbline_config::interval::Interval;
@@ -12,6 +13,8 @@ use plumbline_config::plan::{LoadedPlan, Plan};
 use super::model::Report;
 use crate::checklist::{self, Checklist, Input, Period};
 use crate::freshness::Cutoff;
+use crate::records::day::{self, DayEnd};
+use crate::records::{People, Remembered, day_of, waived};
 use crate::store::{Store, StoreError, Totals};
 
 /// Where a report comes from.
@@ -19,6 +22,8 @@ use crate::store::{Store, StoreError, Totals};
 pub struct Source<'a> {
     /// What is kept.
     pub store: &'a dyn Store,
+    /// What people say, remembered.
+    pub people: &'a Remembered,
     /// When things go stale.
     pub stale_after: Interval,
     /// Now.
@@ -37,93 +42,177 @@ pub enum BuildError {
     /// The period has not begun.
     #[error("the period {0} has not begun; ask for one that has")]
     Future(String),
-    /// The period is over, and what stood at its end is not what stands now.
+    /// What stood at the end of the period was not recorded.
     #[error(
-        "the period {0} is over, and this version can only show what stands now; ask for the current period, or keep \
-         the report of each period when it ends"
+        "what stood on {day}, at the end of the period {period}, is not on record: a collector records each day that \
+         ends while it runs, and those that ended while it was down when it starts; ask for a period that ends later"
     )]
-    Past(String),
+    NotRecorded {
+        /// The period.
+        period: String,
+        /// Its last day.
+        day: Date,
+    },
 }
 
 /// What a report is made of before it is laid out.
 struct Gathered {
+    period: Period,
+    as_of: Timestamp,
     plan: Option<Arc<LoadedPlan>>,
     zone: TimeZone,
     totals: Totals,
+    people: Arc<People>,
 }
 
 /// The checklist of `period`, or of the quarter that now lies in.
 pub fn checklist(source: &Source<'_>, period: Option<&Period>) -> Result<Checklist, BuildError> {
-    let gathered = gather(source)?;
-    let period = shown_period(period, source.now, &gathered.zone)?;
-    Ok(checklist_of(source, &gathered, &period))
+    Ok(checklist_of(source, &gather(source, period)?))
 }
 
 /// The checklist of the quarter that now lies in, and the totals that it is made of.
 pub fn current(source: &Source<'_>) -> Result<(Checklist, Totals), BuildError> {
-    let gathered = gather(source)?;
-    let period = Period::current(source.now, &gathered.zone);
-    Ok((checklist_of(source, &gathered, &period), gathered.totals))
+    let gathered = gather(source, None)?;
+    Ok((checklist_of(source, &gathered), gathered.totals))
 }
 
 /// The report of `period`, or of the quarter that now lies in: all but the hosts, which [`super::write()`] reads.
 pub fn report(source: &Source<'_>, period: Option<&Period>) -> Result<Report, BuildError> {
-    let gathered = gather(source)?;
-    let period = shown_period(period, source.now, &gathered.zone)?;
-    Ok(report_of(source, &gathered, &period))
+    Ok(report_of(source, &gather(source, period)?))
 }
 
 /// The report of the quarter that now lies in, and the totals that it is made of.
 pub fn current_report(source: &Source<'_>) -> Result<(Report, Totals), BuildError> {
-    let gathered = gather(source)?;
-    let period = Period::current(source.now, &gathered.zone);
-    Ok((report_of(source, &gathered, &period), gathered.totals))
+    let gathered = gather(source, None)?;
+    Ok((report_of(source, &gathered), gathered.totals))
 }
 
-/// The period asked for, if what stands now is what it shows.
-fn shown_period(period: Option<&Period>, now: Timestamp, zone: &TimeZone) -> Result<Period, BuildError> {
-    let Some(period) = period else {
-        return Ok(Period::current(now, zone));
+/// What stands at the end of a day that is over, to be kept for good.
+pub fn day_end(source: &Source<'_>, day: Date, zone: &TimeZone) -> Result<DayEnd, BuildError> {
+    let period = Period {
+        first: day,
+        last: day,
     };
-    if period.start(zone) > now {
-        Err(BuildError::Future(period.to_string()))
-    } else if period.end(zone) <= now {
-        Err(BuildError::Past(period.to_string()))
-    } else {
-        Ok(period.clone())
-    }
-}
-
-fn report_of(source: &Source<'_>, gathered: &Gathered, period: &Period) -> Report {
-    let company = gathered.plan.as_ref().map(|plan| plan.plan.company.clone());
-    Report {
-        company: company.unwrap_or_default(),
-        first: period.first,
-        last: period.last,
-        checklist: checklist_of(source, gathered, period),
-        zone: gathered.zone.clone(),
-        cutoff: Cutoff::new(source.now, source.stale_after),
-    }
-}
-
-fn checklist_of(source: &Source<'_>, gathered: &Gathered, period: &Period) -> Checklist {
-    checklist::build(&Input {
-        period,
-        as_of: source.now,
+    let as_of = period.end(zone);
+    let plan = plan_at(source.store, as_of)?;
+    let people = source.people.people(source.store)?;
+    let totals = totals_at(source, &people, as_of, day)?;
+    let checklist = checklist::build(&Input {
+        period: &period,
+        as_of,
         now: source.now,
-        plan: gathered.plan.as_deref(),
-        totals: &gathered.totals,
+        plan: plan.as_deref(),
+        totals: &totals,
+        people: &people,
+        zone,
+    });
+    let lines = checklist.items.into_iter().flat_map(|item| item.lines);
+    let numbers = totals.numbers().into_iter();
+    Ok(DayEnd {
+        day,
+        plan: checklist.plan,
+        numbers: numbers
+            .map(|(counted, number)| (counted.to_string(), number))
+            .collect(),
+        lines: lines.map(|line| (line.id, line.status)).collect(),
     })
 }
 
-fn gather(source: &Source<'_>) -> Result<Gathered, BuildError> {
-    let plan = plan(source.store)?;
-    let zone = plan
-        .as_ref()
-        .map_or_else(|| Plan::default().zone(), |plan| plan.plan.zone());
-    let cutoff = Cutoff::new(source.now, source.stale_after);
-    let totals = source.store.totals(cutoff)?;
-    Ok(Gathered { plan, zone, totals })
+/// The zone that the current plan counts days in.
+pub fn zone(store: &dyn Store) -> Result<TimeZone, BuildError> {
+    Ok(zone_of(plan(store)?.as_deref()))
+}
+
+fn zone_of(plan: Option<&LoadedPlan>) -> TimeZone {
+    plan.map_or_else(|| Plan::default().zone(), |plan| plan.plan.zone())
+}
+
+fn report_of(source: &Source<'_>, gathered: &Gathered) -> Report {
+    let company = gathered.plan.as_ref().map(|plan| plan.plan.company.clone());
+    Report {
+        company: company.unwrap_or_default(),
+        first: gathered.period.first,
+        last: gathered.period.last,
+        checklist: checklist_of(source, gathered),
+        is_past: gathered.as_of < source.now,
+        people: Arc::clone(&gathered.people),
+        zone: gathered.zone.clone(),
+        cutoff: Cutoff::new(gathered.as_of, source.stale_after),
+    }
+}
+
+fn checklist_of(source: &Source<'_>, gathered: &Gathered) -> Checklist {
+    checklist::build(&Input {
+        period: &gathered.period,
+        as_of: gathered.as_of,
+        now: source.now,
+        plan: gathered.plan.as_deref(),
+        totals: &gathered.totals,
+        people: &gathered.people,
+        zone: &gathered.zone,
+    })
+}
+
+/// What stands now, or stood at the end of a period that is over.
+fn gather(source: &Source<'_>, period: Option<&Period>) -> Result<Gathered, BuildError> {
+    let store = source.store;
+    let plan = plan(store)?;
+    let zone = zone_of(plan.as_deref());
+    let people = source.people.people(store)?;
+    let period = period
+        .cloned()
+        .unwrap_or_else(|| Period::current(source.now, &zone));
+    if period.start(&zone) > source.now {
+        return Err(BuildError::Future(period.to_string()));
+    }
+    let end = period.end(&zone);
+    if end > source.now {
+        let day = day_of(source.now, &zone);
+        return Ok(Gathered {
+            totals: totals_at(source, &people, source.now, day)?,
+            as_of: source.now,
+            period,
+            plan,
+            zone,
+            people,
+        });
+    }
+    let Some(recorded) = day::read(store, period.last)? else {
+        return Err(BuildError::NotRecorded {
+            period: period.to_string(),
+            day: period.last,
+        });
+    };
+    Ok(Gathered {
+        totals: recorded.totals(),
+        as_of: end,
+        plan: plan_at(store, end)?,
+        period,
+        zone,
+        people,
+    })
+}
+
+/// What hosts show now, where things go stale by `as_of`, with what is waived on `day`.
+fn totals_at(
+    source: &Source<'_>,
+    people: &People,
+    as_of: Timestamp,
+    day: Date,
+) -> Result<Totals, BuildError> {
+    let cutoff = Cutoff::new(as_of, source.stale_after);
+    let mut totals = source.store.totals(cutoff)?;
+    totals.add(&waived::difference(source.store, people, cutoff, day)?);
+    Ok(totals)
+}
+
+/// The plan that was current at a moment.
+fn plan_at(store: &dyn Store, at: Timestamp) -> Result<Option<Arc<LoadedPlan>>, BuildError> {
+    let Some(signed) = store.plan_at(at)? else {
+        return Ok(None);
+    };
+    let plan = LoadedPlan::from_text(signed.toml, Path::new("published plan"))?;
+    Ok(Some(Arc::new(plan)))
 }
 
 /// The published plan. To read its text takes longer than all else that a page asks for, so the latest is remembered

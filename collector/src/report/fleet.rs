@@ -13,6 +13,7 @@ use plumbline_config::finding::{Severity, Status};
 
 use super::model::{ReportHost, ShownFinding};
 use crate::freshness::Cutoff;
+use crate::records::waived::InForce;
 use crate::store::{FindingPage, FindingQuery, Host, HostQuery, LatestFinding, Store, StoreError};
 
 /// Hosts read at a time.
@@ -29,13 +30,35 @@ pub(super) trait Fleet {
     fn findings(&self, query: &FindingQuery) -> Result<FindingPage, StoreError>;
 }
 
-impl Fleet for &dyn Store {
+/// The hosts of a store, as they stand under the waivers of a day.
+pub(super) struct Waivered<'s> {
+    pub(super) store: &'s dyn Store,
+    pub(super) waivers: InForce,
+}
+
+impl Fleet for Waivered<'_> {
     fn hosts(&self, query: &HostQuery) -> Result<Vec<Host>, StoreError> {
-        (**self).hosts(query)
+        self.store.hosts(query)
     }
 
     fn findings(&self, query: &FindingQuery) -> Result<FindingPage, StoreError> {
-        (**self).findings(query)
+        self.waivers.findings(self.store, query)
+    }
+}
+
+/// No hosts: what they showed when a period ended is kept in numbers alone.
+pub(super) struct Nobody;
+
+impl Fleet for Nobody {
+    fn hosts(&self, _query: &HostQuery) -> Result<Vec<Host>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn findings(&self, _query: &FindingQuery) -> Result<FindingPage, StoreError> {
+        Ok(FindingPage {
+            findings: Vec::new(),
+            next: None,
+        })
     }
 }
 
@@ -125,8 +148,9 @@ pub(super) const fn wants_attention(shown: Status) -> bool {
 
 fn shown(latest: LatestFinding, cutoff: Cutoff) -> ShownFinding {
     ShownFinding {
+        shown: latest.shown(cutoff),
         host_name: latest.host_name,
-        shown: cutoff.shown(latest.finding.status, latest.looked_at, latest.host_revoked),
+        waived_by: latest.waived_by,
         finding: latest.finding,
     }
 }

@@ -21,10 +21,12 @@ use std::str::FromStr;
 
 use plumbline_config::lang::Lang;
 
+use crate::records::day_of;
+use crate::records::waived::InForce;
 use crate::store::{Store, StoreError};
-use fleet::Fleet;
+use fleet::{Fleet, Nobody, Waivered};
 
-pub use build::{BuildError, Source, checklist, current, current_report, report};
+pub use build::{BuildError, Source, checklist, current, current_report, day_end, report, zone};
 pub use model::Report;
 
 /// A format that the report is rendered in.
@@ -128,7 +130,15 @@ pub fn write(
     lang: Lang,
     out: &mut dyn Write,
 ) -> Result<(), WriteError> {
-    write_from(report, &store, format, lang, out)
+    if report.is_past {
+        return write_from(report, &Nobody, format, lang, out);
+    }
+    let today = day_of(report.checklist.as_of, &report.zone);
+    let fleet = Waivered {
+        store,
+        waivers: InForce::on(&report.people, today),
+    };
+    write_from(report, &fleet, format, lang, out)
 }
 
 fn write_from(

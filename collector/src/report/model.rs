@@ -1,6 +1,7 @@
 //! The report's one model, rendered in several formats. The same inputs give the same bytes.
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -11,6 +12,7 @@ use serde::{Serialize, Serializer};
 
 use crate::checklist::Checklist;
 use crate::freshness::{Cutoff, HostState};
+use crate::records::People;
 
 /// What a report says of all hosts together. The hosts themselves are read while it is written.
 #[derive(Clone, Debug)]
@@ -23,6 +25,10 @@ pub struct Report {
     pub last: Date,
     /// The Section 12 checklist.
     pub checklist: Checklist,
+    /// It is of a period that is over: what single hosts show today is not what they showed then.
+    pub is_past: bool,
+    /// What people say.
+    pub people: Arc<People>,
     /// The zone that times are printed in.
     pub zone: TimeZone,
     /// What is stale.
@@ -57,6 +63,8 @@ pub(super) struct ShownFinding {
     pub(super) finding: Finding,
     /// What is shown of it today.
     pub(super) shown: Status,
+    /// The waiver that covers it.
+    pub(super) waived_by: Option<String>,
 }
 
 impl ShownFinding {
@@ -72,12 +80,14 @@ impl Serialize for ShownFinding {
         struct Row<'a> {
             host: &'a str,
             shown: Status,
+            waived_by: &'a Option<String>,
             #[serde(flatten)]
             finding: &'a Finding,
         }
         let row = Row {
             host: &self.host_name,
             shown: self.shown,
+            waived_by: &self.waived_by,
             finding: &self.finding,
         };
         row.serialize(serializer)

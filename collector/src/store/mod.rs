@@ -62,7 +62,7 @@ pub(crate) use tally::Tally;
 pub(crate) use tally::rank;
 #[cfg(test)]
 pub(crate) use totals::Standing;
-pub use totals::{Counted, Recount, Totals};
+pub use totals::{Counted, Recount, Totals, Waived};
 
 /// What the collector keeps.
 pub trait Store: Send + Sync {
@@ -121,6 +121,8 @@ pub trait Store: Send + Sync {
     fn findings(&self, query: &FindingQuery) -> Result<FindingPage, StoreError>;
     /// What all hosts together show. Costs the number of kinds, not of hosts.
     fn totals(&self, cutoff: Cutoff) -> Result<Totals, StoreError>;
+    /// What it makes different in the totals that these findings, which fail, are waived.
+    fn waived(&self, waived: &[(HostId, Vec<Waived>)]) -> Result<Totals, StoreError>;
     /// Counts all that [`Self::totals`] says anew, from what is kept of each host. Needed after collectors with different
     /// catalogues added to the totals side by side; nothing is lost that others add meanwhile.
     fn recount(&self) -> Result<Recount, StoreError>;

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use plumbline_config::finding::Finding;
+use plumbline_config::finding::{Finding, Status};
 use plumbline_config::ident::{HostId, Role};
 use plumbline_config::wire::{Os, PlanRef};
 use serde::{Deserialize, Serialize};
 
 use crate::access::{Access, Scope};
+use crate::freshness::Cutoff;
 
 /// A host.
 #[derive(Clone, Debug, PartialEq)]
@@ -175,6 +176,19 @@ pub struct LatestFinding {
     pub since: Timestamp,
     /// When all that is kept of its host was last found so.
     pub looked_at: Option<Timestamp>,
+    /// The waiver that covers it, as far as whoever asks has looked: the store knows of none.
+    pub waived_by: Option<String>,
+}
+
+impl LatestFinding {
+    /// The status that is shown.
+    #[must_use]
+    pub fn shown(&self, cutoff: Cutoff) -> Status {
+        match cutoff.shown(self.finding.status, self.looked_at, self.host_revoked) {
+            Status::Fail if self.waived_by.is_some() => Status::Waived,
+            shown => shown,
+        }
+    }
 }
 
 /// A plan made current.

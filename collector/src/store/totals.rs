@@ -106,6 +106,13 @@ impl Totals {
         *self.0.entry(counted).or_insert(0) += by;
     }
 
+    /// Adds every number of others, such as differences.
+    pub fn add(&mut self, others: &Self) {
+        for (counted, number) in &others.0 {
+            self.shift(*counted, *number);
+        }
+    }
+
     /// The number of one thing.
     #[must_use]
     pub fn get(&self, counted: Counted) -> i64 {
@@ -193,6 +200,31 @@ impl Standing<'_> {
             status
         }
     }
+}
+
+/// Findings of a host that fail and are waived.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waived {
+    /// The check.
+    pub check: String,
+    /// Their severity.
+    pub severity: Severity,
+    /// How many.
+    pub number: u32,
+}
+
+/// What it makes different in the totals that some findings of a host are waived.
+pub(crate) fn waive(standing: &Standing<'_>, waived: &[Waived], totals: &mut Totals) {
+    let mut tally = standing.tally.clone();
+    for some in waived {
+        tally.waive(&some.check, some.severity, some.number);
+    }
+    let after = Standing {
+        tally: &tally,
+        ..*standing
+    };
+    let checks = waived.iter().map(|some| some.check.as_str()).collect();
+    standing.replace(&after, &checks, totals);
 }
 
 /// Names what totals were counted by: with another catalogue they have to be counted anew.

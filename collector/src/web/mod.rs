@@ -35,6 +35,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use jiff::Timestamp;
+use plumbline_config::plan::Plan;
 use plumbline_config::settings::CollectorSettings;
 use tokio::sync::Semaphore;
 use tracing::debug;
@@ -45,6 +46,8 @@ use crate::metrics::Metrics;
 use crate::oidc::Oidc;
 use crate::pki::{Authority, FileIdentity, ServerIdentity, Signer};
 use crate::presence::Pulses;
+use crate::records::waived::InForce;
+use crate::records::{Remembered, day_of};
 use crate::store::{Store, StoreError};
 pub(crate) use listener::{BACKLOG, Listener};
 pub(crate) use pace::Pace;
@@ -80,6 +83,8 @@ pub(crate) struct App {
     pub(crate) verifier: Verifier,
     /// The identity provider, if the settings name one.
     pub(crate) oidc: Option<Oidc>,
+    /// What people say, remembered.
+    pub(crate) people: Arc<Remembered>,
     /// Permits for KiB of body.
     pub(crate) bodies: Semaphore,
     /// Permits for reports on all hosts.
@@ -102,6 +107,16 @@ impl App {
             Ok(answer) => Ok(answer?),
             Err(_) => Err(FAILED.because("the collector failed at this request")),
         }
+    }
+
+    /// The waivers that are in force today.
+    pub(crate) async fn waivers(self: &Arc<Self>) -> Result<InForce, Refusal> {
+        let people = Arc::clone(&self.people);
+        self.blocking(move |store| {
+            let today = day_of(Timestamp::now(), &Plan::default().zone());
+            Ok(InForce::on(&*people.people(store)?, today))
+        })
+        .await
     }
 
     /// What is stale now.

@@ -4,7 +4,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::rc::Rc;
+use std::sync::Arc;
 
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use plumbline_config::finding::{Finding, Severity, Status};
 use plumbline_config::ident::Role;
@@ -16,6 +18,7 @@ use serde_json::json;
 
 use crate::checklist::{self, Input, Period};
 use crate::freshness::Cutoff;
+use crate::records::People;
 use crate::report::Report;
 use crate::report::fleet::Fleet;
 use crate::store::{Cursor, FindingPage, FindingQuery, Host, HostQuery, LatestFinding, StoreError, Totals};
@@ -78,6 +81,8 @@ pub(super) fn cutoff() -> Cutoff {
 pub(super) fn head() -> Report {
     let period: Period = "2026Q4".parse().unwrap();
     let checklist = checklist::build(&Input {
+        people: &People::default(),
+        zone: &TimeZone::UTC,
         period: &period,
         as_of: at(90),
         now: at(90),
@@ -89,6 +94,8 @@ pub(super) fn head() -> Report {
         first: period.first,
         last: period.last,
         checklist,
+        is_past: false,
+        people: Arc::default(),
         zone: Plan::default().zone(),
         cutoff: cutoff(),
     }
@@ -99,6 +106,7 @@ impl Memory {
     pub(super) fn add(&mut self, id: &str, findings: &[(Status, Severity)]) -> &mut Host {
         for (number, (status, severity)) in findings.iter().enumerate() {
             self.findings.push(LatestFinding {
+                waived_by: None,
                 host: id.parse().unwrap(),
                 host_name: format!("name-of-{id}"),
                 role: Role::Service,

@@ -74,6 +74,7 @@ impl Model {
                 .map(|found| ShownFinding {
                     host_name: host.name.clone(),
                     shown: cutoff().shown(found.finding.status, found.looked_at, found.host_revoked),
+                    waived_by: None,
                     finding: found.finding.clone(),
                 })
                 .collect();

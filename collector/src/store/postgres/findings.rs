@@ -113,6 +113,7 @@ fn read_finding(row: &Row) -> Result<LatestFinding, StoreError> {
         received_at: row.time("received_at")?,
         since: row.time("since")?,
         looked_at: row.time_or_none("looked_at")?,
+        waived_by: None,
     })
 }
 

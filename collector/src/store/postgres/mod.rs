@@ -40,7 +40,7 @@ use super::{
     PublishedPlan, RecordedAct, Session, Store, StoreError, Subject, TokenRefusal, Transition, User,
     UserChange,
 };
-use super::{Family, KeptCheckpoint, Leaf, LeafOf, NewRecord, Packing, Record, Recount, Totals};
+use super::{Family, KeptCheckpoint, Leaf, LeafOf, NewRecord, Packing, Record, Recount, Totals, Waived};
 use crate::freshness::Cutoff;
 use crate::ledger::audit::{Audit, Findings, Progress};
 use crate::ledger::note::VerifierKey;
@@ -211,6 +211,10 @@ impl Store for PostgresStore {
 
     fn host(&self, host: &HostId) -> Result<Option<Host>, StoreError> {
         self.pool.read(|tx| hosts::host(tx, host))
+    }
+
+    fn waived(&self, waived: &[(HostId, Vec<Waived>)]) -> Result<Totals, StoreError> {
+        self.pool.read(|tx| totals::waived(tx, waived))
     }
 
     fn latest_findings(&self, host: &HostId) -> Result<Vec<LatestFinding>, StoreError> {

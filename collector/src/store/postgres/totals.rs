@@ -17,8 +17,8 @@ use super::tx::Tx;
 use crate::freshness::Cutoff;
 use crate::store::intake::{HostRow, Pulse};
 use crate::store::tally::Tally;
-use crate::store::totals::{Counted, Recount, Totals, catalogue_digest};
-use crate::store::{Beat, StoreError};
+use crate::store::totals::{Counted, Recount, Totals, catalogue_digest, waive};
+use crate::store::{Beat, StoreError, Waived};
 
 /// The note that tells by which catalogue the totals were counted, and keeps apart those who count them anew.
 const COUNTED_BY: &str = "totals_catalogue";
@@ -59,6 +59,21 @@ pub(super) fn row(tx: &mut Tx<'_>, host: &HostId) -> Result<Option<HostRow>, Sto
 /// Reads hosts; says where their rows are among the answers.
 pub(super) fn rows<'v>(flight: &mut Flight<'v>, ids: &'v [&'v str]) -> usize {
     flight.add(format!("{ROW} WHERE h.id = ANY($1)"), values![ids])
+}
+
+/// What it makes different that findings of hosts are waived.
+pub(super) fn waived(tx: &mut Tx<'_>, waived: &[(HostId, Vec<Waived>)]) -> Result<Totals, StoreError> {
+    let ids: Vec<&str> = waived.iter().map(|(host, _)| host.as_str()).collect();
+    let found = tx.query(&format!("{ROW} WHERE h.id = ANY($1)"), &[&ids])?;
+    let mut difference = Totals::default();
+    for row in &found {
+        let host = read_row(row)?;
+        let of_host = waived.iter().find(|(id, _)| *id == host.id);
+        if let Some((_, findings)) = of_host {
+            waive(&host.as_counted(), findings, &mut difference);
+        }
+    }
+    Ok(difference)
 }
 
 /// Locks hosts, and reads them.

@@ -88,6 +88,7 @@ fn read_finding(row: &Row<'_>) -> rusqlite::Result<LatestFinding> {
         received_at: row.time("received_at")?,
         since: row.time("since")?,
         looked_at: row.time_or_none("looked_at")?,
+        waived_by: None,
     })
 }
 

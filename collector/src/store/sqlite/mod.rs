@@ -38,7 +38,7 @@ use super::{
     PublishedPlan, RecordedAct, Session, Store, StoreError, Subject, TokenRefusal, Transition, User,
     UserChange,
 };
-use super::{Family, KeptCheckpoint, Leaf, LeafOf, NewRecord, Packing, Record, Recount, Totals};
+use super::{Family, KeptCheckpoint, Leaf, LeafOf, NewRecord, Packing, Record, Recount, Totals, Waived};
 use crate::freshness::Cutoff;
 use crate::ledger::audit::{Audit, Findings, Progress};
 use crate::ledger::note::VerifierKey;
@@ -260,6 +260,10 @@ impl Store for SqliteStore {
 
     fn totals(&self, cutoff: Cutoff) -> Result<Totals, StoreError> {
         self.read(|db| totals::totals(db, cutoff))
+    }
+
+    fn waived(&self, waived: &[(HostId, Vec<Waived>)]) -> Result<Totals, StoreError> {
+        self.read(|db| totals::waived(db, waived))
     }
 
     fn latest_findings(&self, host: &HostId) -> Result<Vec<LatestFinding>, StoreError> {

@@ -9,8 +9,8 @@ use super::column::{Columns, limit, micros};
 use crate::freshness::Cutoff;
 use crate::store::intake::{HostRow, Pulse};
 use crate::store::tally::Tally;
-use crate::store::totals::{Counted, Recount, Totals, catalogue_digest};
-use crate::store::{Beat, StoreError};
+use crate::store::totals::{Counted, Recount, Totals, catalogue_digest, waive};
+use crate::store::{Beat, StoreError, Waived};
 
 /// SQLite has one writer, and so one shard.
 const SHARD: &str = "";
@@ -30,6 +30,17 @@ pub(super) fn row(db: &Connection, host: &HostId) -> Result<Option<HostRow>, Sto
         .prepare_cached(&format!("{ROW} WHERE h.id = ?1"))?
         .query_row([host.as_str()], read_row)
         .optional()?)
+}
+
+/// What it makes different that findings of hosts are waived.
+pub(super) fn waived(db: &Connection, waived: &[(HostId, Vec<Waived>)]) -> Result<Totals, StoreError> {
+    let mut difference = Totals::default();
+    for (host, findings) in waived {
+        if let Some(host) = row(db, host)? {
+            waive(&host.as_counted(), findings, &mut difference);
+        }
+    }
+    Ok(difference)
 }
 
 fn read_row(row: &Row<'_>) -> rusqlite::Result<HostRow> {

@@ -38,7 +38,7 @@ pub(super) const OPERATIONS: &[Operation] = &[Operation {
         filter("check", "Only of this check, such as tls.protocol-versions."),
         filter(
             "status",
-            "Only shown with this status: pass, fail, not-applicable, error, manual or stale.",
+            "Only shown with this status: pass, fail, not-applicable, error, manual, stale or waived.",
         ),
         filter("role", "Only of hosts in this role: service or office."),
         filter(
@@ -107,7 +107,8 @@ async fn list(
         limit,
         cutoff,
     };
-    let page = app.blocking(move |store| store.findings(&query)).await?;
+    let waivers = app.waivers().await?;
+    let page = app.blocking(move |store| waivers.findings(store, &query)).await?;
     Ok(Json(FindingList {
         findings: page
             .findings

@@ -147,16 +147,15 @@ struct HostDetail {
 }
 
 async fn one(State(app): State<Shared>, Named(id): Named<HostId>) -> Result<Json<HostDetail>, Refusal> {
+    let waivers = app.waivers().await?;
     let found = app
         .blocking(move |store| {
             let Some(host) = store.host(&id)? else {
                 return Ok(None);
             };
-            Ok(Some((
-                host,
-                store.latest_findings(&id)?,
-                store.history(&id, HISTORY)?,
-            )))
+            let mut findings = store.latest_findings(&id)?;
+            waivers.mark(store, &mut findings)?;
+            Ok(Some((host, findings, store.history(&id, HISTORY)?)))
         })
         .await?;
     let (host, findings, history) = found.ok_or_else(|| NOT_FOUND.because("there is no such host"))?;

@@ -181,10 +181,12 @@ async fn build<T: Send + 'static>(
     make: impl FnOnce(&Source<'_>) -> Result<T, BuildError> + Send + 'static,
 ) -> Result<T, Refusal> {
     let stale_after = app.settings.stale_after;
+    let people = Arc::clone(&app.people);
     let built = app
         .blocking(move |store| {
             Ok(make(&Source {
                 store,
+                people: &people,
                 stale_after,
                 now: Timestamp::now(),
             }))
@@ -192,7 +194,7 @@ async fn build<T: Send + 'static>(
         .await?;
     built.map_err(|fault| match fault {
         BuildError::Store(error) => error.into(),
-        BuildError::Future(_) | BuildError::Past(_) => BAD_REQUEST.because(fault.to_string()),
+        BuildError::Future(_) | BuildError::NotRecorded { .. } => BAD_REQUEST.because(fault.to_string()),
         BuildError::Plan(_) => FAILED.because(fault.to_string()),
     })
 }
