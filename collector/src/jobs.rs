@@ -1,6 +1,7 @@
 //! What the collector does by itself, again and again. Of several collectors on one store one does it: who holds the
 //! lease. None of it goes wrong where two do it, so a lease only saves work.
 
+mod days;
 mod lease;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use tracing::{error, info};
 use crate::ledger::keeper::Keeper;
 use crate::store::{Act, Store};
 use crate::web::Shared;
+pub(crate) use days::Days;
 pub(crate) use lease::Lease;
 
 /// How often the collector looks whether its own certificate is due.
@@ -26,6 +28,9 @@ const PULSE: Duration = Duration::from_secs(5);
 
 /// How often leaves of the ledger that wait are given their places.
 const INTEGRATION: Duration = Duration::from_secs(1);
+
+/// How often it is looked whether a day is over, and whether a line fell.
+const DAYS: Duration = Duration::from_secs(15);
 
 /// How often what is too old is removed, and the engine's own upkeep done.
 const UPKEEP: Duration = Duration::from_secs(3_600);
@@ -85,6 +90,29 @@ pub(crate) async fn keep_upkeep(app: Shared) {
         }
     })
     .await;
+}
+
+/// Keeps what stood at the end of each day, and opens a corrective action on each line that fell.
+pub(crate) async fn keep_days(app: Shared) {
+    let lease = Arc::new(Lease::new("days"));
+    again(DAYS, app, move |app| {
+        if lease.is_held(app.store.as_ref()) {
+            record_days(app);
+            let (store, stale_after) = (app.store.as_ref(), app.settings.stale_after);
+            if let Err(error) = app.days.watch(store, &app.people, stale_after, Timestamp::now()) {
+                error!(%error, "it was not looked whether a line of the checklist fell");
+            }
+        }
+    })
+    .await;
+}
+
+/// Keeps what stood at the end of the days that are over.
+pub(crate) fn record_days(app: &Shared) {
+    let (store, stale_after) = (app.store.as_ref(), app.settings.stale_after);
+    if let Err(error) = app.days.record(store, &app.people, stale_after, Timestamp::now()) {
+        error!(%error, "what stood at the end of the day was not recorded");
+    }
 }
 
 /// Does `work` on a blocking thread each time `every` has passed, one at a time.

@@ -150,10 +150,16 @@ impl Server {
             verifier: crate::web::Verifier::new()?,
             oidc,
             people: Arc::default(),
+            days: jobs::Days::default(),
             bodies: Semaphore::new(BODY_BUDGET_KIB),
             reports: Arc::new(Semaphore::new(REPORTS_AT_A_TIME)),
             agent_port: agent_address.port(),
         });
+        // Before anything new is taken in: what stood when the last days ended is known only now.
+        let recording = Arc::clone(&app);
+        tokio::task::spawn_blocking(move || jobs::record_days(&recording))
+            .await
+            .map_err(|error| ServeError::Thread(error.into()))?;
         Ok(Self {
             agent: Listener {
                 tcp: agent_tcp,
@@ -201,6 +207,7 @@ impl Server {
             tokio::spawn(jobs::keep_pulses(Arc::clone(&self.app))),
             tokio::spawn(jobs::keep_order(Arc::clone(&self.app))),
             tokio::spawn(jobs::keep_upkeep(Arc::clone(&self.app))),
+            tokio::spawn(jobs::keep_days(Arc::clone(&self.app))),
             tokio::spawn(jobs::keep_ledger(Arc::clone(&self.app), Arc::clone(&self.keeper))),
         ];
         info!(agent = %self.agent_address, web = %self.web_address, "serving");

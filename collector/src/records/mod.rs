@@ -133,3 +133,6 @@ impl Remembered {
 pub fn day_of(at: Timestamp, zone: &TimeZone) -> Date {
     at.to_zoned(zone.clone()).date()
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,7 +24,7 @@ mod query;
 mod records;
 pub(crate) mod sqlite;
 #[cfg(test)]
-mod suite;
+pub(crate) mod suite;
 mod tally;
 mod totals;
 

@@ -94,7 +94,7 @@ const BEHAVIOURS: &[Behaviour] = &[
 ];
 
 /// Runs every behaviour on a store of its own.
-pub(super) fn run(new_store: impl Fn(&mut dyn FnMut(&dyn Store))) {
+pub(crate) fn run(new_store: impl Fn(&mut dyn FnMut(&dyn Store))) {
     for (name, behaviour) in BEHAVIOURS
         .iter()
         .chain(people::BEHAVIOURS)
@@ -105,11 +105,11 @@ pub(super) fn run(new_store: impl Fn(&mut dyn FnMut(&dyn Store))) {
     }
 }
 
-pub(super) fn at(minutes: i64) -> Timestamp {
+pub(crate) fn at(minutes: i64) -> Timestamp {
     "2026-10-01T00:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_mins(minutes)
 }
 
-pub(super) fn act(what: &str, minutes: i64) -> Act {
+pub(crate) fn act(what: &str, minutes: i64) -> Act {
     Act {
         at: at(minutes),
         who: "test".to_owned(),
@@ -118,7 +118,7 @@ pub(super) fn act(what: &str, minutes: i64) -> Act {
     }
 }
 
-pub(super) fn add_token(store: &dyn Store, name: &str, role: Role, uses: u32) {
+pub(crate) fn add_token(store: &dyn Store, name: &str, role: Role, uses: u32) {
     let token = EnrolmentToken {
         id: format!("t-{name}"),
         sha256: name.to_owned(),
@@ -133,7 +133,7 @@ pub(super) fn add_token(store: &dyn Store, name: &str, role: Role, uses: u32) {
 }
 
 /// An enrolment of machine `machine` with a key and ids of its own.
-pub(super) fn enrolment(token: &str, machine: &str, number: u8, minutes: i64) -> Enrolment {
+pub(crate) fn enrolment(token: &str, machine: &str, number: u8, minutes: i64) -> Enrolment {
     Enrolment {
         token_sha256: token.to_owned(),
         name: "web".to_owned(),
@@ -148,7 +148,7 @@ pub(super) fn enrolment(token: &str, machine: &str, number: u8, minutes: i64) ->
     }
 }
 
-pub(super) fn enrol(store: &dyn Store, machine: &str, number: u8, minutes: i64) -> Enrolled {
+pub(crate) fn enrol(store: &dyn Store, machine: &str, number: u8, minutes: i64) -> Enrolled {
     store
         .enrol(&enrolment("good", machine, number, minutes))
         .unwrap()
@@ -156,12 +156,12 @@ pub(super) fn enrol(store: &dyn Store, machine: &str, number: u8, minutes: i64) 
 }
 
 /// A store with one host of the role `service`, enrolled at minute 0.
-pub(super) fn with_host(store: &dyn Store) -> HostId {
+pub(crate) fn with_host(store: &dyn Store) -> HostId {
     add_token(store, "good", Role::Service, 100);
     enrol(store, "machine-1", 1, 0).host
 }
 
-pub(super) fn finding(check: &str, subject: &str, status: Status) -> Finding {
+pub(crate) fn finding(check: &str, subject: &str, status: Status) -> Finding {
     Finding {
         check: check.to_owned(),
         clause: "7.1.3".to_owned(),
@@ -177,7 +177,7 @@ pub(super) fn finding(check: &str, subject: &str, status: Status) -> Finding {
     }
 }
 
-pub(super) fn assessment(host: &HostId, checks: &[&str], findings: Vec<Finding>) -> Assessment {
+pub(crate) fn assessment(host: &HostId, checks: &[&str], findings: Vec<Finding>) -> Assessment {
     Assessment {
         host: HostInfo {
             id: Some(host.clone()),
@@ -200,7 +200,7 @@ pub(super) fn assessment(host: &HostId, checks: &[&str], findings: Vec<Finding>)
 }
 
 /// A report that follows `previous`, with a body made from what it says.
-pub(super) fn report(
+pub(crate) fn report(
     host: &HostId,
     sequence: u64,
     previous: &str,
@@ -222,20 +222,30 @@ pub(super) fn report(
     Incoming::new((host.clone(), 1), report, body, "00".to_owned(), at(minutes))
 }
 
-pub(super) fn keep(store: &dyn Store, incoming: &Incoming) -> Keep {
+/// The host looked at everything just now, and all stands as it is kept.
+pub(crate) fn look(store: &dyn Store, host: &HostId, minutes: i64) {
+    let beat = Beat {
+        host: host.clone(),
+        heard_at: at(minutes),
+        looked_at: Some(at(minutes)),
+    };
+    store.beat(&[beat]).unwrap();
+}
+
+pub(crate) fn keep(store: &dyn Store, incoming: &Incoming) -> Keep {
     let reply = store.keep(std::slice::from_ref(incoming)).unwrap();
     reply.outcomes.into_iter().next().unwrap()
 }
 
 /// The highest sequence, where the report was kept before.
-pub(super) fn duplicate(keep: &Keep) -> Option<u64> {
+pub(crate) fn duplicate(keep: &Keep) -> Option<u64> {
     match keep {
         Keep::Duplicate { sequence, .. } => Some(*sequence),
         _ => None,
     }
 }
 
-pub(super) fn is_kept(keep: &Keep) -> bool {
+pub(crate) fn is_kept(keep: &Keep) -> bool {
     matches!(keep, Keep::Kept { .. })
 }
 

@@ -42,6 +42,7 @@ use tracing::debug;
 
 use crate::freshness::Cutoff;
 use crate::ingest::IngestQueue;
+use crate::jobs::Days;
 use crate::metrics::Metrics;
 use crate::oidc::Oidc;
 use crate::pki::{Authority, FileIdentity, ServerIdentity, Signer};
@@ -85,6 +86,8 @@ pub(crate) struct App {
     pub(crate) oidc: Option<Oidc>,
     /// What people say, remembered.
     pub(crate) people: Arc<Remembered>,
+    /// Which days were kept, and what stood on the lines.
+    pub(crate) days: Days,
     /// Permits for KiB of body.
     pub(crate) bodies: Semaphore,
     /// Permits for reports on all hosts.

@@ -1,0 +1,3 @@
+## What people say: attestations, waivers and corrective actions
+
+action-fallen = { $line } { $title }: { $before } → { $now }
