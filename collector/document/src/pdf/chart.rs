@@ -11,6 +11,8 @@ const HEIGHT: f32 = 140.0;
 /// Widest bar.
 const BAR: f32 = 40.0;
 const SWATCH: f32 = 9.0;
+/// Weight of outlines and hatching.
+const LINE: f32 = 0.8;
 
 /// How a layer's bars are filled.
 #[derive(Clone, Copy, PartialEq)]
@@ -68,8 +70,8 @@ impl Flow<'_> {
         let bottom = top + HEIGHT;
         let labels: Vec<Passage> = (0..=scale.steps)
             .map(|step| {
-                self.typesetter
-                    .plain(&(step * scale.step).to_string(), CHART, WIDTH)
+                let number = u128::from(step) * u128::from(scale.step);
+                self.typesetter.plain(&number.to_string(), CHART, WIDTH)
             })
             .collect();
         let gutter = labels.iter().map(Passage::width).fold(0.0, f32::max) + 6.0;
@@ -182,25 +184,33 @@ impl Texture {
     fn fill(self, area: Area, sheet: &mut Sheet) {
         let colour = tone(self.tone);
         let Area { x, y, width, height } = area;
-        sheet.area(x, y, width, height, colour);
-        if self.tone != Tone::Bad {
-            let edge = 0.7_f32.min(height / 3.0);
-            let inner = match self.tone {
-                Tone::Good => tint(colour),
-                _ => WHITE,
-            };
-            sheet.area(x + edge, y + edge, width - 2.0 * edge, height - 2.0 * edge, inner);
-        }
+        let inner = match self.tone {
+            Tone::Good => tint(colour),
+            Tone::Bad => colour,
+            Tone::Doubtful | Tone::Neutral => WHITE,
+        };
+        sheet.area(x, y, width, height, inner);
         if self.tone == Tone::Doubtful {
             hatch(area, 4.0, colour, sheet);
         }
-        for _ in 0..self.repeated.min(2) {
-            let (weight, colour) = (0.8, if self.tone == Tone::Bad { WHITE } else { colour });
+        if self.repeated > 0 {
+            let colour = if self.tone == Tone::Bad { WHITE } else { colour };
             let mut line = y + 4.0;
             while line < y + height {
-                sheet.rule(x, line, width, weight, colour);
-                line += 4.0 + self.repeated as f32;
+                sheet.rule(x, line, width, LINE, colour);
+                line += 3.0 + self.repeated as f32;
             }
+        }
+        let corners = [
+            (x, y),
+            (x + width, y),
+            (x + width, y + height),
+            (x, y + height),
+            (x, y),
+        ];
+        let corners = corners.map(|(x, y)| Point { x, y });
+        for (from, to) in corners.iter().zip(corners.iter().skip(1)) {
+            sheet.line(*from, *to, LINE, colour);
         }
     }
 
@@ -232,7 +242,7 @@ fn hatch(area: Area, distance: f32, colour: Colour, sheet: &mut Sheet) {
             x: x + offset.min(width),
             y: y + (offset - width).max(0.0),
         };
-        sheet.line(from, to, 0.8, colour);
+        sheet.line(from, to, LINE, colour);
         offset += distance;
     }
 }

@@ -141,7 +141,7 @@ impl<'a> Flow<'a> {
                 Cell::new(INDENT, self.typesetter.set(point, BODY, WIDTH - INDENT)),
             ];
             let last = index + 1 == points.len();
-            self.place(Band::running(cells), if last { 6.0 } else { 2.0 });
+            self.place(Band::running(cells), if last { 8.0 } else { 2.0 });
         }
     }
 

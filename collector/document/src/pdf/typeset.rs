@@ -92,9 +92,14 @@ impl Typesetter {
             layout = self.layout(&draft, face, width);
             missing = self::missing(&layout);
         }
-        if !missing.is_empty() {
+        // What stands below a missing mark may be missing itself, but that shows only when it stands alone.
+        for _ in 0..2 {
+            if missing.is_empty() {
+                break;
+            }
             draft = draft.with_numbers(&missing);
             layout = self.layout(&draft, face, width);
+            missing = self::missing(&layout);
         }
         Part {
             layout,
@@ -304,7 +309,8 @@ fn drafts(text: &Text) -> Vec<Draft> {
 }
 
 impl Draft {
-    /// With the numbers of characters in the stead of those in some ranges.
+    /// With the numbers of characters in the stead of those in some ranges: of each range all but the first, which may
+    /// bear the others as its marks.
     fn with_numbers(&self, ranges: &[Range<usize>]) -> Self {
         let mut words = String::new();
         let mut styles = Vec::new();
@@ -315,9 +321,11 @@ impl Draft {
             for (offset, character) in self.words.get(range.clone()).unwrap_or_default().char_indices() {
                 let at = range.start + offset;
                 while missing.next_if(|missing| missing.end <= at).is_some() {}
-                let is_missing = missing.peek().is_some_and(|missing| missing.contains(&at));
-                // A letter below a mark that is missing is not missing itself.
-                if is_missing && !character.is_ascii() {
+                let is_missing = missing.peek().is_some_and(|missing| {
+                    let alone = missing.len() == character.len_utf8();
+                    missing.contains(&at) && (alone || at > missing.start)
+                });
+                if is_missing {
                     words.push_str(&legible::number(character));
                 } else {
                     words.push(character);
