@@ -1,5 +1,7 @@
 //! What is kept in memory of a long document. A program of its own: no other test must add to the figures.
 
+#![allow(clippy::unwrap_used)]
+
 use std::fs;
 
 use plumbline_config::lang::Lang;
