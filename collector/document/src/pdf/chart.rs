@@ -152,7 +152,7 @@ impl Flow<'_> {
             let y = self.y;
             self.draw_passage(&label, Point { x, y });
             height = height.max(label.height());
-            next = middle - widest / 2.0;
+            next = x;
         }
         self.y += height;
     }
@@ -184,6 +184,8 @@ impl Texture {
     fn fill(self, area: Area, sheet: &mut Sheet) {
         let colour = tone(self.tone);
         let Area { x, y, width, height } = area;
+        // Of ninety narrow bars the outlines would be all that is seen.
+        let weight = LINE.min(width / 8.0);
         let inner = match self.tone {
             Tone::Good => tint(colour),
             Tone::Bad => colour,
@@ -197,7 +199,7 @@ impl Texture {
             let colour = if self.tone == Tone::Bad { WHITE } else { colour };
             let mut line = y + 4.0;
             while line < y + height {
-                sheet.rule(x, line, width, LINE, colour);
+                sheet.rule(x, line, width, weight, colour);
                 line += 3.0 + self.repeated as f32;
             }
         }
@@ -210,7 +212,7 @@ impl Texture {
         ];
         let corners = corners.map(|(x, y)| Point { x, y });
         for (from, to) in corners.iter().zip(corners.iter().skip(1)) {
-            sheet.line(*from, *to, LINE, colour);
+            sheet.line(*from, *to, weight, colour);
         }
     }
 
