@@ -22,7 +22,10 @@ const CARRIED: &str = "plumbline";
 /// Noto Sans CJK with all its faces takes 20 MB. What is larger than this is no font for a report.
 const MAX_FONT_BYTES: u64 = 64 << 20;
 
-/// Where fonts are looked for that have a character which the carried font lacks. The first that has it is used.
+/// Where fonts are looked for that have a character which the carried font lacks. The first that has it is used; without
+/// one its number is printed, as `[U+20BB7]`.
+///
+/// A document with such characters has the same bytes wherever the same fonts are found; any other has them everywhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FontPaths(pub Vec<PathBuf>);
 
@@ -59,7 +62,7 @@ pub(super) struct Fonts {
     pub(super) context: FontContext,
     families: Vec<FontFamilyName<'static>>,
     paths: FontPaths,
-    asked_computer: bool,
+    pub(super) asked_computer: bool,
     /// By the identity of the font's bytes and its place among them.
     embedded: HashMap<(u64, u32), Option<Font>>,
 }

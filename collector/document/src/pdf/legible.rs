@@ -36,10 +36,13 @@ pub(super) fn number(character: char) -> String {
     format!("[U+{:04X}]", u32::from(character))
 }
 
-/// Words as one line for viewers' own lists, which show them with fonts and rules of their own.
+/// Longer words are cut in lists and in what a file says of itself, in characters.
+const MAX_LINE: usize = 300;
+
+/// Words as one line, for the contents and for viewers, which show titles and bookmarks by rules of their own.
 pub(super) fn line(words: &str) -> String {
-    let mut line = String::with_capacity(words.len());
-    for character in words.chars() {
+    let mut line = String::new();
+    for character in words.chars().take(MAX_LINE) {
         match shown(character) {
             Shown::AsIs => line.push(character),
             Shown::Space | Shown::NewLine => line.push(' '),

@@ -26,9 +26,6 @@ use crate::{Block, DocumentError, Properties, Writer};
 
 pub use self::fonts::FontPaths;
 
-/// Longer words of a heading are cut in the contents and the bookmarks, in characters.
-const MAX_TITLE: usize = 300;
-
 /// Writes a document as PDF.
 pub struct PdfWriter {
     properties: Properties,
@@ -46,7 +43,8 @@ impl PdfWriter {
     ///
     /// # Errors
     ///
-    /// If that file cannot be made.
+    /// If that file cannot be made. Later ones are [`DocumentError::Layout`] for blocks in an order that makes no sense
+    /// and for a code on the cover that holds too much, and [`DocumentError::Output`] for all that files may do.
     pub fn new(properties: Properties, fonts: &FontPaths) -> Result<Self, DocumentError> {
         Ok(Self {
             properties,
@@ -78,15 +76,23 @@ impl PdfWriter {
                 Ok(())
             }
             (Block::Heading { level, text }, None) => {
-                let title: String = text.words().chars().take(MAX_TITLE).collect();
                 self.headings.push(Heading {
                     level: (*level).clamp(1, 3),
-                    title: legible::line(&title),
+                    title: legible::line(&text.words()),
                 });
                 Ok(())
             }
             _ => Ok(()),
         }
+    }
+
+    /// Lays all blocks out, twice.
+    fn file(&mut self) -> Result<Vec<u8>, DocumentError> {
+        let mut spool = self.spool.get_ref().try_clone()?;
+        let plan = self.flow(&mut spool, &Plan::default(), None)?;
+        let mut paper = Paper::new(&self.properties)?;
+        let plan = self.flow(&mut spool, &plan, Some(&mut paper))?;
+        paper.finish(&self.headings, &plan)
     }
 
     fn flow(
@@ -129,11 +135,15 @@ impl Writer for PdfWriter {
 
     fn finish(mut self: Box<Self>, out: &mut dyn Write) -> Result<(), DocumentError> {
         self.spool.flush()?;
-        let mut spool = self.spool.get_ref().try_clone()?;
-        let plan = self.flow(&mut spool, &Plan::default(), None)?;
-        let mut paper = Paper::new(&self.properties)?;
-        let plan = self.flow(&mut spool, &plan, Some(&mut paper))?;
-        out.write_all(&paper.finish(&self.headings, &plan)?)?;
+        let file = match self.file() {
+            // A font of the computer may be one that must not be embedded, or that krilla cannot embed.
+            Err(DocumentError::Layout(_)) if self.typesetter.asked_computer() => {
+                self.typesetter = Typesetter::new(&FontPaths(Vec::new()))?;
+                self.file()?
+            }
+            file => file?,
+        };
+        out.write_all(&file)?;
         Ok(out.flush()?)
     }
 }

@@ -18,6 +18,7 @@ use krilla::{Document, SerializeSettings};
 use plumbline_config::lang::Lang;
 
 use super::flow::{Heading, Plan};
+use super::legible;
 use super::look::{Colour, LEFT, PAGE_HEIGHT, PAGE_WIDTH};
 use super::sheet::{Area, Glyphs, Link, Mark, Place, Point, Sheet};
 use crate::{DocumentError, Properties};
@@ -77,7 +78,7 @@ impl Paper {
         self.document.set_outline(outline);
         self.document
             .finish()
-            .map_err(|error| DocumentError::Layout(format!("{error:?}")))
+            .map_err(|error| DocumentError::Layout(error.to_string()))
     }
 }
 
@@ -138,8 +139,8 @@ fn metadata(properties: &Properties) -> Metadata {
         Lang::En => "en",
     };
     Metadata::new()
-        .title(properties.title.clone())
-        .authors(vec![properties.company.clone()])
+        .title(legible::line(&properties.title))
+        .authors(vec![legible::line(&properties.company)])
         .creator("Plumbline".to_owned())
         .language(language.to_owned())
         .creation_date(date)

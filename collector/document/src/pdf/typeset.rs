@@ -60,6 +60,11 @@ impl Typesetter {
         })
     }
 
+    /// Whether fonts of the computer were looked at.
+    pub(super) fn asked_computer(&self) -> bool {
+        self.fonts.asked_computer
+    }
+
     /// Sets words in lines of a width.
     pub(super) fn set(&mut self, text: &Text, face: Face, width: f32) -> Passage {
         // A column that is narrower than a letter still holds one in each line.

@@ -1,12 +1,15 @@
 //! Words that come from elsewhere: host names, summaries, paths.
 
+use std::fs;
 use std::path::Path;
 
-use plumbline_document::pdf::FontPaths;
-use plumbline_document::{Block, Chart, Column, Cover, Layer, Text, Tone};
+use plumbline_document::pdf::{FontPaths, PdfWriter};
+use plumbline_document::{Block, Chart, Column, Cover, Layer, Properties, Text, Tone, Writer};
 use proptest::prelude::*;
 
 use crate::reader::{self, heading, pages, row, table, words, written, written_with};
+
+const NOTO: &str = "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc";
 
 #[test]
 fn what_has_no_glyph_is_given_by_number() {
@@ -25,8 +28,7 @@ fn what_has_no_glyph_is_given_by_number() {
 
 #[test]
 fn fonts_of_the_computer_help_out() {
-    let noto = Path::new("/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc");
-    if !reader::is_here() || !noto.exists() {
+    if !reader::is_here() || !Path::new(NOTO).exists() {
         eprintln!("SKIPPED: fonts-noto-cjk is not installed; no font was there to help out");
         return;
     }
@@ -34,7 +36,7 @@ fn fonts_of_the_computer_help_out() {
         "/nonexistent.ttf".into(),
         "/etc/passwd".into(),
         "/".into(),
-        noto.into(),
+        NOTO.into(),
     ]);
     let file = written_with([Block::Paragraph("𠮷野家，한국，\u{e000}。".into())], &paths);
     assert!(
@@ -42,6 +44,52 @@ fn fonts_of_the_computer_help_out() {
         "{}",
         words(&file)
     );
+}
+
+#[test]
+fn a_font_that_must_not_be_embedded_is_not() {
+    let Ok(mut font) = fs::read(NOTO) else {
+        eprintln!("SKIPPED: fonts-noto-cjk is not installed; no font was there to be refused");
+        return;
+    };
+    // fsType of OS/2: "restricted licence embedding".
+    let number = |font: &[u8], at: usize| {
+        usize::try_from(u32::from_be_bytes(font[at..at + 4].try_into().unwrap())).unwrap()
+    };
+    for face in 0..number(&font, 8) {
+        let directory = number(&font, 12 + 4 * face);
+        let table = (directory + 12..)
+            .step_by(16)
+            .find(|at| &font[*at..at + 4] == b"OS/2")
+            .unwrap();
+        let os2 = number(&font, table + 8);
+        font[os2 + 8..os2 + 10].copy_from_slice(&[0, 2]);
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("restricted.ttc");
+    fs::write(&path, font).unwrap();
+    let file = written_with([Block::Paragraph("𠮷野家".into())], &FontPaths(vec![path]));
+    if reader::is_here() {
+        assert!(words(&file).starts_with("[U+20BB7]野家"), "{}", words(&file));
+    }
+}
+
+#[test]
+fn titles_without_measure_or_with_controls_are_still_titles() {
+    let properties = Properties {
+        title: "題\u{0}\u{202e}".repeat(20_000),
+        company: "\u{1b}]0;\u{7}".repeat(20_000),
+        footer: "頁尾\n".repeat(20_000),
+        made_at: i64::MIN,
+        ..reader::properties()
+    };
+    let mut writer = Box::new(PdfWriter::new(properties, &FontPaths(Vec::new())).unwrap());
+    writer.write(heading(1, &"章\n".repeat(20_000))).unwrap();
+    let mut file = Vec::new();
+    writer.finish(&mut file).unwrap();
+    if reader::is_here() {
+        assert!(words(&file).contains("章"));
+    }
 }
 
 #[test]
