@@ -1,6 +1,6 @@
 //! Cells beside each other: the rows of tables, facts, points of a list, paragraphs.
 
-use super::look::{RULE, WIDTH};
+use super::look::{LEFT, RULE, WIDTH};
 use super::sheet::{Point, Sheet};
 use super::typeset::{Passage, Typesetter};
 
@@ -64,7 +64,6 @@ impl Band {
     pub(super) fn draw(
         &mut self,
         y: f32,
-        left: f32,
         room: f32,
         forced: bool,
         typesetter: &mut Typesetter,
@@ -93,7 +92,7 @@ impl Band {
             height = height.max(cell.passage.height_of(range.clone()));
             if let Some(sheet) = sheet.as_deref_mut() {
                 let at = Point {
-                    x: left + cell.x,
+                    x: LEFT + cell.x,
                     y: y + self.padding,
                 };
                 typesetter.draw(&cell.passage, range, at, sheet);
@@ -104,7 +103,7 @@ impl Band {
         if let Some(sheet) = sheet
             && self.ruled
         {
-            sheet.rule(left, y + height, WIDTH, 0.6, RULE);
+            sheet.rule(LEFT, y + height, WIDTH, 0.6, RULE);
         }
         Some(height)
     }

@@ -2,8 +2,9 @@
 
 use super::band::{Band, Cell};
 use super::flow::Flow;
-use super::look::{ENTRY_1, ENTRY_2, Face, INK, LEFT, SOFT, WIDTH};
+use super::look::{ENTRY_1, ENTRY_2, Face, LEFT, SOFT, WIDTH};
 use super::sheet::{Area, Link, Point};
+use super::typeset::Passage;
 
 /// Width kept free for page numbers and the end of the leaders.
 const NUMBERS: f32 = 46.0;
@@ -16,9 +17,7 @@ impl Flow<'_> {
     pub(super) fn contents(&mut self, title: &str) {
         self.end_page();
         let title = self.typesetter.plain(title, Face::heading(1), WIDTH);
-        self.place(Band::running(vec![Cell::new(0.0, title)]), 0.0);
-        let y = self.y + 3.0;
-        self.draw(|sheet| sheet.rule(LEFT, y, WIDTH, 1.4, INK));
+        self.title(1, title);
         self.y += 10.0;
         let headings = self.headings;
         for (index, heading) in headings
@@ -36,7 +35,7 @@ impl Flow<'_> {
         self.end_page();
     }
 
-    fn entry(&mut self, index: usize, passage: super::typeset::Passage, face: Face, x: f32, above: f32) {
+    fn entry(&mut self, index: usize, passage: Passage, face: Face, x: f32, above: f32) {
         let height = passage.height();
         let end = LEFT + x + passage.last_width();
         let from_last_line = face.size * face.leading;

@@ -169,15 +169,21 @@ impl<'a> Flow<'a> {
         let head = self.table.as_ref().map_or(0.0, |table| table.head_height());
         let height = band.height();
         let whole = band.whole && height <= HEIGHT - head;
-        self.open(if whole {
+        let wanted = if whole {
             height
         } else {
             band.lead().min(HEIGHT - head)
-        });
+        };
+        self.open(wanted);
+        // Headings that waited may have left too little of a page that they began.
+        if whole && self.y + height > BOTTOM + 0.01 && !self.is_fresh(head) {
+            self.turn();
+            self.repeat_head();
+        }
         loop {
-            let forced = self.y - TOP - head < 1.0;
+            let forced = self.is_fresh(head);
             let sheet = self.paper.is_some().then_some(&mut self.sheet);
-            let drawn = band.draw(self.y, LEFT, BOTTOM - self.y, forced, self.typesetter, sheet);
+            let drawn = band.draw(self.y, BOTTOM - self.y, forced, self.typesetter, sheet);
             if let Some(height) = drawn {
                 self.y += height;
                 self.used = true;
@@ -191,12 +197,21 @@ impl<'a> Flow<'a> {
         self.gap = below;
     }
 
+    /// Whether nothing but a table's head stands on the page.
+    fn is_fresh(&self, head: f32) -> bool {
+        self.y - TOP - head < 1.0
+    }
+
     /// Makes room for something of a height and places what waits for it.
     pub(super) fn open(&mut self, height: f32) {
         let waiting = std::mem::take(&mut self.waiting);
-        let needed = self.gap.max(waiting.first().map_or(0.0, Waiting::above))
-            + height
-            + waiting.iter().map(|waiting| self.height_of(waiting)).sum::<f32>();
+        let mut needed = height;
+        let mut gap = self.gap;
+        for waiting in &waiting {
+            needed += gap.max(waiting.above()) + self.height_of(waiting);
+            gap = waiting.below();
+        }
+        needed += gap;
         let full = self.y + needed > BOTTOM + 0.01;
         if self.used && (self.breaks || full) {
             self.turn();
@@ -255,29 +270,34 @@ impl<'a> Flow<'a> {
 
     fn height_of(&self, waiting: &Waiting) -> f32 {
         match waiting {
-            Waiting::Heading { level, passage } => passage.height() + below_heading(*level),
+            Waiting::Heading { passage, .. } => passage.height(),
             Waiting::TableHead => self.table.as_ref().map_or(0.0, |table| table.head_height()),
         }
     }
 
     fn place_waiting(&mut self, waiting: Waiting) {
+        let below = waiting.below();
         match waiting {
             Waiting::Heading { level, passage } => {
                 self.found.places.push(Place {
                     page: self.found.pages,
                     y: self.y,
                 });
-                let whole = passage.height() <= HEIGHT / 2.0;
-                let mut band = Band::running(vec![Cell::new(0.0, passage)]);
-                band.whole = whole;
-                self.place(band, 0.0);
-                if level <= 1 {
-                    let y = self.y + 3.0;
-                    self.draw(|sheet| sheet.rule(LEFT, y, WIDTH, 1.4, INK));
-                }
-                self.gap = below_heading(level);
+                self.title(level, passage);
             }
             Waiting::TableHead => self.repeat_head(),
+        }
+        self.gap = below;
+    }
+
+    /// Places a heading's words, underlined at level 1.
+    pub(super) fn title(&mut self, level: u8, passage: Passage) {
+        let mut band = Band::running(vec![Cell::new(0.0, passage)]);
+        band.whole = true;
+        self.place(band, 0.0);
+        if level <= 1 {
+            let y = self.y + 3.0;
+            self.draw(|sheet| sheet.rule(LEFT, y, WIDTH, 1.4, INK));
         }
     }
 
@@ -339,12 +359,14 @@ impl Waiting {
             Self::TableHead => 4.0,
         }
     }
-}
 
-fn below_heading(level: u8) -> f32 {
-    match level {
-        0 | 1 => 14.0,
-        2 => 6.0,
-        _ => 3.0,
+    /// Space below it.
+    fn below(&self) -> f32 {
+        match self {
+            Self::Heading { level: 0 | 1, .. } => 14.0,
+            Self::Heading { level: 2, .. } => 6.0,
+            Self::Heading { .. } => 3.0,
+            Self::TableHead => 0.0,
+        }
     }
 }

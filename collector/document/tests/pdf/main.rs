@@ -101,12 +101,13 @@ fn chapters_begin_pages_and_headings_never_end_them() {
         let mut blocks = vec![heading(1, "章名")];
         blocks.extend((0..filler).map(|_| Block::Paragraph("一行。".into())));
         blocks.extend([heading(2, "節名"), heading(3, "小節名"), table(&["欄名"])]);
+        blocks.push(row(&["首列始\n中\n中\n首列終"]));
         blocks.extend((0..9).map(|_| row(&["列"])));
         blocks.extend([Block::TableEnd, heading(1, "次章")]);
         let pages = pages(&written(blocks));
         assert!(pages.last().unwrap().trim_start().starts_with("次章"));
         let page = pages.iter().find(|page| page.contains("小節名")).unwrap();
-        for below in ["節名", "欄名", "列"] {
+        for below in ["節名", "欄名", "首列始", "首列終"] {
             let alone = |line: &str| line.trim() == below;
             assert!(
                 page.lines().any(alone),
