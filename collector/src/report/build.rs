@@ -9,10 +9,12 @@ use plumbline_config::file::FileError;
 use plumbline_config::interval::Interval;
 use plumbline_config::plan::{LoadedPlan, Plan};
 
-use super::model::Report;
+use super::model::{LedgerHead, Report};
 use crate::checklist::{self, Checklist, Input, Period};
 use crate::freshness::Cutoff;
-use crate::store::{Store, StoreError, Totals};
+use crate::ledger::checkpoint::Checkpoint;
+use crate::ledger::note::Note;
+use crate::store::{KeptCheckpoint, Store, StoreError, Totals};
 
 /// Where a report comes from.
 #[derive(Clone, Copy)]
@@ -43,6 +45,9 @@ pub enum BuildError {
          the report of each period when it ends"
     )]
     Past(String),
+    /// The newest checkpoint is not one that this collector signed so.
+    #[error("the newest checkpoint of the ledger can't be read; run `plumbline-collector verify` to see what was changed")]
+    Checkpoint,
 }
 
 /// What a report is made of before it is laid out.
@@ -81,6 +86,20 @@ pub fn report(source: &Source<'_>, period: Option<&Period>) -> Result<Report, Bu
         checklist,
         zone: gathered.zone,
         cutoff: Cutoff::new(source.now, source.stale_after),
+        ledger: source.store.latest_checkpoint()?.map(ledger_head).transpose()?,
+    })
+}
+
+/// What a report says of the ledger. Whether the signature is good is for whoever verifies: the paper only holds the
+/// collector to what it says.
+fn ledger_head(kept: KeptCheckpoint) -> Result<LedgerHead, BuildError> {
+    let note = Note::parse(kept.note.as_bytes()).map_err(|_| BuildError::Checkpoint)?;
+    let checkpoint: Checkpoint = note.unverified_text().parse().map_err(|_| BuildError::Checkpoint)?;
+    Ok(LedgerHead {
+        origin: checkpoint.origin,
+        size: checkpoint.size,
+        root: checkpoint.root,
+        signed_at: kept.signed_at,
     })
 }
 

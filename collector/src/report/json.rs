@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 
 use super::WriteError;
 use super::fleet::{Fleet, Walk, attention};
-use super::model::Report;
+use super::model::{LedgerHead, Report};
 use crate::checklist::Checklist;
 use crate::store::StoreError;
 
@@ -19,6 +19,7 @@ struct Document<'r> {
     first: Date,
     last: Date,
     checklist: &'r Checklist,
+    ledger: Option<&'r LedgerHead>,
     attention: Attention<'r>,
     hosts: Hosts<'r>,
 }
@@ -35,6 +36,7 @@ pub(super) fn write(report: &Report, fleet: &dyn Fleet, out: &mut dyn Write) -> 
         first: report.first,
         last: report.last,
         checklist: &report.checklist,
+        ledger: report.ledger.as_ref(),
         attention: Attention(&reading),
         hosts: Hosts(&reading),
     };

@@ -6,6 +6,7 @@
 
 mod build;
 mod csv;
+mod document;
 mod fleet;
 pub mod html;
 mod json;
@@ -13,19 +14,24 @@ mod model;
 mod overview;
 #[cfg(test)]
 mod tests;
+mod words;
 mod worst;
+mod xlsx;
 
 use std::fmt;
 use std::io::{self, Write};
 use std::str::FromStr;
 
 use plumbline_config::lang::Lang;
+use plumbline_document::docx::DocxWriter;
+use plumbline_document::{DocumentError, Writer};
 
 use crate::store::{Store, StoreError};
 use fleet::Fleet;
 
 pub use build::{BuildError, Source, checklist, current, report};
-pub use model::Report;
+pub use model::{LedgerHead, Report};
+pub(crate) use words::host_counts;
 
 /// A format that the report is rendered in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,13 +40,17 @@ pub enum ReportFormat {
     Html,
     /// All there is.
     Json,
+    /// A document for Word.
+    Docx,
+    /// A workbook with every finding.
+    Xlsx,
     /// One row a requirement line.
     Csv,
 }
 
 impl ReportFormat {
     /// Every format.
-    pub const ALL: [Self; 3] = [Self::Html, Self::Json, Self::Csv];
+    pub const ALL: [Self; 5] = [Self::Html, Self::Docx, Self::Xlsx, Self::Csv, Self::Json];
 
     /// The name used on command lines and in addresses, and the file's extension.
     #[must_use]
@@ -48,6 +58,8 @@ impl ReportFormat {
         match self {
             Self::Html => "html",
             Self::Json => "json",
+            Self::Docx => "docx",
+            Self::Xlsx => "xlsx",
             Self::Csv => "csv",
         }
     }
@@ -56,7 +68,7 @@ impl ReportFormat {
     #[must_use]
     pub const fn reads_hosts(self) -> bool {
         match self {
-            Self::Html | Self::Json => true,
+            Self::Html | Self::Docx | Self::Xlsx | Self::Json => true,
             Self::Csv => false,
         }
     }
@@ -67,6 +79,8 @@ impl ReportFormat {
         match self {
             Self::Html => "text/html; charset=utf-8",
             Self::Json => "application/json",
+            Self::Docx => "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+            Self::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
             Self::Csv => "text/csv; charset=utf-8",
         }
     }
@@ -103,6 +117,12 @@ pub enum WriteError {
     /// The table could not be made.
     #[error("the table could not be made: {0}")]
     Csv(#[from] ::csv::Error),
+    /// The document could not be made.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+    /// The workbook could not be made.
+    #[error("the workbook could not be made: {0}")]
+    Workbook(#[from] rust_xlsxwriter::XlsxError),
     /// It could not be sent or written where it should go, or a part could not be rendered.
     #[error("the report could not be written: {0}")]
     Output(#[from] io::Error),
@@ -112,7 +132,8 @@ impl WriteError {
     /// Whether all that went wrong is that nobody reads it any more.
     #[must_use]
     pub fn is_unread(&self) -> bool {
-        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+        matches!(self, Self::Output(error) | Self::Document(DocumentError::Output(error))
+            if error.kind() == io::ErrorKind::BrokenPipe)
     }
 }
 
@@ -140,8 +161,25 @@ fn write_from(
 ) -> Result<(), WriteError> {
     match format {
         ReportFormat::Html => html::write(report, fleet, lang, out)?,
+        ReportFormat::Docx => {
+            let writer = DocxWriter::new(document::properties(report, lang))?;
+            paper(report, fleet, lang, Box::new(writer), out)?;
+        }
+        ReportFormat::Xlsx => xlsx::write(report, fleet, lang, out)?,
         ReportFormat::Json => json::write(report, fleet, out)?,
         ReportFormat::Csv => out.write_all(&csv::render(&report.checklist, lang)?)?,
     }
     Ok(out.flush()?)
+}
+
+/// Writes the report as a document of pages.
+fn paper(
+    report: &Report,
+    fleet: &dyn Fleet,
+    lang: Lang,
+    mut writer: Box<dyn Writer>,
+    out: &mut dyn Write,
+) -> Result<(), WriteError> {
+    document::write(report, fleet, lang, writer.as_mut(), || out.flush())?;
+    Ok(writer.finish(out)?)
 }

@@ -16,7 +16,8 @@ use serde_json::json;
 
 use crate::checklist::{self, Input, Period};
 use crate::freshness::Cutoff;
-use crate::report::Report;
+use crate::ledger::tree::Hash;
+use crate::report::{LedgerHead, Report};
 use crate::report::fleet::Fleet;
 use crate::store::{Cursor, FindingPage, FindingQuery, Host, HostQuery, LatestFinding, StoreError, Totals};
 
@@ -91,6 +92,12 @@ pub(super) fn head() -> Report {
         checklist,
         zone: Plan::default().zone(),
         cutoff: cutoff(),
+        ledger: Some(LedgerHead {
+            origin: "plumbline-ca-1a2b3c4d".to_owned(),
+            size: 12_345,
+            root: Hash::of(b"leaf"),
+            signed_at: at(85),
+        }),
     }
 }
 

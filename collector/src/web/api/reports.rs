@@ -162,7 +162,7 @@ async fn build<T: Send + 'static>(
     built.map_err(|fault| match fault {
         BuildError::Store(error) => error.into(),
         BuildError::Future(_) | BuildError::Past(_) => BAD_REQUEST.because(fault.to_string()),
-        BuildError::Plan(_) => FAILED.because(fault.to_string()),
+        BuildError::Plan(_) | BuildError::Checkpoint => FAILED.because(fault.to_string()),
     })
 }
 
