@@ -40,9 +40,9 @@ fn one(item: &Item, words: &Words<'_>, writer: &mut dyn Writer) -> Result<(), Do
     title.0.extend(line_status(words, item.status).0);
     writer.write(heading(2, title))?;
     let columns = [
-        ("report-column-clause", 1.1),
+        ("report-column-clause", 1.2),
         ("report-column-requirement", 4.6),
-        ("report-column-status", 1.5),
+        ("report-column-status", 2.0),
         ("report-column-basis", 3.0),
     ];
     writer.write(table(words, &columns))?;

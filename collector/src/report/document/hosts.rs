@@ -25,10 +25,10 @@ pub(super) fn attention(
         writer.write(Block::Paragraph(said.into()))?;
     }
     let columns = [
-        ("report-column-status", 1.2),
-        ("report-column-severity", 0.8),
+        ("report-column-status", 1.7),
+        ("report-column-severity", 1.1),
         ("report-column-host", 1.7),
-        ("report-column-clause", 0.9),
+        ("report-column-clause", 1.2),
         ("report-column-summary", 4.0),
         ("report-column-remedy", 3.2),
     ];
@@ -130,8 +130,8 @@ fn findings(host: &ReportHost, words: &Words<'_>, writer: &mut dyn Writer) -> Re
         return writer.write(Block::Paragraph(words.t("report-annex-none").into()));
     }
     let columns = [
-        ("report-column-status", 1.2),
-        ("report-column-clause", 0.9),
+        ("report-column-status", 1.7),
+        ("report-column-clause", 1.2),
         ("report-column-check", 2.4),
         ("report-column-summary", 4.6),
         ("report-column-observed", 1.7),

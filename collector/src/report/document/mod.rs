@@ -93,7 +93,11 @@ fn line_status(words: &Words<'_>, shown: LineStatus) -> Text {
         LineStatus::Nonconforming => Tone::Bad,
         LineStatus::NotApplicable => Tone::Neutral,
     };
-    status(format!("{} {}", words.box_of(&shown), words.t(shown.key())), tone)
+    // The box stays with its word.
+    status(
+        format!("{}\u{a0}{}", words.box_of(&shown), words.t(shown.key())),
+        tone,
+    )
 }
 
 fn finding_status(words: &Words<'_>, shown: Status) -> Text {
