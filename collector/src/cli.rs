@@ -30,7 +30,7 @@ struct Cli {
     #[command(flatten)]
     place: Place,
 
-    /// table or json (of a report: html, json or csv); a table on a terminal, JSON otherwise
+    /// table or json (of a report: html, docx, xlsx, csv, json, oscal or ocsf); a table on a terminal, JSON otherwise
     #[arg(long, global = true)]
     format: Option<String>,
 

@@ -91,7 +91,7 @@ impl Args {
         if let Some(name) = asked {
             return Ok(name.parse()?);
         }
-        let by_name = || self.output.extension()?.to_str()?.parse().ok();
+        let by_name = || ReportFormat::of_file(self.output.file_name()?.to_str()?);
         Ok(by_name().unwrap_or(ReportFormat::Html))
     }
 }

@@ -9,9 +9,13 @@ mod csv;
 mod document;
 mod fleet;
 pub mod html;
+mod ids;
 mod json;
 mod model;
+mod ocsf;
+mod oscal;
 mod overview;
+mod reading;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -31,6 +35,7 @@ use fleet::Fleet;
 
 pub use build::{BuildError, Source, checklist, current, report};
 pub use model::{LedgerHead, Report};
+use words::Words;
 pub(crate) use words::host_counts;
 
 /// A format that the report is rendered in.
@@ -38,39 +43,74 @@ pub(crate) use words::host_counts;
 pub enum ReportFormat {
     /// One self-contained page.
     Html,
-    /// All there is.
-    Json,
     /// A document for Word.
     Docx,
     /// A workbook with every finding.
     Xlsx,
     /// One row a requirement line.
     Csv,
+    /// All there is.
+    Json,
+    /// OSCAL assessment results.
+    Oscal,
+    /// Findings as OCSF events, one a line.
+    Ocsf,
 }
 
 impl ReportFormat {
     /// Every format.
-    pub const ALL: [Self; 5] = [Self::Html, Self::Docx, Self::Xlsx, Self::Csv, Self::Json];
+    pub const ALL: [Self; 7] = [
+        Self::Html,
+        Self::Docx,
+        Self::Xlsx,
+        Self::Csv,
+        Self::Json,
+        Self::Oscal,
+        Self::Ocsf,
+    ];
 
-    /// The name used on command lines and in addresses, and the file's extension.
+    /// The name used on command lines and in addresses.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Html => "html",
-            Self::Json => "json",
             Self::Docx => "docx",
             Self::Xlsx => "xlsx",
             Self::Csv => "csv",
+            Self::Json => "json",
+            Self::Oscal => "oscal",
+            Self::Ocsf => "ocsf",
         }
+    }
+
+    /// What the name of its file ends in.
+    #[must_use]
+    pub const fn extension(self) -> &'static str {
+        match self {
+            Self::Oscal => "oscal.json",
+            Self::Ocsf => "ocsf.jsonl",
+            other => other.name(),
+        }
+    }
+
+    /// The format whose files are named so.
+    #[must_use]
+    pub fn of_file(name: &str) -> Option<Self> {
+        let is_named_so = |format: &Self| {
+            let stem = name.strip_suffix(format.extension());
+            stem.is_some_and(|stem| stem.ends_with('.'))
+        };
+        // `report.oscal.json` is OSCAL, though it is JSON too.
+        Self::ALL
+            .into_iter()
+            .filter(is_named_so)
+            .max_by_key(|format| format.extension().len())
     }
 
     /// Whether it reads every host, and so takes as long as there are hosts.
     #[must_use]
     pub const fn reads_hosts(self) -> bool {
-        match self {
-            Self::Html | Self::Docx | Self::Xlsx | Self::Json => true,
-            Self::Csv => false,
-        }
+        !matches!(self, Self::Csv)
     }
 
     /// Media type, RFC 6838.
@@ -78,10 +118,12 @@ impl ReportFormat {
     pub const fn media_type(self) -> &'static str {
         match self {
             Self::Html => "text/html; charset=utf-8",
-            Self::Json => "application/json",
             Self::Docx => "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
             Self::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
             Self::Csv => "text/csv; charset=utf-8",
+            Self::Json => "application/json",
+            Self::Oscal => "application/oscal+json",
+            Self::Ocsf => "application/x-ndjson",
         }
     }
 }
@@ -94,7 +136,7 @@ impl fmt::Display for ReportFormat {
 
 /// A format the report can't be rendered in.
 #[derive(Debug, thiserror::Error)]
-#[error("unknown report format `{0}`; use html, json or csv")]
+#[error("unknown report format `{given}`; use one of {known}", given = .0, known = ReportFormat::ALL.map(ReportFormat::name).join(", "))]
 pub struct UnknownFormat(String);
 
 impl FromStr for ReportFormat {
@@ -159,6 +201,10 @@ fn write_from(
     lang: Lang,
     out: &mut dyn Write,
 ) -> Result<(), WriteError> {
+    let words = Words {
+        lang,
+        zone: &report.zone,
+    };
     match format {
         ReportFormat::Html => html::write(report, fleet, lang, out)?,
         ReportFormat::Docx => {
@@ -166,8 +212,10 @@ fn write_from(
             paper(report, fleet, lang, Box::new(writer), out)?;
         }
         ReportFormat::Xlsx => xlsx::write(report, fleet, lang, out)?,
-        ReportFormat::Json => json::write(report, fleet, out)?,
         ReportFormat::Csv => out.write_all(&csv::render(&report.checklist, lang)?)?,
+        ReportFormat::Json => json::write(report, fleet, out)?,
+        ReportFormat::Oscal => oscal::write(report, fleet, &words, out)?,
+        ReportFormat::Ocsf => ocsf::write(report, fleet, &words, out)?,
     }
     Ok(out.flush()?)
 }

@@ -71,6 +71,7 @@ report-company = Company
 report-plan-hash = SHA-256 of the plan
 report-ledger-checkpoint = Ledger's newest checkpoint
 report-legend-title = How to read it
+report-standard = Personal-data security maintenance plan, Section 12 (model plan for providers of information services)
 report-sheet-about = Report
 report-sheet-checklist = Checklist
 report-sheet-particulars = Particulars

@@ -71,6 +71,7 @@ report-company = 公司
 report-plan-hash = 計畫之 SHA-256
 report-ledger-checkpoint = 帳本最新檢查點
 report-legend-title = 說明
+report-standard = 個人資料安全維護計畫（資服業者範例）第十二點 個資安全稽核
 report-sheet-about = 報告
 report-sheet-checklist = 檢核表
 report-sheet-particulars = 稽核機制

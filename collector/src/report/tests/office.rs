@@ -86,9 +86,10 @@ fn what_looks_like_a_formula_is_words() {
 fn zz_tmp() {
     std::fs::create_dir_all("/tmp/fm").unwrap();
     for lang in Lang::ALL {
-        for format in [ReportFormat::Docx, ReportFormat::Xlsx, ReportFormat::Html] {
+        for format in ReportFormat::ALL {
             std::fs::write(format!("/tmp/fm/mixed-{lang}.{format}"), written(&mixed(30), format, lang).unwrap()).unwrap();
             std::fs::write(format!("/tmp/fm/hostile-{lang}.{format}"), written(&hostile(), format, lang).unwrap()).unwrap();
+            std::fs::write(format!("/tmp/fm/none-{lang}.{format}"), written(&Memory::default(), format, lang).unwrap()).unwrap();
         }
     }
 }

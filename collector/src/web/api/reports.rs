@@ -55,7 +55,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         method: "get",
         path: "/api/v1/reports/{period}",
         access: Access::Auditor,
-        summary: "The audit report of a period, as html, json or csv.",
+        summary: "The audit report of a period, as html, docx, xlsx, csv, json, oscal or ocsf.",
         parameters: &[
             Parameter {
                 place: "path",
@@ -65,7 +65,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
             Parameter {
                 place: "query",
                 name: "format",
-                description: "html, json or csv; json unless said otherwise.",
+                description: "html, docx, xlsx, csv, json, oscal (assessment results 1.1) or ocsf (events of class 2003, one a line); json unless said \
+                              otherwise.",
             },
             LANG,
         ],
@@ -212,8 +213,9 @@ fn headers(report: &Report, format: ReportFormat) -> HeaderMap {
         headers.insert(CONTENT_SECURITY_POLICY, content_security_policy());
     } else {
         let file = format!(
-            "attachment; filename=\"plumbline-{}.{format}\"",
-            report.checklist.period.replace('/', "_")
+            "attachment; filename=\"plumbline-{}.{}\"",
+            report.checklist.period.replace('/', "_"),
+            format.extension()
         );
         if let Ok(value) = HeaderValue::from_str(&file) {
             headers.insert(CONTENT_DISPOSITION, value);
