@@ -50,6 +50,17 @@ fn the_same_report_is_the_same_bytes_in_every_format() {
 }
 
 #[test]
+fn a_file_name_tells_the_format() {
+    for format in ReportFormat::ALL {
+        assert_eq!(ReportFormat::of_file(&format!("2026Q4.{}", format.extension())), Some(format));
+        assert_eq!(format.name().parse::<ReportFormat>().unwrap(), format);
+    }
+    assert_eq!(ReportFormat::of_file("report.txt"), None);
+    let refused = "pptx".parse::<ReportFormat>().unwrap_err().to_string();
+    assert_eq!(refused, "unknown report format `pptx`; use one of html, docx, xlsx, csv, json, oscal, ocsf");
+}
+
+#[test]
 fn every_finding_is_in_the_workbook() {
     let fleet = mixed(450);
     let mut book = workbook(&fleet, Lang::En);
@@ -82,14 +93,15 @@ fn what_looks_like_a_formula_is_words() {
     assert!(subjects.contains(&"+1+1\u{fffd}\u{fffd}[31m".to_owned()));
     assert!(subjects.iter().any(|subject| subject.ends_with("字…") && subject.chars().count() == 32_767));
 }
+
 #[test]
-fn zz_tmp() {
-    std::fs::create_dir_all("/tmp/fm").unwrap();
-    for lang in Lang::ALL {
-        for format in ReportFormat::ALL {
-            std::fs::write(format!("/tmp/fm/mixed-{lang}.{format}"), written(&mixed(30), format, lang).unwrap()).unwrap();
-            std::fs::write(format!("/tmp/fm/hostile-{lang}.{format}"), written(&hostile(), format, lang).unwrap()).unwrap();
-            std::fs::write(format!("/tmp/fm/none-{lang}.{format}"), written(&Memory::default(), format, lang).unwrap()).unwrap();
+#[ignore = "tests/report-formats runs it, and has other programs read what it writes"]
+fn reports_for_other_readers() {
+    let folder = std::path::PathBuf::from(std::env::var_os("PLUMBLINE_REPORTS").unwrap());
+    for (name, fleet) in [("none", Memory::default()), ("mixed", mixed(30)), ("hostile", hostile())] {
+        for (format, lang) in ReportFormat::ALL.into_iter().flat_map(|format| Lang::ALL.map(|lang| (format, lang))) {
+            let file = folder.join(format!("{name}.{lang}.{}", format.extension()));
+            std::fs::write(file, written(&fleet, format, lang).unwrap()).unwrap();
         }
     }
 }
