@@ -1,4 +1,4 @@
-//! QR codes (ISO/IEC 18004), drawn as PNG.
+//! QR codes (ISO/IEC 18004), drawn as PNG and SVG.
 
 use png::{BitDepth, ColorType, Encoder};
 use qrcodegen::{QrCode, QrCodeEcc};
@@ -11,10 +11,34 @@ const QUIET: i32 = 4;
 /// Pixels of a module: enough to print sharply at four centimetres.
 const PIXELS: i32 = 8;
 
+/// A drawing that says `words`, for HTML; `title` is what it is for those who can't see it, already escaped. Fails as
+/// [`png`] does.
+pub(crate) fn svg(words: &str, title: &str) -> Result<String, DocumentError> {
+    let code = encoded(words)?;
+    let side = code.size() + 2 * QUIET;
+    let mut path = String::new();
+    for y in 0..code.size() {
+        for x in (0..code.size()).filter(|x| code.get_module(*x, y)) {
+            path.push_str(&format!("M{} {}h1v1h-1z", x + QUIET, y + QUIET));
+        }
+    }
+    Ok(format!(
+        "<svg class=\"code\" viewBox=\"0 0 {side} {side}\" role=\"img\" shape-rendering=\"crispEdges\"><title>{title}</title>\
+         <rect width=\"{side}\" height=\"{side}\" fill=\"#fff\"/><path d=\"{path}\"/></svg>"
+    ))
+}
+
+fn encoded(words: &str) -> Result<QrCode, DocumentError> {
+    QrCode::encode_text(words, QrCodeEcc::Medium).map_err(|error| layout(&error))
+}
+
+fn layout(error: &dyn std::fmt::Display) -> DocumentError {
+    DocumentError::Layout(format!("the QR code: {error}"))
+}
+
 /// A picture that says `words`. Fails for more than 2,331 bytes, which no code of the error correction used holds.
 pub(crate) fn png(words: &str) -> Result<Vec<u8>, DocumentError> {
-    let layout = |error: &dyn std::fmt::Display| DocumentError::Layout(format!("the QR code: {error}"));
-    let code = QrCode::encode_text(words, QrCodeEcc::Medium).map_err(|error| layout(&error))?;
+    let code = encoded(words)?;
     let side = (code.size() + 2 * QUIET) * PIXELS;
     let is_dark = |x: i32, y: i32| code.get_module(x / PIXELS - QUIET, y / PIXELS - QUIET);
     let mut pixels = Vec::new();

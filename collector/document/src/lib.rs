@@ -4,10 +4,11 @@
 //! annexes of a large fleet have more rows than fit in memory. A block holds words and what they mean, never how they
 //! look; each writer knows how its format shows a heading or a status.
 
-#[cfg(feature = "docx")]
 mod code;
 #[cfg(feature = "docx")]
 pub mod docx;
+pub mod html;
+mod spool;
 
 use std::io;
 

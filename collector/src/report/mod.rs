@@ -36,7 +36,7 @@ use fleet::Fleet;
 pub use build::{BuildError, Source, checklist, current, report};
 pub use model::{LedgerHead, Report};
 use words::Words;
-pub(crate) use words::host_counts;
+pub(crate) use words::{grouped, host_counts};
 
 /// A format that the report is rendered in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

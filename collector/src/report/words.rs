@@ -176,7 +176,7 @@ const fn separator(lang: Lang) -> &'static str {
 }
 
 /// A number with its thousands apart: `12,345` in both languages.
-pub(super) fn grouped(number: usize) -> String {
+pub(crate) fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
     for (place, digit) in digits.chars().enumerate() {

@@ -10,12 +10,12 @@ mod table;
 mod text;
 
 use std::fmt::Write as _;
-use std::fs::File;
-use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::io::Write;
 
 use zip::write::{SimpleFileOptions, StreamWriter};
 use zip::{CompressionMethod, ZipWriter};
 
+use crate::spool::Spool;
 use crate::{Block, Chart, Column, Cover, DocumentError, Properties, Style, Text, Writer, code};
 use parts::{DECLARATION, R, W};
 use table::Table;
@@ -25,14 +25,12 @@ use text::{escaped, open_paragraph, paragraph, runs};
 #[derive(Debug)]
 pub struct DocxWriter {
     properties: Properties,
-    /// What comes before the contents, or all if there are none.
-    body: BufWriter<File>,
-    /// Where in the body the table of contents is, and what stands above it.
-    contents: Option<(u64, String)>,
+    body: Spool,
+    /// What stands above the table of contents.
+    contents: Option<String>,
     headings: Vec<Heading>,
     pictures: Vec<Vec<u8>>,
     table: Option<Table>,
-    written: u64,
     has_cover: bool,
 }
 
@@ -48,20 +46,17 @@ impl DocxWriter {
     pub fn new(properties: Properties) -> Result<Self, DocumentError> {
         Ok(Self {
             properties,
-            body: BufWriter::new(tempfile::tempfile()?),
+            body: Spool::new()?,
             contents: None,
             headings: Vec::new(),
             pictures: Vec::new(),
             table: None,
-            written: 0,
             has_cover: false,
         })
     }
 
     fn put(&mut self, xml: &str) -> Result<(), DocumentError> {
-        self.body.write_all(xml.as_bytes())?;
-        self.written += xml.len() as u64;
-        Ok(())
+        Ok(self.body.put(xml)?)
     }
 
     fn paragraph(&mut self, style: &str, text: &Text) -> Result<(), DocumentError> {
@@ -190,24 +185,17 @@ impl DocxWriter {
         )
     }
 
-    fn document(&mut self, out: &mut dyn Write) -> Result<(), DocumentError> {
+    fn document(self, out: &mut dyn Write) -> Result<(), DocumentError> {
         let drawing = "http://schemas.openxmlformats.org/drawingml/2006";
         write!(
             out,
             "{DECLARATION}<w:document xmlns:w=\"{W}\" xmlns:r=\"{R}\" xmlns:a=\"{drawing}/main\" \
              xmlns:wp=\"{drawing}/wordprocessingDrawing\" xmlns:pic=\"{drawing}/picture\"><w:body>"
         )?;
-        self.body.flush()?;
-        let file = self.body.get_mut();
-        file.seek(SeekFrom::Start(0))?;
-        if let Some((at, title)) = self.contents.take() {
-            let xml = self.contents_xml(&title);
-            let file = self.body.get_mut();
-            io::copy(&mut io::Read::take(&mut *file, at), out)?;
-            out.write_all(xml.as_bytes())?;
-        }
-        io::copy(self.body.get_mut(), out)?;
-        Ok(write!(out, "{}</w:body></w:document>", self.section())?)
+        let contents = self.contents.as_ref().map(|title| self.contents_xml(title));
+        let section = self.section();
+        self.body.pour(&contents.unwrap_or_default(), out)?;
+        Ok(write!(out, "{section}</w:body></w:document>")?)
     }
 
     fn document_relations(&self) -> String {
@@ -227,7 +215,8 @@ impl Writer for DocxWriter {
         match block {
             Block::Cover(cover) => self.cover(cover),
             Block::Contents { title } => {
-                self.contents = Some((self.written, title));
+                self.body.leave_gap();
+                self.contents = Some(title);
                 Ok(())
             }
             Block::Heading { level, text } => self.heading(level, &text),
@@ -244,7 +233,7 @@ impl Writer for DocxWriter {
         }
     }
 
-    fn finish(mut self: Box<Self>, out: &mut dyn Write) -> Result<(), DocumentError> {
+    fn finish(self: Box<Self>, out: &mut dyn Write) -> Result<(), DocumentError> {
         if self.table.is_some() {
             return Err(misplaced("a table that does not end"));
         }
