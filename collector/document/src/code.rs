@@ -67,7 +67,9 @@ mod tests {
     #[test]
     fn the_picture_is_the_code_with_its_quiet_zone() {
         let picture = png("origin\n1\nroot\n").unwrap();
-        let mut reader = png::Decoder::new(std::io::Cursor::new(&picture)).read_info().unwrap();
+        let mut reader = png::Decoder::new(std::io::Cursor::new(&picture))
+            .read_info()
+            .unwrap();
         let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
         let info = reader.next_frame(&mut pixels).unwrap();
         let code = QrCode::encode_text("origin\n1\nroot\n", QrCodeEcc::Medium).unwrap();

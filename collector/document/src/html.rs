@@ -101,7 +101,11 @@ impl HtmlWriter {
                 share: 1.0,
             })
             .collect();
-        let mut html = format!("<h4>{}</h4>\n{}", escaped(&chart.title), self.begin_table(&columns));
+        let mut html = format!(
+            "<h4>{}</h4>\n{}",
+            escaped(&chart.title),
+            self.begin_table(&columns)
+        );
         for (at, place) in chart.places.iter().enumerate() {
             let numbers = chart.layers.iter().map(|layer| {
                 let number = layer.numbers.get(at).map(ToString::to_string).unwrap_or_default();

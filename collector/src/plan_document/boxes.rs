@@ -86,10 +86,20 @@ fn measure(plan: &Plan, key: &str, scope: &str, of: &str) -> Option<bool> {
         return Some(plan.service.kinds.contains(&kind));
     }
     let applies = plan.not_applicable(key).is_none();
-    let measures = if scope == "service" { &plan.service } else { &plan.office };
+    let measures = if scope == "service" {
+        &plan.service
+    } else {
+        &plan.office
+    };
     match of {
-        "intrusion.firewall" | "intrusion.waf" | "intrusion.mail_filter" | "intrusion.endpoint" | "intrusion.ids"
-        | "monitoring.logins" | "monitoring.access" | "authentication.password" => Some(applies),
+        "intrusion.firewall"
+        | "intrusion.waf"
+        | "intrusion.mail_filter"
+        | "intrusion.endpoint"
+        | "intrusion.ids"
+        | "monitoring.logins"
+        | "monitoring.access"
+        | "authentication.password" => Some(applies),
         "authentication.other" => {
             let applies = plan.not_applicable(&format!("{scope}.authentication")).is_none();
             Some(applies && !measures.authentication.other.is_empty())
@@ -106,7 +116,10 @@ fn audit(plan: &Plan, of: &str) -> Option<bool> {
         "self-check" => method(AuditMethod::SelfCheck),
         "internal" => method(AuditMethod::Internal),
         "external" => method(AuditMethod::External),
-        "further_standards" => audit.standards.iter().any(|name| !STANDARDS.contains(&name.as_str())),
+        "further_standards" => audit
+            .standards
+            .iter()
+            .any(|name| !STANDARDS.contains(&name.as_str())),
         name if STANDARDS.contains(&name) => audit.standards.iter().any(|standard| standard == name),
         "certified" => auditor(Auditor::Certified),
         "management" => auditor(Auditor::Management),

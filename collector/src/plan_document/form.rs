@@ -24,15 +24,18 @@ pub(super) enum Piece<'f> {
     Box(&'f str),
 }
 
-/// Sends every line of the form.
-pub(super) fn write(plan: &Plan, writer: &mut dyn Writer) -> Result<(), DocumentError> {
+/// Sends every line of the form; `contents` after the first, which says what the document is.
+pub(super) fn write(plan: &Plan, contents: Block, writer: &mut dyn Writer) -> Result<(), DocumentError> {
     let mut filler = Filler {
         plan,
         values: Values::new(plan),
         points: Vec::new(),
         section: 0,
     };
-    for line in FORM.lines() {
+    let (opening, sections) = FORM.split_once('\n').unwrap_or((FORM, ""));
+    filler.line(opening, writer)?;
+    writer.write(contents)?;
+    for line in sections.lines() {
         filler.line(line, writer)?;
     }
     filler.end_points(writer)
@@ -58,7 +61,8 @@ impl Filler<'_> {
             return Ok(());
         }
         if let Some(ours) = line.strip_prefix('+') {
-            let is_filled = |piece: &Piece<'_>| !matches!(piece, Piece::Blank(key) if self.values.get(key).is_none());
+            let is_filled =
+                |piece: &Piece<'_>| !matches!(piece, Piece::Blank(key) if self.values.get(key).is_none());
             if pieces(ours).all(|piece| is_filled(&piece)) {
                 self.points.push(self.filled(ours));
             }

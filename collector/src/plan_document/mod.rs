@@ -54,13 +54,17 @@ pub fn write(plan: &LoadedPlan, writer: &mut dyn Writer) -> Result<(), DocumentE
         )],
         code: None,
     }))?;
-    writer.write(Block::Contents {
+    let contents = Block::Contents {
         title: t("report-contents"),
-    })?;
-    form::write(&plan.plan, writer)
+    };
+    form::write(&plan.plan, contents, writer)
 }
 
 fn company(plan: &LoadedPlan) -> String {
     let name = plan.plan.company.trim();
-    if name.is_empty() { values::UNFILLED.to_owned() } else { name.to_owned() }
+    if name.is_empty() {
+        values::UNFILLED.to_owned()
+    } else {
+        name.to_owned()
+    }
 }

@@ -3,7 +3,7 @@
 use plumbline_config::plan::{MemberRole, Plan, Scenario};
 use plumbline_document::{Block, Column, DocumentError, Style, Text, Tone, Writer};
 
-use super::values::{UNFILLED, listed, not_applicable, title, word_of};
+use super::values::{UNFILLED, not_applicable, title, word_of};
 use crate::report::grouped;
 
 /// Sends the table `name`; of one that is not known, nothing.
@@ -15,7 +15,11 @@ pub(super) fn write(name: &str, plan: &Plan, writer: &mut dyn Writer) -> Result<
         "scenarios" => scenarios(plan, writer),
         "ports service" => ports(plan, "service", writer),
         "ports office" => ports(plan, "office", writer),
-        "policies" => list(&plan.development.policies, plan.development.not_applicable.is_some(), writer),
+        "policies" => list(
+            &plan.development.policies,
+            plan.development.not_applicable.is_some(),
+            writer,
+        ),
         "vendors" => vendors(plan, writer),
         "appendix" => appendix(plan, writer),
         _ => Ok(()),
@@ -64,8 +68,17 @@ fn members(plan: &Plan, writer: &mut dyn Writer) -> Result<(), DocumentError> {
         MemberRole::UnitDelegate,
     ] {
         let before = rows.len();
-        for member in plan.governance.members.iter().filter(|member| member.role == role) {
-            let duties = member.duties.iter().zip(1..).map(|(duty, number)| format!("{number}. {duty}"));
+        for member in plan
+            .governance
+            .members
+            .iter()
+            .filter(|member| member.role == role)
+        {
+            let duties = member
+                .duties
+                .iter()
+                .zip(1..)
+                .map(|(duty, number)| format!("{number}. {duty}"));
             rows.push(vec![
                 word_of(&role),
                 format!("{} {}", member.title, member.name),
@@ -87,9 +100,9 @@ fn inventory(plan: &Plan, writer: &mut dyn Writer) -> Result<(), DocumentError> 
         ("plan-document-categories", 1.6),
         ("plan-document-usage", 1.4),
         ("plan-document-legal-basis", 1.3),
-        ("plan-document-region", 0.8),
+        ("plan-document-region", 0.9),
         ("plan-document-period", 1.1),
-        ("plan-document-records", 0.9),
+        ("plan-document-records", 1.2),
         ("plan-document-trail", 1.1),
     ];
     let rows = plan.inventory.files.iter().map(|file| {
@@ -158,7 +171,12 @@ fn scenarios(plan: &Plan, writer: &mut dyn Writer) -> Result<(), DocumentError> 
             ]);
         }
         if rows.len() == before {
-            rows.push(vec![word_of(&scenario), String::new(), String::new(), String::new()]);
+            rows.push(vec![
+                word_of(&scenario),
+                String::new(),
+                String::new(),
+                String::new(),
+            ]);
         }
     }
     table(&columns, rows, writer)
@@ -166,9 +184,15 @@ fn scenarios(plan: &Plan, writer: &mut dyn Writer) -> Result<(), DocumentError> 
 
 /// The ports that the firewall lets through; nothing where there is no firewall to declare.
 fn ports(plan: &Plan, scope: &str, writer: &mut dyn Writer) -> Result<(), DocumentError> {
-    let measures = if scope == "service" { &plan.service } else { &plan.office };
+    let measures = if scope == "service" {
+        &plan.service
+    } else {
+        &plan.office
+    };
     let ports = &measures.intrusion.firewall.allowed_ports;
-    let applies = plan.not_applicable(&format!("{scope}.intrusion.firewall")).is_none();
+    let applies = plan
+        .not_applicable(&format!("{scope}.intrusion.firewall"))
+        .is_none();
     if ports.is_empty() || !applies {
         return Ok(());
     }
@@ -178,10 +202,14 @@ fn ports(plan: &Plan, scope: &str, writer: &mut dyn Writer) -> Result<(), Docume
         ("plan-document-port-purpose", 2.4),
     ];
     let rows = ports.iter().map(|port| {
-        let from = listed(port.from.iter().map(ToString::to_string));
+        let from: Vec<String> = port.from.iter().map(ToString::to_string).collect();
         vec![
             port.port.to_string(),
-            if from.is_empty() { title("plan-document-anywhere") } else { from },
+            if from.is_empty() {
+                title("plan-document-anywhere")
+            } else {
+                from.join("\n")
+            },
             port.purpose.clone(),
         ]
     });
@@ -228,7 +256,10 @@ fn appendix(plan: &Plan, writer: &mut dyn Writer) -> Result<(), DocumentError> {
 }
 
 fn list(policies: &[String], does_not_apply: bool, writer: &mut dyn Writer) -> Result<(), DocumentError> {
-    let numbered = policies.iter().zip(1..).map(|(policy, number)| format!("{number}. {policy}").into());
+    let numbered = policies
+        .iter()
+        .zip(1..)
+        .map(|(policy, number)| format!("{number}. {policy}").into());
     let mut points: Vec<Text> = numbered.collect();
     if points.is_empty() && !does_not_apply {
         points.push(cell(String::new()));

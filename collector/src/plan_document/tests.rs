@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use plumbline_config::plan::LoadedPlan;
+use plumbline_document::docx::DocxWriter;
+use plumbline_document::html::HtmlWriter;
 use plumbline_document::{Block, DocumentError, Text, Writer};
 
 use super::form::{FORM, Piece, pieces};
 use super::values::{UNFILLED, Values};
-use super::{boxes, write};
+use super::{boxes, properties, write};
 
 /// Words in the order in which they are read.
 #[derive(Default)]
@@ -58,7 +60,9 @@ fn the_words_of_the_form_all_stand_in_their_order() {
     for part in form.split('【') {
         without_notes.push_str(part.split_once('】').map_or(part, |(_, after)| after));
     }
-    let document = bare(&read(&plan("company = \"OO公司\"\nversion = \"OOO年OO月OO日 O版\"\n")));
+    let document = bare(&read(&plan(
+        "company = \"OO公司\"\nversion = \"OOO年OO月OO日 O版\"\n",
+    )));
     let (mut at, mut seen, mut chart) = (0, 0, false);
     for line in without_notes.lines().skip(1) {
         // The chart of the group is a picture of boxes in any order: a table here, with the same places.
@@ -68,16 +72,28 @@ fn the_words_of_the_form_all_stand_in_their_order() {
             _ => chart,
         };
         // What stands behind a part's number is its heading or, in a paragraph of its own, below it.
-        let (_, words) = line.split_once('）').filter(|_| line.starts_with('（')).unwrap_or(("", line));
-        let fragments = words.split(['□', '＿', '　', '\t']).flat_map(|part| part.split("  "));
-        for fragment in fragments.map(bare).filter(|fragment| !fragment.is_empty()) {
+        let (_, words) = line
+            .split_once('）')
+            .filter(|_| line.starts_with('（'))
+            .unwrap_or(("", line));
+        let fragments = words
+            .split(['□', '＿', '　', '\t'])
+            .flat_map(|part| part.split("  "));
+        for fragment in fragments
+            .map(bare)
+            .filter(|fragment| fragment.chars().any(|c| !c.is_ascii_digit()))
+        {
             if chart && !line.starts_with('（') || fragment == "image" {
                 let is_example = fragment.ends_with('部') || fragment.is_ascii();
-                assert!(is_example || fragment.starts_with("代表人") || document.contains(&fragment), "{fragment}");
+                assert!(
+                    is_example || fragment.starts_with("代表人") || document.contains(&fragment),
+                    "{fragment}"
+                );
                 continue;
             }
             let found = document[at..].find(&fragment);
-            let found = found.unwrap_or_else(|| panic!("not after what stands before it: {line}: {fragment}"));
+            let found =
+                found.unwrap_or_else(|| panic!("not after what stands before it: {line}: {fragment}"));
             at += found + fragment.len();
             seen += 1;
         }
@@ -132,6 +148,36 @@ fn the_example_is_filled_in() {
         );
     }
     assert!(!document.contains("plan-document-"), "a word is missing");
+}
+
+#[test]
+fn the_same_plan_is_the_same_bytes() {
+    let plan = LoadedPlan::example().unwrap();
+    let written = |mut writer: Box<dyn Writer>| {
+        write(&plan, writer.as_mut()).unwrap();
+        let mut out = Vec::new();
+        writer.finish(&mut out).unwrap();
+        out
+    };
+    let html = || written(Box::new(HtmlWriter::new(properties(&plan)).unwrap()));
+    let docx = || written(Box::new(DocxWriter::new(properties(&plan)).unwrap()));
+    assert!(html() == html() && docx() == docx());
+    let page = String::from_utf8(html()).unwrap();
+    assert!(page.starts_with("<!DOCTYPE html>\n<html lang=\"zh-TW\">") && page.ends_with("</html>\n"));
+    // Each heading is in the contents, and each of the contents leads to a heading.
+    let links = page.matches("<a href=\"#h").count();
+    assert!(links > 40 && links == page.matches(" id=\"h").count(), "{links}");
+}
+
+#[test]
+fn words_of_the_plan_are_no_markup() {
+    let plan = plan("company = \"<script>alert(1)</script> & Co.\"\nversion = \"1\"\n");
+    let mut writer = Box::new(HtmlWriter::new(properties(&plan)).unwrap());
+    write(&plan, writer.as_mut()).unwrap();
+    let mut out = Vec::new();
+    writer.finish(&mut out).unwrap();
+    let page = String::from_utf8(out).unwrap();
+    assert!(!page.contains("<script") && page.contains("&lt;script&gt;alert(1)&lt;/script&gt; &amp; Co."));
 }
 
 #[test]

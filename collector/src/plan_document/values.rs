@@ -64,7 +64,9 @@ impl<'p> Values<'p> {
 
     /// What the plan's file says under `key`: a text, texts, a number or a length of time.
     fn plain(&self, key: &str) -> Option<String> {
-        let value = key.split('.').try_fold(&self.data, |value, name| value.get(name))?;
+        let value = key
+            .split('.')
+            .try_fold(&self.data, |value, name| value.get(name))?;
         match value {
             Value::String(words) if is_interval(key) => {
                 let interval: Interval = words.parse().ok()?;
@@ -92,8 +94,12 @@ impl<'p> Values<'p> {
 /// Why the plan takes out what `table` names, if it is not for the same reason as what stands around it.
 pub(super) fn not_applicable(plan: &Plan, table: &str) -> Option<Text> {
     let reason = plan.not_applicable(table)?;
-    let above = table.rsplit_once('.').and_then(|(above, _)| plan.not_applicable(above));
-    let said = Message::new("plan-not-applicable").arg("reason", reason).render_in(LANG);
+    let above = table
+        .rsplit_once('.')
+        .and_then(|(above, _)| plan.not_applicable(above));
+    let said = Message::new("plan-not-applicable")
+        .arg("reason", reason)
+        .render_in(LANG);
     above
         .is_none()
         .then(|| Text::default().and(Style::Status(Tone::Neutral), said))
@@ -164,14 +170,20 @@ fn every(interval: Interval) -> String {
 
 fn is_interval(key: &str) -> bool {
     let name = key.rsplit_once('.').map_or(key, |(_, name)| name);
-    ["interval", "within", "retention"].iter().any(|end| name.ends_with(end))
+    ["interval", "within", "retention"]
+        .iter()
+        .any(|end| name.ends_with(end))
 }
 
 fn contact(contact: &Contact) -> String {
     let who = [&contact.title, &contact.name].map(String::as_str).join(" ");
     let how = [&contact.phone, &contact.email];
     let how = listed(how.into_iter().filter(|how| !how.is_empty()).cloned());
-    if how.is_empty() { who } else { format!("{who}（{how}）") }
+    if how.is_empty() {
+        who
+    } else {
+        format!("{who}（{how}）")
+    }
 }
 
 /// What is not written as it stands in the plan's file.
@@ -182,7 +194,10 @@ fn measure(measures: &Measures, of: &str) -> Option<String> {
         "authentication.other" => listed(measures.authentication.other.iter().map(word_of)),
         "authentication.password" => password(&measures.authentication.password),
         "transfer.minimum_tls" => Message::new("plan-document-tls")
-            .arg("version", measures.transfer.minimum_tls.name().replace("TLSv", "TLS "))
+            .arg(
+                "version",
+                measures.transfer.minimum_tls.name().replace("TLSv", "TLS "),
+            )
             .render_in(LANG),
         "custom" => custom(&measures.custom),
         _ => return None,
@@ -207,8 +222,19 @@ fn custom(custom: &Custom) -> String {
     let units = custom.units.iter().map(|rule| (&rule.purpose, &rule.id));
     let sysctls = custom.sysctls.iter().map(|rule| (&rule.purpose, &rule.id));
     let ports = custom.ports.iter().map(|rule| (&rule.purpose, &rule.id));
-    let rules = files.chain(permissions).chain(packages).chain(units).chain(sysctls).chain(ports);
-    let rules = rules.map(|(purpose, id)| if purpose.is_empty() { id.clone() } else { purpose.clone() });
+    let rules = files
+        .chain(permissions)
+        .chain(packages)
+        .chain(units)
+        .chain(sysctls)
+        .chain(ports);
+    let rules = rules.map(|(purpose, id)| {
+        if purpose.is_empty() {
+            id.clone()
+        } else {
+            purpose.clone()
+        }
+    });
     listed(custom.measures.iter().cloned().chain(rules))
 }
 

@@ -46,7 +46,9 @@ pub enum BuildError {
     )]
     Past(String),
     /// The newest checkpoint is not one that this collector signed so.
-    #[error("the newest checkpoint of the ledger can't be read; run `plumbline-collector verify` to see what was changed")]
+    #[error(
+        "the newest checkpoint of the ledger can't be read; run `plumbline-collector verify` to see what was changed"
+    )]
     Checkpoint,
 }
 
@@ -94,7 +96,10 @@ pub fn report(source: &Source<'_>, period: Option<&Period>) -> Result<Report, Bu
 /// collector to what it says.
 fn ledger_head(kept: KeptCheckpoint) -> Result<LedgerHead, BuildError> {
     let note = Note::parse(kept.note.as_bytes()).map_err(|_| BuildError::Checkpoint)?;
-    let checkpoint: Checkpoint = note.unverified_text().parse().map_err(|_| BuildError::Checkpoint)?;
+    let checkpoint: Checkpoint = note
+        .unverified_text()
+        .parse()
+        .map_err(|_| BuildError::Checkpoint)?;
     Ok(LedgerHead {
         origin: checkpoint.origin,
         size: checkpoint.size,

@@ -67,6 +67,9 @@ mod tests {
         assert_ne!(one, ids.of(&["ab", "c"]));
         let places: Vec<usize> = one.match_indices('-').map(|(at, _)| at).collect();
         assert_eq!((one.len(), places), (36, vec![8, 13, 18, 23]));
-        assert!(one[14..].starts_with('5') && "89ab".contains(&one[19..20]), "{one}");
+        assert!(
+            one[14..].starts_with('5') && "89ab".contains(&one[19..20]),
+            "{one}"
+        );
     }
 }

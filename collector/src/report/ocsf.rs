@@ -78,8 +78,8 @@ fn event(host: &ReportHost, found: &ShownFinding, ids: &Ids, words: &Words<'_>) 
         Status::Error | Status::Manual | Status::Stale => (0, "Unknown"),
         Status::NotApplicable | Status::Waived => (99, found.shown.name()),
     };
-    let title = catalogue::check(&finding.check)
-        .map_or(finding.check.as_str(), |entry| entry.title.get(words.lang));
+    let title =
+        catalogue::check(&finding.check).map_or(finding.check.as_str(), |entry| entry.title.get(words.lang));
     let time = finding.observed_at.as_millisecond();
     let remedy = words.words(&finding.remediation);
     Event {

@@ -60,7 +60,10 @@ impl Words<'_> {
 
     pub(super) fn ledger(&self, ledger: &LedgerHead) -> String {
         Message::new("report-ledger-size")
-            .arg("size", grouped(usize::try_from(ledger.size).unwrap_or(usize::MAX)))
+            .arg(
+                "size",
+                grouped(usize::try_from(ledger.size).unwrap_or(usize::MAX)),
+            )
             .arg("at", self.time(&ledger.signed_at))
             .render_in(self.lang)
     }

@@ -81,16 +81,26 @@ async fn each_format_comes_as_what_it_is() {
         let response = ask(&lab, &this_year().replace("json", format)).await;
         assert_eq!(response.status(), StatusCode::OK, "{format}");
         assert_eq!(response.headers()["content-type"], kind);
-        let disposition = response.headers()["content-disposition"].to_str().unwrap().to_owned();
+        let disposition = response.headers()["content-disposition"]
+            .to_str()
+            .unwrap()
+            .to_owned();
         assert!(disposition.starts_with("attachment; ") && disposition.ends_with(&format!(".{file}\"")));
         let body = response.bytes().await.unwrap();
         assert!(body.starts_with(begins), "{format}");
         let path = folder.path().join(format!("report.{file}"));
         let output = lab.run(&["report", "-o", path.to_str().unwrap()]);
         assert_eq!(output.status.code(), Some(0), "{format}");
-        assert!(std::fs::read(path).unwrap().starts_with(begins), "the name tells the format: {format}");
+        assert!(
+            std::fs::read(path).unwrap().starts_with(begins),
+            "the name tells the format: {format}"
+        );
     }
-    let events = ask(&lab, &this_year().replace("json", "ocsf")).await.text().await.unwrap();
+    let events = ask(&lab, &this_year().replace("json", "ocsf"))
+        .await
+        .text()
+        .await
+        .unwrap();
     for event in events.lines() {
         let event: Value = serde_json::from_str(event).unwrap();
         assert_eq!(event["class_uid"], 2003);

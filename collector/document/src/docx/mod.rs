@@ -101,7 +101,10 @@ impl DocxWriter {
         let mut xml = String::new();
         open_paragraph(&mut xml, &style);
         // Writing to a string does not fail.
-        let _written = write!(xml, "<w:bookmarkStart w:id=\"{number}\" w:name=\"_Toc{number}\"/>");
+        let _written = write!(
+            xml,
+            "<w:bookmarkStart w:id=\"{number}\" w:name=\"_Toc{number}\"/>"
+        );
         runs(&mut xml, text);
         let _written = write!(xml, "<w:bookmarkEnd w:id=\"{number}\"/></w:p>");
         self.put(&xml)
@@ -115,13 +118,18 @@ impl DocxWriter {
     }
 
     fn row(&mut self, cells: &[Text]) -> Result<(), DocumentError> {
-        let table = self.table.as_ref().ok_or_else(|| misplaced("a row outside a table"))?;
+        let table = self
+            .table
+            .as_ref()
+            .ok_or_else(|| misplaced("a row outside a table"))?;
         let xml = table.row(cells)?;
         self.put(&xml)
     }
 
     fn end_table(&mut self) -> Result<(), DocumentError> {
-        self.table.take().ok_or_else(|| misplaced("the end of no table"))?;
+        self.table
+            .take()
+            .ok_or_else(|| misplaced("the end of no table"))?;
         self.put(table::END)
     }
 
@@ -199,9 +207,11 @@ impl DocxWriter {
     }
 
     fn document_relations(&self) -> String {
-        let fixed = ["styles", "settings", "fontTable"].map(|part| (format!("{R}/{part}"), format!("{part}.xml")));
+        let fixed =
+            ["styles", "settings", "fontTable"].map(|part| (format!("{R}/{part}"), format!("{part}.xml")));
         let footer = (format!("{R}/footer"), "footer1.xml".to_owned());
-        let pictures = (1..=self.pictures.len()).map(|number| (format!("{R}/image"), format!("media/{number}.png")));
+        let pictures =
+            (1..=self.pictures.len()).map(|number| (format!("{R}/image"), format!("media/{number}.png")));
         let all: Vec<(String, String)> = fixed.into_iter().chain([footer]).chain(pictures).collect();
         parts::relations(&all)
     }
@@ -247,7 +257,10 @@ impl Writer for DocxWriter {
         package.part("word/settings.xml", parts::settings().as_bytes())?;
         package.part("word/fontTable.xml", parts::font_table().as_bytes())?;
         package.part("word/footer1.xml", parts::footer(properties).as_bytes())?;
-        package.part("word/_rels/document.xml.rels", self.document_relations().as_bytes())?;
+        package.part(
+            "word/_rels/document.xml.rels",
+            self.document_relations().as_bytes(),
+        )?;
         for (number, picture) in self.pictures.iter().enumerate() {
             package.part(&format!("word/media/{}.png", number + 1), picture)?;
         }

@@ -140,9 +140,24 @@ pub(super) fn styles(lang: Lang) -> String {
     let mut styles = String::new();
     // Id, name, based on, paragraph, run.
     let paragraph_styles = [
-        ("Title", "Title", "<w:spacing w:before=\"120\" w:after=\"120\"/>", "<w:b/><w:sz w:val=\"48\"/>"),
-        ("Subtitle", "Subtitle", "<w:spacing w:after=\"600\"/>", "<w:color w:val=\"5B6675\"/><w:sz w:val=\"28\"/>"),
-        ("Company", "Company", "<w:spacing w:before=\"2400\"/>", "<w:color w:val=\"5B6675\"/><w:sz w:val=\"28\"/>"),
+        (
+            "Title",
+            "Title",
+            "<w:spacing w:before=\"120\" w:after=\"120\"/>",
+            "<w:b/><w:sz w:val=\"48\"/>",
+        ),
+        (
+            "Subtitle",
+            "Subtitle",
+            "<w:spacing w:after=\"600\"/>",
+            "<w:color w:val=\"5B6675\"/><w:sz w:val=\"28\"/>",
+        ),
+        (
+            "Company",
+            "Company",
+            "<w:spacing w:before=\"2400\"/>",
+            "<w:color w:val=\"5B6675\"/><w:sz w:val=\"28\"/>",
+        ),
         (
             "Heading1",
             "heading 1",
@@ -186,14 +201,24 @@ pub(super) fn styles(lang: Lang) -> String {
             "<w:spacing w:after=\"40\"/><w:ind w:left=\"400\" w:hanging=\"240\"/>",
             "",
         ),
-        ("Cell", "Cell", "<w:spacing w:before=\"30\" w:after=\"30\"/>", "<w:sz w:val=\"18\"/>"),
+        (
+            "Cell",
+            "Cell",
+            "<w:spacing w:before=\"30\" w:after=\"30\"/>",
+            "<w:sz w:val=\"18\"/>",
+        ),
         (
             "ColumnTitle",
             "Column Title",
             "<w:keepNext/><w:spacing w:before=\"30\" w:after=\"30\"/>",
             "<w:b/><w:sz w:val=\"18\"/>",
         ),
-        ("AfterTable", "After Table", "<w:spacing w:line=\"160\" w:lineRule=\"exact\"/>", "<w:sz w:val=\"8\"/>"),
+        (
+            "AfterTable",
+            "After Table",
+            "<w:spacing w:line=\"160\" w:lineRule=\"exact\"/>",
+            "<w:sz w:val=\"8\"/>",
+        ),
         (
             "Footer",
             "footer",

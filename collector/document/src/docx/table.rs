@@ -52,7 +52,9 @@ impl Table {
     /// A row: one cell for each column.
     pub(super) fn row(&self, cells: &[Text]) -> Result<String, DocumentError> {
         if cells.len() != self.widths.len() {
-            return Err(misplaced("a row with another number of cells than the table has columns"));
+            return Err(misplaced(
+                "a row with another number of cells than the table has columns",
+            ));
         }
         let mut xml = String::from("<w:tr><w:trPr><w:cantSplit/></w:trPr>");
         for (text, width) in cells.iter().zip(&self.widths) {
@@ -96,20 +98,33 @@ fn opened(lines: &str, widths: &[u32]) -> String {
 
 fn cell(xml: &mut String, width: u32, properties: &str, style: &str, text: &Text) {
     // Writing to a string does not fail.
-    let _written = write!(xml, "<w:tc><w:tcPr><w:tcW w:w=\"{width}\" w:type=\"dxa\"/>{properties}</w:tcPr>");
+    let _written = write!(
+        xml,
+        "<w:tc><w:tcPr><w:tcW w:w=\"{width}\" w:type=\"dxa\"/>{properties}</w:tcPr>"
+    );
     paragraph(xml, style, text);
     xml.push_str("</w:tc>");
 }
 
 /// The columns' widths: each its share, and the last what is left.
 fn widths(columns: &[Column]) -> Vec<u32> {
-    let share = |column: &Column| if column.share.is_finite() { column.share.max(0.0) } else { 0.0 };
+    let share = |column: &Column| {
+        if column.share.is_finite() {
+            column.share.max(0.0)
+        } else {
+            0.0
+        }
+    };
     let all: f32 = columns.iter().map(share).sum();
     let mut left = TEXT_WIDTH;
     let mut widths = Vec::with_capacity(columns.len());
     for column in columns {
         let part = if all > 0.0 { share(column) / all } else { 0.0 };
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a part of 9638, at least 0")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a part of 9638, at least 0"
+        )]
         #[expect(clippy::cast_precision_loss, reason = "9638 is exact")]
         let width = ((part * TEXT_WIDTH as f32) as u32).min(left);
         left -= width;

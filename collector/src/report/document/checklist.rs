@@ -27,7 +27,11 @@ pub(super) fn particulars(
     Ok(())
 }
 
-pub(super) fn items(report: &Report, words: &Words<'_>, writer: &mut dyn Writer) -> Result<(), DocumentError> {
+pub(super) fn items(
+    report: &Report,
+    words: &Words<'_>,
+    writer: &mut dyn Writer,
+) -> Result<(), DocumentError> {
     writer.write(heading(1, words.t("report-checklist-title")))?;
     for item in &report.checklist.items {
         one(item, words, writer)?;

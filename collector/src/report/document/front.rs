@@ -6,7 +6,11 @@ use super::{heading, line_status, table};
 use crate::report::model::Report;
 use crate::report::words::{Words, grouped};
 
-pub(super) fn write(report: &Report, words: &Words<'_>, writer: &mut dyn Writer) -> Result<(), DocumentError> {
+pub(super) fn write(
+    report: &Report,
+    words: &Words<'_>,
+    writer: &mut dyn Writer,
+) -> Result<(), DocumentError> {
     writer.write(Block::Cover(cover(report, words)))?;
     writer.write(Block::Contents {
         title: words.t("report-contents"),
@@ -17,9 +21,8 @@ pub(super) fn write(report: &Report, words: &Words<'_>, writer: &mut dyn Writer)
 fn cover(report: &Report, words: &Words<'_>) -> Cover {
     let checklist = &report.checklist;
     let plan = match &checklist.plan {
-        Some(plan) => {
-            Text::plain(words.plan_version(&plan.version)).and(Style::Soft, format!("\nSHA-256 {}", plan.sha256))
-        }
+        Some(plan) => Text::plain(words.plan_version(&plan.version))
+            .and(Style::Soft, format!("\nSHA-256 {}", plan.sha256)),
         None => words.t("report-plan-none").into(),
     };
     let mut facts = vec![
@@ -28,7 +31,10 @@ fn cover(report: &Report, words: &Words<'_>) -> Cover {
             format!("{} ({})", checklist.period, words.days(report)).into(),
         ),
         (words.t("report-as-of"), words.time(&checklist.as_of).into()),
-        (words.t("report-generated"), words.time(&checklist.generated_at).into()),
+        (
+            words.t("report-generated"),
+            words.time(&checklist.generated_at).into(),
+        ),
         (words.t("report-plan"), plan),
     ];
     if let Some(ledger) = &report.ledger {
@@ -57,7 +63,11 @@ fn summary(report: &Report, words: &Words<'_>, writer: &mut dyn Writer) -> Resul
     ];
     writer.write(table(words, &columns))?;
     for (status, items, lines) in report.totals() {
-        let row = vec![line_status(words, status), grouped(items).into(), grouped(lines).into()];
+        let row = vec![
+            line_status(words, status),
+            grouped(items).into(),
+            grouped(lines).into(),
+        ];
         writer.write(Block::Row(row))?;
     }
     writer.write(Block::TableEnd)?;
@@ -71,7 +81,11 @@ fn summary(report: &Report, words: &Words<'_>, writer: &mut dyn Writer) -> Resul
     writer.write(table(words, &columns))?;
     for item in &report.checklist.items {
         let title = words.words(&item.title);
-        let row = vec![item.number.to_string().into(), title.into(), line_status(words, item.status)];
+        let row = vec![
+            item.number.to_string().into(),
+            title.into(),
+            line_status(words, item.status),
+        ];
         writer.write(Block::Row(row))?;
     }
     writer.write(Block::TableEnd)

@@ -40,7 +40,9 @@ impl<'r> Builder<'r> {
         let (report, words) = (self.report, self.words);
         let checklist = &report.checklist;
         let (period, as_of) = (checklist.period.as_str(), checklist.as_of.to_string());
-        let plan = self.ids.of(&["plan", checklist.plan.as_ref().map_or("", |plan| &plan.sha256)]);
+        let plan = self
+            .ids
+            .of(&["plan", checklist.plan.as_ref().map_or("", |plan| &plan.sha256)]);
         Document {
             assessment_results: AssessmentResults {
                 uuid: self.ids.of(&["report", period, &as_of, words.lang.tag()]),
@@ -59,7 +61,8 @@ impl<'r> Builder<'r> {
                     end: checklist.as_of,
                     local_definitions: LocalDefinitions {
                         components: [self.component()],
-                        inventory_items: reading.list(self.hosts(fleet).map(|host| Ok(self.inventory_item(&host?)))),
+                        inventory_items: reading
+                            .list(self.hosts(fleet).map(|host| Ok(self.inventory_item(&host?)))),
                     },
                     reviewed_controls: self.reviewed_controls(),
                     observations: reading.list(self.checks().map(Ok).chain(self.observations(fleet))),
@@ -216,7 +219,9 @@ impl<'r> Builder<'r> {
     fn not_applicable(&self, line: &Line) -> Observation {
         let status = self.words.t(line.status.key());
         Observation {
-            uuid: self.ids.of(&["line", &self.report.checklist.period, &line.id, "not-applicable"]),
+            uuid: self
+                .ids
+                .of(&["line", &self.report.checklist.period, &line.id, "not-applicable"]),
             title: self.words.words(&line.title).to_owned(),
             description: line
                 .reason
@@ -232,7 +237,8 @@ impl<'r> Builder<'r> {
     }
 
     fn check_uuid(&self, line: &Line, check: &LineCheck) -> String {
-        self.ids.of(&["check", &self.report.checklist.period, &line.id, &check.check])
+        self.ids
+            .of(&["check", &self.report.checklist.period, &line.id, &check.check])
     }
 
     fn observations(
@@ -244,7 +250,10 @@ impl<'r> Builder<'r> {
 
     fn observation(&self, host: &ReportHost, found: &ShownFinding) -> Observation {
         let finding = &found.finding;
-        let evidence = [("report-column-expected", &finding.expected), ("report-column-actual", &finding.actual)];
+        let evidence = [
+            ("report-column-expected", &finding.expected),
+            ("report-column-actual", &finding.actual),
+        ];
         let evidence = evidence.into_iter().filter(|(_, value)| !value.is_null());
         Observation {
             uuid: self.ids.observation(&host.id, finding),
@@ -252,7 +261,11 @@ impl<'r> Builder<'r> {
             description: markup(self.words.words(&finding.summary)),
             props: properties(found),
             methods: ["TEST"],
-            types: [if found.shown == Status::Pass { "control-objective" } else { "finding" }],
+            types: [if found.shown == Status::Pass {
+                "control-objective"
+            } else {
+                "finding"
+            }],
             subjects: vec![Subject {
                 subject_uuid: self.ids.of(&["host", &host.id]),
                 kind: "inventory-item",
@@ -338,7 +351,8 @@ impl<'r> Builder<'r> {
     }
 
     fn line_risk(&self, line: &Line) -> String {
-        self.ids.of(&["line-risk", &self.report.checklist.period, &line.id])
+        self.ids
+            .of(&["line-risk", &self.report.checklist.period, &line.id])
     }
 
     fn observations_of(&self, line: &Line) -> Vec<ObservationRef> {
@@ -360,10 +374,14 @@ impl<'r> Builder<'r> {
             uuid: self.ids.of(&["line", &self.report.checklist.period, &line.id]),
             title: title.to_owned(),
             description: self.said(line),
-            props: [("line", line.id.as_str()), ("clause", &line.clause), ("status", line.status.name())]
-                .into_iter()
-                .filter_map(|(name, value)| property(name, value))
-                .collect(),
+            props: [
+                ("line", line.id.as_str()),
+                ("clause", &line.clause),
+                ("status", line.status.name()),
+            ]
+            .into_iter()
+            .filter_map(|(name, value)| property(name, value))
+            .collect(),
             target: Target {
                 kind: "objective-id",
                 target_id: line_id(line),
@@ -439,7 +457,10 @@ fn property(name: &'static str, value: &str) -> Option<Property> {
 fn markup(words: &str) -> String {
     let mut into = String::with_capacity(words.len());
     for c in words.chars() {
-        if matches!(c, '\\' | '`' | '*' | '_' | '<' | '>' | '[' | ']' | '^' | '~' | '{' | '}' | '!' | '|' | '&') {
+        if matches!(
+            c,
+            '\\' | '`' | '*' | '_' | '<' | '>' | '[' | ']' | '^' | '~' | '{' | '}' | '!' | '|' | '&'
+        ) {
             into.push('\\');
         }
         into.push(c);

@@ -17,8 +17,8 @@ use serde_json::json;
 use crate::checklist::{self, Input, Period};
 use crate::freshness::Cutoff;
 use crate::ledger::tree::Hash;
-use crate::report::{LedgerHead, Report};
 use crate::report::fleet::Fleet;
+use crate::report::{LedgerHead, Report};
 use crate::store::{Cursor, FindingPage, FindingQuery, Host, HostQuery, LatestFinding, StoreError, Totals};
 
 /// One page that was read.

@@ -52,19 +52,32 @@ fn the_same_report_is_the_same_bytes_in_every_format() {
 #[test]
 fn a_file_name_tells_the_format() {
     for format in ReportFormat::ALL {
-        assert_eq!(ReportFormat::of_file(&format!("2026Q4.{}", format.extension())), Some(format));
+        assert_eq!(
+            ReportFormat::of_file(&format!("2026Q4.{}", format.extension())),
+            Some(format)
+        );
         assert_eq!(format.name().parse::<ReportFormat>().unwrap(), format);
     }
     assert_eq!(ReportFormat::of_file("report.txt"), None);
     let refused = "pptx".parse::<ReportFormat>().unwrap_err().to_string();
-    assert_eq!(refused, "unknown report format `pptx`; use one of html, docx, xlsx, csv, json, oscal, ocsf");
+    assert_eq!(
+        refused,
+        "unknown report format `pptx`; use one of html, docx, xlsx, csv, json, oscal, ocsf"
+    );
 }
 
 #[test]
 fn every_finding_is_in_the_workbook() {
     let fleet = mixed(450);
     let mut book = workbook(&fleet, Lang::En);
-    let names = ["Report", "Checklist", "Particulars", "What needs attention", "Hosts", "Findings"];
+    let names = [
+        "Report",
+        "Checklist",
+        "Particulars",
+        "What needs attention",
+        "Hosts",
+        "Findings",
+    ];
     assert_eq!(book.sheet_names(), names);
     let findings = book.worksheet_range("Findings").unwrap();
     assert_eq!(findings.height() - 1, fleet.findings.len());
@@ -75,7 +88,11 @@ fn every_finding_is_in_the_workbook() {
     let Data::DateTime(time) = observed else {
         panic!("a time is a date: {observed:?}");
     };
-    assert_eq!(time.to_ymd_hms_milli(), (2026, 10, 1, 9, 19, 0, 0), "in the plan's zone");
+    assert_eq!(
+        time.to_ymd_hms_milli(),
+        (2026, 10, 1, 9, 19, 0, 0),
+        "in the plan's zone"
+    );
     let lines = book.worksheet_range("Checklist").unwrap();
     assert!(lines.height() > 100);
     assert_eq!(lines.get_value((1, 0)).unwrap(), &Data::Float(1.0), "a number");
@@ -84,22 +101,39 @@ fn every_finding_is_in_the_workbook() {
 #[test]
 fn what_looks_like_a_formula_is_words() {
     let mut book = workbook(&hostile(), Lang::ZhTw);
-    assert_eq!(book.worksheet_formula("檢查結果").unwrap().used_cells().count(), 0);
+    assert_eq!(
+        book.worksheet_formula("檢查結果").unwrap().used_cells().count(),
+        0
+    );
     let findings = book.worksheet_range("檢查結果").unwrap();
     let subjects: Vec<String> = findings.rows().skip(1).map(|row| row[7].to_string()).collect();
     for words in [HOSTILE[0], HOSTILE[2], HOSTILE[3], HOSTILE[4]] {
-        assert!(subjects.iter().any(|subject| subject == words), "{words}: {subjects:?}");
+        assert!(
+            subjects.iter().any(|subject| subject == words),
+            "{words}: {subjects:?}"
+        );
     }
     assert!(subjects.contains(&"+1+1\u{fffd}\u{fffd}[31m".to_owned()));
-    assert!(subjects.iter().any(|subject| subject.ends_with("字…") && subject.chars().count() == 32_767));
+    assert!(
+        subjects
+            .iter()
+            .any(|subject| subject.ends_with("字…") && subject.chars().count() == 32_767)
+    );
 }
 
 #[test]
 #[ignore = "tests/report-formats runs it, and has other programs read what it writes"]
 fn reports_for_other_readers() {
     let folder = std::path::PathBuf::from(std::env::var_os("PLUMBLINE_REPORTS").unwrap());
-    for (name, fleet) in [("none", Memory::default()), ("mixed", mixed(30)), ("hostile", hostile())] {
-        for (format, lang) in ReportFormat::ALL.into_iter().flat_map(|format| Lang::ALL.map(|lang| (format, lang))) {
+    for (name, fleet) in [
+        ("none", Memory::default()),
+        ("mixed", mixed(30)),
+        ("hostile", hostile()),
+    ] {
+        for (format, lang) in ReportFormat::ALL
+            .into_iter()
+            .flat_map(|format| Lang::ALL.map(|lang| (format, lang)))
+        {
             let file = folder.join(format!("{name}.{lang}.{}", format.extension()));
             std::fs::write(file, written(&fleet, format, lang).unwrap()).unwrap();
         }

@@ -83,7 +83,10 @@ fn a_document_of_which_the_rest_is_missing_is_not_written_at_all() {
         assert!(fleet.out.bytes.borrow().is_empty(), "{format}");
     }
     for format in [ReportFormat::Oscal, ReportFormat::Ocsf] {
-        assert!(matches!(written(&fleet, format, Lang::En), Err(WriteError::Store(_))), "{format}");
+        assert!(
+            matches!(written(&fleet, format, Lang::En), Err(WriteError::Store(_))),
+            "{format}"
+        );
     }
 }
 

@@ -87,13 +87,18 @@ pub(super) fn excel_time(at: Timestamp, zone: &TimeZone) -> Option<ExcelDateTime
     let part = |number: i8| u8::try_from(number).ok();
     ExcelDateTime::from_ymd(u16::try_from(at.year()).ok()?, part(at.month())?, part(at.day())?)
         .ok()?
-        .and_hms(u16::try_from(at.hour()).ok()?, part(at.minute())?, part(at.second())?)
+        .and_hms(
+            u16::try_from(at.hour()).ok()?,
+            part(at.minute())?,
+            part(at.second())?,
+        )
         .ok()
 }
 
 /// The words without characters that no cell may hold, and no longer than one may be.
 fn fitting(words: String) -> String {
-    let is_out_of_place = |c: char| matches!(c, '\u{0}'..'\u{20}' | '\u{fffe}' | '\u{ffff}') && !matches!(c, '\n' | '\t');
+    let is_out_of_place =
+        |c: char| matches!(c, '\u{0}'..'\u{20}' | '\u{fffe}' | '\u{ffff}') && !matches!(c, '\n' | '\t');
     let words = if words.contains(is_out_of_place) {
         words.replace(is_out_of_place, "\u{fffd}")
     } else {
@@ -129,7 +134,10 @@ mod tests {
     fn a_time_is_that_of_the_zone() {
         let zone = TimeZone::get("Asia/Taipei").unwrap();
         let at = |text: &str| excel_time(text.parse().unwrap(), &zone);
-        let second = ExcelDateTime::from_ymd(2026, 10, 1).unwrap().and_hms(0, 0, 1).unwrap();
+        let second = ExcelDateTime::from_ymd(2026, 10, 1)
+            .unwrap()
+            .and_hms(0, 0, 1)
+            .unwrap();
         assert_eq!(at("2026-09-30T16:00:01Z").unwrap().to_excel(), second.to_excel());
         assert!(at("-000100-01-01T00:00:00Z").is_none());
     }

@@ -235,7 +235,13 @@ fn host_cells(host: &ReportHost, words: &Words<'_>) -> Vec<Cell> {
             .worst()
             .map_or(Cell::text(""), |worst| Cell::status(worst, words)),
     ];
-    let number = |status| counts.each().iter().find(|(of, _)| *of == status).map_or(0, |(_, count)| *count);
+    let number = |status| {
+        counts
+            .each()
+            .iter()
+            .find(|(of, _)| *of == status)
+            .map_or(0, |(_, count)| *count)
+    };
     cells.extend(HOST_STATUSES.map(|status| Cell::from(u32::try_from(number(status)).unwrap_or(u32::MAX))));
     cells
 }
@@ -267,7 +273,13 @@ fn finding_columns(words: &Words<'_>, with_host: bool) -> Vec<Column> {
 /// A finding; with its host's id and role where the host is known.
 fn finding_cells(host: Option<&ReportHost>, found: &ShownFinding, words: &Words<'_>) -> Vec<Cell> {
     let finding = &found.finding;
-    let json = |value: &serde_json::Value| if value.is_null() { String::new() } else { value.to_string() };
+    let json = |value: &serde_json::Value| {
+        if value.is_null() {
+            String::new()
+        } else {
+            value.to_string()
+        }
+    };
     let host = host.map(|host| [Cell::text(host.id.as_str()), Cell::text(words.role(&host.role))]);
     let mut cells: Vec<Cell> = host.into_iter().flatten().collect();
     cells.extend([
