@@ -1,12 +1,11 @@
 //! From the report to the OSCAL model.
 
-use std::iter;
-
 use plumbline_config::catalogue;
 use plumbline_config::finding::Status;
 
+use super::lines::line_id;
 use super::types::*;
-use crate::checklist::{Item, Line, LineCheck, LineStatus};
+use crate::checklist::{Item, Line};
 use crate::freshness::HostState;
 use crate::report::fleet::{Fleet, Walk, wants_attention};
 use crate::report::ids::Ids;
@@ -22,9 +21,9 @@ const VERSION: &str = "1.1.3";
 const NAME_SPACE: &str = "https://plumbline.invalid/oscal";
 
 pub(super) struct Builder<'r> {
-    report: &'r Report,
-    words: &'r Words<'r>,
-    ids: Ids,
+    pub(super) report: &'r Report,
+    pub(super) words: &'r Words<'r>,
+    pub(super) ids: Ids,
 }
 
 impl<'r> Builder<'r> {
@@ -135,7 +134,7 @@ impl<'r> Builder<'r> {
         }
     }
 
-    fn lines(&self) -> impl Iterator<Item = &'r Line> + use<'r> {
+    pub(super) fn lines(&self) -> impl Iterator<Item = &'r Line> + use<'r> {
         self.report.checklist.items.iter().flat_map(|item| &item.lines)
     }
 
@@ -184,61 +183,6 @@ impl<'r> Builder<'r> {
                 .filter_map(|(name, value)| property(name, value))
                 .collect(),
         }
-    }
-
-    /// What all hosts together show of each check of each line.
-    fn checks(&'r self) -> impl Iterator<Item = Observation> + use<'r> {
-        self.lines().flat_map(move |line| {
-            let checks = line.checks.iter().map(move |check| self.check(line, check));
-            checks.chain((line.status == LineStatus::NotApplicable).then(|| self.not_applicable(line)))
-        })
-    }
-
-    fn check(&self, line: &Line, check: &LineCheck) -> Observation {
-        Observation {
-            uuid: self.check_uuid(line, check),
-            title: self.words.words(&check.title).to_owned(),
-            description: if check.measured {
-                self.words.host_counts(&check.hosts)
-            } else {
-                self.words.not_measured(&check.title)
-            },
-            props: [("check", &check.check), ("line", &line.id)]
-                .into_iter()
-                .filter_map(|(name, value)| property(name, value))
-                .collect(),
-            methods: ["TEST"],
-            types: ["control-objective"],
-            subjects: Vec::new(),
-            relevant_evidence: Vec::new(),
-            collected: self.report.checklist.as_of,
-        }
-    }
-
-    /// A line that the plan takes out: neither satisfied nor not, so it is no finding.
-    fn not_applicable(&self, line: &Line) -> Observation {
-        let status = self.words.t(line.status.key());
-        Observation {
-            uuid: self
-                .ids
-                .of(&["line", &self.report.checklist.period, &line.id, "not-applicable"]),
-            title: self.words.words(&line.title).to_owned(),
-            description: line
-                .reason
-                .as_ref()
-                .map_or(status, |reason| markup(&self.words.reason(reason))),
-            props: property("line", &line.id).into_iter().collect(),
-            methods: ["EXAMINE"],
-            types: ["control-objective"],
-            subjects: Vec::new(),
-            relevant_evidence: Vec::new(),
-            collected: self.report.checklist.as_of,
-        }
-    }
-
-    fn check_uuid(&self, line: &Line, check: &LineCheck) -> String {
-        self.ids
-            .of(&["check", &self.report.checklist.period, &line.id, &check.check])
     }
 
     fn observations(
@@ -335,93 +279,6 @@ impl<'r> Builder<'r> {
             .map_or(finding.check.as_str(), |entry| entry.title.get(self.words.lang));
         format!("{} · {}", markup(check), markup(&finding.subject))
     }
-
-    /// Lines that are not met.
-    fn line_risks(&'r self) -> impl Iterator<Item = Risk> + use<'r> {
-        self.lines().filter(|line| is_unmet(line)).map(|line| Risk {
-            uuid: self.line_risk(line),
-            title: self.words.words(&line.title).to_owned(),
-            description: self.said(line),
-            statement: self.words.t(line.status.key()),
-            props: property("line", &line.id).into_iter().collect(),
-            status: "open",
-            remediations: Vec::new(),
-            related_observations: self.observations_of(line),
-        })
-    }
-
-    fn line_risk(&self, line: &Line) -> String {
-        self.ids
-            .of(&["line-risk", &self.report.checklist.period, &line.id])
-    }
-
-    fn observations_of(&self, line: &Line) -> Vec<ObservationRef> {
-        let checks = line.checks.iter().map(|check| ObservationRef {
-            observation_uuid: self.check_uuid(line, check),
-        });
-        checks.collect()
-    }
-
-    fn finding(&self, line: &Line) -> Option<Finding> {
-        let (state, reason) = match line.status {
-            LineStatus::Conforming => ("satisfied", "pass"),
-            LineStatus::Partly => ("not-satisfied", "other"),
-            LineStatus::Nonconforming => ("not-satisfied", "fail"),
-            LineStatus::NotApplicable => return None,
-        };
-        let title = self.words.words(&line.title);
-        Some(Finding {
-            uuid: self.ids.of(&["line", &self.report.checklist.period, &line.id]),
-            title: title.to_owned(),
-            description: self.said(line),
-            props: [
-                ("line", line.id.as_str()),
-                ("clause", &line.clause),
-                ("status", line.status.name()),
-            ]
-            .into_iter()
-            .filter_map(|(name, value)| property(name, value))
-            .collect(),
-            target: Target {
-                kind: "objective-id",
-                target_id: line_id(line),
-                title: title.to_owned(),
-                status: TargetStatus {
-                    state,
-                    reason,
-                    remarks: self.words.t(line.status.key()),
-                },
-            },
-            related_observations: self.observations_of(line),
-            related_risks: iter::once(line)
-                .filter(|line| is_unmet(line))
-                .map(|line| RiskRef {
-                    risk_uuid: self.line_risk(line),
-                })
-                .collect(),
-        })
-    }
-
-    /// What the status rests on, in a sentence.
-    fn said(&self, line: &Line) -> String {
-        let mut said = vec![self.words.t(line.basis.key())];
-        if line.hosts.total() > 0 {
-            said.push(self.words.host_counts(&line.hosts));
-        }
-        if let (Some(kind), None) = (&line.attestation_kind, &line.attestation) {
-            said.push(self.words.no_attestation(kind));
-        }
-        self.words.list(&said)
-    }
-}
-
-const fn is_unmet(line: &Line) -> bool {
-    matches!(line.status, LineStatus::Partly | LineStatus::Nonconforming)
-}
-
-/// The id of a line as OSCAL writes ids: they begin with a letter.
-fn line_id(line: &Line) -> String {
-    format!("line-{}", line.id)
 }
 
 fn properties(found: &ShownFinding) -> Vec<Property> {
@@ -440,7 +297,7 @@ fn properties(found: &ShownFinding) -> Vec<Property> {
 }
 
 /// A property: OSCAL takes one line that neither begins nor ends with a space, and not an empty one.
-fn property(name: &'static str, value: &str) -> Option<Property> {
+pub(super) fn property(name: &'static str, value: &str) -> Option<Property> {
     let value: String = value
         .split(|c: char| c.is_whitespace() || c.is_control())
         .filter(|part| !part.is_empty())
@@ -454,7 +311,7 @@ fn property(name: &'static str, value: &str) -> Option<Property> {
 }
 
 /// Words as OSCAL's Markdown that says them and does nothing else: no host makes a link or a picture of its name.
-fn markup(words: &str) -> String {
+pub(super) fn markup(words: &str) -> String {
     let mut into = String::with_capacity(words.len());
     for c in words.chars() {
         if matches!(

@@ -2,6 +2,7 @@
 //! hosts are observations, what has to be mended is a risk, and each requirement line is a finding.
 
 mod build;
+mod lines;
 mod types;
 
 use std::io::Write;
