@@ -19,6 +19,7 @@ pub mod ledger;
 mod metrics;
 mod oidc;
 mod pki;
+pub mod plan_document;
 mod presence;
 pub mod records;
 pub mod report;
