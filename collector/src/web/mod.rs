@@ -39,6 +39,7 @@ use plumbline_config::settings::CollectorSettings;
 use tokio::sync::Semaphore;
 use tracing::debug;
 
+use crate::evidence::Evidence;
 use crate::freshness::Cutoff;
 use crate::ingest::IngestQueue;
 use crate::metrics::Metrics;
@@ -80,6 +81,8 @@ pub(crate) struct App {
     pub(crate) verifier: Verifier,
     /// The identity provider, if the settings name one.
     pub(crate) oidc: Option<Oidc>,
+    /// Where files of evidence are kept.
+    pub(crate) evidence: Arc<Evidence>,
     /// Permits for KiB of body.
     pub(crate) bodies: Semaphore,
     /// Permits for reports on all hosts.

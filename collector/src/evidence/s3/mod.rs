@@ -13,7 +13,6 @@ mod xml;
 
 use std::sync::Arc;
 
-use data_encoding::BASE64;
 use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt};
 use jiff::Timestamp;
@@ -41,13 +40,6 @@ pub(super) struct Bucket {
     prefix: String,
     mode: Option<&'static str>,
     ready: OnceCell<()>,
-}
-
-/// An object as the server tells of it.
-struct Head {
-    seen: Seen,
-    /// The SHA-256 of all its bytes, as the server computed it when it took them.
-    checksum: Option<String>,
 }
 
 impl Bucket {
@@ -96,21 +88,21 @@ impl Bucket {
         }
     }
 
-    async fn head(&self, digest: Digest) -> Result<Option<Head>, EvidenceError> {
+    async fn head(&self, digest: Digest) -> Result<Option<Seen>, EvidenceError> {
         let action = "look at an object";
         let key = address::key(&self.prefix, digest);
-        let asked = Request {
-            headers: &[("x-amz-checksum-mode", "ENABLED")],
-            ..request(action, Method::Head, Some(&key))
-        };
-        match self.client.send(&asked).await? {
+        match self
+            .client
+            .send(&request(action, Method::Head, Some(&key)))
+            .await?
+        {
             Ok(response) => Ok(Some(self.told(action, response.headers())?)),
             Err(rejection) if rejection.status == 404 => Ok(None),
             Err(rejection) => Err(self.client.refused(action, rejection)),
         }
     }
 
-    fn told(&self, action: &'static str, headers: &HeaderMap) -> Result<Head, EvidenceError> {
+    fn told(&self, action: &'static str, headers: &HeaderMap) -> Result<Seen, EvidenceError> {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let unsound = |what: &str| self.client.unsound(action, format!("no {what}"));
         let size = header(CONTENT_LENGTH.as_str())
@@ -121,24 +113,17 @@ impl Bucket {
             .ok_or_else(|| unsound("time"))?
             .timestamp();
         let locked = header(LOCK_MODE).is_some_and(|mode| mode == "COMPLIANCE" || mode == "GOVERNANCE");
-        Ok(Head {
-            seen: Seen {
-                size,
-                kept_at,
-                locked_until: header(LOCK_UNTIL)
-                    .filter(|_| locked)
-                    .and_then(|until| until.parse().ok()),
-            },
-            checksum: header(CHECKSUM).map(str::to_owned),
+        Ok(Seen {
+            size,
+            kept_at,
+            locked_until: header(LOCK_UNTIL)
+                .filter(|_| locked)
+                .and_then(|until| until.parse().ok()),
         })
     }
 
-    /// Sees to it that what is kept already is what came in now.
-    async fn require_same(&self, staged: &Staged, head: &Head) -> Result<(), EvidenceError> {
-        let same_sum = head.checksum.as_deref() == Some(BASE64.encode(staged.sha256.as_bytes()).as_str());
-        if same_sum && head.seen.size == staged.size {
-            return Ok(());
-        }
+    /// Sees to it that what is kept already is still what it was.
+    async fn require_intact(&self, staged: &Staged) -> Result<(), EvidenceError> {
         let opened = self.open(staged.sha256).await?;
         let opened = opened.ok_or(EvidenceError::Missing(staged.sha256))?;
         let expected = Kept {
@@ -186,9 +171,8 @@ impl Bucket {
     }
 
     async fn is_locked(&self, digest: Digest, until: Timestamp) -> Result<bool, EvidenceError> {
-        let head = self.head(digest).await?.ok_or(EvidenceError::Missing(digest))?;
-        Ok(head
-            .seen
+        let seen = self.head(digest).await?.ok_or(EvidenceError::Missing(digest))?;
+        Ok(seen
             .locked_until
             .is_some_and(|locked| locked.as_second() >= until.as_second()))
     }
@@ -259,9 +243,7 @@ impl Vault for Bucket {
                 Some(_) => false,
             };
             if !stored {
-                let head = self.head(staged.sha256).await?;
-                let head = head.ok_or(EvidenceError::Missing(staged.sha256))?;
-                self.require_same(staged, &head).await?;
+                self.require_intact(staged).await?;
             }
             self.require_lock(staged.sha256, until).await
         }
@@ -269,7 +251,7 @@ impl Vault for Bucket {
     }
 
     fn look(&self, digest: Digest) -> Task<'_, Option<Seen>> {
-        async move { Ok(self.head(digest).await?.map(|head| head.seen)) }.boxed()
+        self.head(digest).boxed()
     }
 
     fn open(&self, digest: Digest) -> Task<'_, Option<Opened>> {
@@ -282,10 +264,13 @@ impl Vault for Bucket {
                 .await?
             {
                 Ok(response) => response,
-                Err(rejection) if rejection.status == 404 => return Ok(None),
+                // A bucket that is gone says nothing of its objects.
+                Err(rejection) if rejection.status == 404 && rejection.code != "NoSuchBucket" => {
+                    return Ok(None);
+                }
                 Err(rejection) => return Err(self.client.refused(action, rejection)),
             };
-            let seen = self.told(action, response.headers())?.seen;
+            let seen = self.told(action, response.headers())?;
             let unlocked = self.mode.is_some() && seen.locked_until.is_none();
             let content = stream::try_unfold(
                 (Arc::clone(&self.client), response),
