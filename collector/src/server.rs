@@ -331,7 +331,7 @@ async fn evidence(settings: &CollectorSettings) -> Result<Evidence, EvidenceErro
     let evidence = Evidence::open(settings)?;
     match tokio::time::timeout(EVIDENCE_PATIENCE, evidence.ready()).await {
         Ok(Err(error @ EvidenceError::Away { .. })) => {
-            warn!(%error, "starting without the server that keeps evidence")
+            warn!(%error, "starting without the server that keeps evidence");
         }
         Ok(ready) => ready?,
         Err(_) => warn!("starting without the server that keeps evidence: it does not answer"),

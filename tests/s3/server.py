@@ -1,9 +1,10 @@
 """An S3 server with object lock: moto, and before it what moto leaves out.
 
 Every request must carry a signature that botocore, which is Amazon's own, computes the same way, and a body must be
-what its MD5 and SHA-256 say. Below /control/ a test has the server fail, lose answers, or damage what it keeps.
+what its MD5 and SHA-256 say. On another port a test has
+the server fail, lose answers, or damage what it keeps.
 
-    server.py PORT ACCESS_KEY SECRET_KEY
+    server.py PORT CERTIFICATE KEY ACCESS_KEY SECRET_KEY CONTROL_PORT
 """
 
 import base64
@@ -22,7 +23,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from moto.s3.models import s3_backends
 from werkzeug.serving import run_simple
 
-port, access_key, secret_key = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+port, certificate, key_file, access_key, secret_key, control_port = sys.argv[1:]
 backend = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
 moto = DomainDispatcherApplication(create_backend_app)
 lock = threading.Lock()
@@ -57,16 +58,16 @@ def is_signed(environ):
         return False
     rest = urlencode([pair for pair in query if pair[0] != "X-Amz-Signature"], quote_via=quote, safe="")
     place = environ["RAW_URI"].split("?")[0]
-    request = AWSRequest(environ["REQUEST_METHOD"], f"http://{environ['HTTP_HOST']}{place}?{rest}", headers)
+    request = AWSRequest(environ["REQUEST_METHOD"], f"https://{environ['HTTP_HOST']}{place}?{rest}", headers)
     request.context["timestamp"] = claims["X-Amz-Date"]
     auth = S3SigV4QueryAuth(Credentials(access_key, secret_key), "s3", region)
     text = auth.string_to_sign(request, auth.canonical_request(request))
     return auth.signature(text, request) == given
 
 
-def control(path, query, start):
-    name = path.removeprefix("/control/")
-    value = {key: values[0] for key, values in parse_qs(query).items()}
+def control(environ, start):
+    name = environ["PATH_INFO"].removeprefix("/")
+    value = {key: values[0] for key, values in parse_qs(environ["QUERY_STRING"]).items()}
     if name == "bucket":
         bucket = backend.create_bucket(value["name"], "us-east-1")
         if value.get("lock"):
@@ -95,8 +96,6 @@ def control(path, query, start):
 
 def application(environ, start):
     method, path, query = environ["REQUEST_METHOD"], environ["PATH_INFO"], environ["QUERY_STRING"]
-    if path.startswith("/control/"):
-        return control(path, query, start)
     body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     shown = [name for name, _ in parse_qsl(query, keep_blank_values=True) if not name.startswith("X-Amz-")]
     log.append(f"{method} {path} {','.join(shown)} {len(body)}")
@@ -123,4 +122,6 @@ def application(environ, start):
     return moto(environ, start)
 
 
-run_simple("127.0.0.1", port, application, threaded=True)
+controlled = threading.Thread(target=run_simple, args=("127.0.0.1", int(control_port), control), daemon=True)
+controlled.start()
+run_simple("127.0.0.1", int(port), application, threaded=True, ssl_context=(certificate, key_file))

@@ -20,7 +20,8 @@ const SECRET_KEY: &str = "a/secret+that nobody knows";
 /// A running server; killed when dropped.
 pub struct S3 {
     directory: PathBuf,
-    port: u16,
+    /// Where it is told what to do.
+    control: u16,
     gate: Gate,
     process: Child,
 }
@@ -41,11 +42,17 @@ impl S3 {
             std::fs::write(&file, format!("{content}\n")).unwrap();
             std::fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
         }
-        let port = free_port();
+        let certified = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        let (certificate, key) = (directory.join("s3.pem"), directory.join("s3.key"));
+        std::fs::write(&certificate, certified.cert.pem()).unwrap();
+        std::fs::write(&key, certified.signing_key.serialize_pem()).unwrap();
+        let (port, control) = (free_port(), free_port());
         let log = std::fs::File::create(directory.join("s3.log")).unwrap();
         let mut process = Command::new(home.join("bin/python"))
             .arg(root.join("tests/s3/server.py"))
-            .args([&port.to_string(), ACCESS_KEY, SECRET_KEY])
+            .arg(port.to_string())
+            .args([&certificate, &key])
+            .args([ACCESS_KEY, SECRET_KEY, &control.to_string()])
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
@@ -53,11 +60,12 @@ impl S3 {
             .expect("python can be run");
         wait_for("the S3 server to answer", || {
             assert!(process.try_wait().unwrap().is_none(), "it ended; see s3.log");
-            TcpStream::connect(("127.0.0.1", port)).is_ok().then_some(())
+            let answers = |port| TcpStream::connect(("127.0.0.1", port)).is_ok();
+            (answers(port) && answers(control)).then_some(())
         });
         Some(Self {
             directory: directory.to_owned(),
-            port,
+            control,
             gate: Gate::before(port),
             process,
         })
@@ -66,11 +74,12 @@ impl S3 {
     /// The settings that keep evidence in one of its buckets.
     pub fn settings(&self, bucket: &str, mode: &str) -> String {
         format!(
-            "[evidence.s3]\nendpoint = \"http://127.0.0.1:{}\"\nbucket = \"{bucket}\"\npath_style = true\n\
-             mode = \"{mode}\"\naccess_key_file = \"{}\"\nsecret_key_file = \"{}\"\n",
+            "[evidence.s3]\nendpoint = \"https://127.0.0.1:{}\"\nbucket = \"{bucket}\"\npath_style = true\n\
+             mode = \"{mode}\"\naccess_key_file = \"{}\"\nsecret_key_file = \"{}\"\nca_file = \"{}\"\n",
             self.gate.port,
             self.directory.join("s3.id").display(),
             self.directory.join("s3.secret").display(),
+            self.directory.join("s3.pem").display(),
         )
     }
 
@@ -113,8 +122,8 @@ impl S3 {
     }
 
     fn control(&self, what: &str) -> String {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        write!(stream, "GET /control/{what} HTTP/1.0\r\n\r\n").unwrap();
+        let mut stream = TcpStream::connect(("127.0.0.1", self.control)).unwrap();
+        write!(stream, "GET /{what} HTTP/1.0\r\n\r\n").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();

@@ -1,4 +1,4 @@
-//! Evidence on a real S3 server with object lock, over a way that breaks.
+//! Evidence on a real S3 server with object lock, over a way that breaks; and on a disk that fills up.
 
 #![allow(
     clippy::disallowed_methods,
@@ -15,6 +15,7 @@ use plumbline_collector::evidence::{Declared, Evidence, EvidenceError, EvidenceF
 use plumbline_config::interval::{Interval, Unit};
 use plumbline_config::settings::CollectorSettings;
 use plumbline_tests::lab::free_port;
+use plumbline_tests::namespace;
 use plumbline_tests::programs::program;
 use plumbline_tests::s3::S3;
 use tempfile::TempDir;
@@ -110,6 +111,12 @@ fn a_file_is_kept_locked_and_reads_back() {
     let Some(scene) = Scene::set() else { return };
     let bytes = noise(300_000);
     let file = scene.take(&bytes).unwrap();
+    let asked = scene.s3.asked();
+    assert!(
+        asked.iter().any(|asked| asked.ends_with(" 300000"))
+            && !asked.iter().any(|asked| asked.contains("retention")),
+        "it is locked as it comes, not afterwards: {asked:?}"
+    );
     assert_eq!((file.size, file.name.as_str()), (300_000, "會議紀錄.txt"));
     assert_eq!(scene.read(file.kept()).unwrap(), bytes);
     assert_eq!(scene.waiting(), 0);
@@ -343,4 +350,43 @@ fn a_collector_starts_without_the_server_and_checks_the_lock_before_the_first_fi
             .iter()
             .any(|asked| asked.starts_with("PUT /open"))
     );
+}
+
+#[test]
+fn a_file_never_takes_the_last_room_on_the_disk() {
+    const NAME: &str = "a_file_never_takes_the_last_room_on_the_disk";
+    if !namespace::entered(NAME) {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let volume = dir.path().join("volume");
+    std::fs::create_dir(&volume).unwrap();
+    let mounted = Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=80m", "tmpfs"])
+        .arg(&volume)
+        .status()
+        .expect("mount can be run");
+    assert!(mounted.success());
+    let more = format!("[evidence]\nfolder = \"{}\"\n", volume.join("evidence").display());
+    let evidence = Evidence::open(&settings(dir.path(), &more)).unwrap();
+    let runtime = Runtime::new().unwrap();
+    let take = |size| {
+        let declared = Declared {
+            name: "x",
+            media_type: "",
+            retention: FIVE_YEARS,
+        };
+        runtime.block_on(evidence.take(&noise(size)[..], &declared))
+    };
+    let kept = take(8 * MIB).unwrap();
+    let refused = take(30 * MIB).unwrap_err();
+    assert!(matches!(refused, EvidenceError::Full { .. }), "{refused}");
+    assert!(
+        refused.to_string().contains("the disk is full; free some space"),
+        "{refused}"
+    );
+    assert_eq!(volume.join("evidence/incoming").read_dir().unwrap().count(), 0);
+    take(MIB).unwrap();
+    let verified = runtime.block_on(evidence.verify([kept.kept()], |_| {})).unwrap();
+    assert!(verified.is_sound());
 }

@@ -293,7 +293,7 @@ async fn read(mut response: Response) -> Result<Vec<u8>, String> {
     loop {
         match tokio::time::timeout(NEXT, response.chunk()).await {
             Ok(Ok(Some(chunk))) if bytes.len() + chunk.len() <= LARGEST_ANSWER => {
-                bytes.extend_from_slice(&chunk)
+                bytes.extend_from_slice(&chunk);
             }
             Ok(Ok(Some(_))) => return Err(format!("its answer is larger than {LARGEST_ANSWER} bytes")),
             Ok(Ok(None)) => return Ok(bytes),
