@@ -390,3 +390,31 @@ fn a_file_never_takes_the_last_room_on_the_disk() {
     let verified = runtime.block_on(evidence.verify([kept.kept()], |_| {})).unwrap();
     assert!(verified.is_sound());
 }
+
+#[test]
+fn without_a_lock_a_file_is_deleted_with_all_its_versions_when_its_time_is_over() {
+    let Some(scene) = Scene::set() else { return };
+    let more = scene.s3.settings("locked", "none");
+    let evidence = Evidence::open(&settings(scene.dir.path(), &more)).unwrap();
+    let declared = Declared {
+        name: "x",
+        media_type: "",
+        retention: FIVE_YEARS,
+    };
+    let later = Timestamp::now().checked_add((6 * 366 * 24).hours()).unwrap();
+    scene.runtime.block_on(async {
+        let file = evidence.take(&b"minutes"[..], &declared).await.unwrap();
+        let other = evidence.take(&b"others"[..], &declared).await.unwrap();
+        scene
+            .s3
+            .damage("replace", "locked", &format!("evidence/{}", file.sha256));
+        let early = evidence.delete(file.sha256, FIVE_YEARS, Timestamp::now()).await;
+        assert!(matches!(early, Err(EvidenceError::Locked { .. })), "{early:?}");
+        evidence.delete(file.sha256, FIVE_YEARS, later).await.unwrap();
+        assert!(!evidence.holds(file.sha256).await.unwrap());
+        assert!(evidence.holds(other.sha256).await.unwrap());
+    });
+    let asked = scene.s3.asked();
+    let deleted = asked.iter().filter(|asked| asked.starts_with("DELETE ")).count();
+    assert_eq!(deleted, 2, "both versions: {asked:?}");
+}

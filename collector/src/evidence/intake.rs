@@ -54,7 +54,7 @@ impl<'e> Intake<'e> {
     ) -> Result<Self, EvidenceError> {
         let staging = evidence.staging.clone();
         let open = blocking(move || {
-            staging.require_room(0)?;
+            staging.require_room()?;
             staging.create()
         })
         .await?;
@@ -142,7 +142,7 @@ impl<'e> Intake<'e> {
         }
         let written = blocking(move || {
             if look {
-                staging.require_room(0)?;
+                staging.require_room()?;
             }
             let written = file
                 .write_all(&bytes)

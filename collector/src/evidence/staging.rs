@@ -85,12 +85,12 @@ impl Staging {
         Err(EvidenceError::io("lock a file in", &self.folder, busy))
     }
 
-    /// Refuses where writing `more` bytes would take the room that the rest of the collector needs.
-    pub(crate) fn require_room(&self, more: u64) -> Result<(), EvidenceError> {
+    /// Refuses where no more room is left than the rest of the collector needs.
+    pub(crate) fn require_room(&self) -> Result<(), EvidenceError> {
         let disk = statvfs(&self.folder)
             .map_err(|error| EvidenceError::io("look at the disk of", &self.folder, error.into()))?;
         let free = disk.blocks_available().saturating_mul(disk.fragment_size());
-        if free < more.saturating_add(RESERVE) {
+        if free < RESERVE {
             return Err(EvidenceError::Full {
                 folder: self.folder.clone(),
             });

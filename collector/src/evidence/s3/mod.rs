@@ -33,6 +33,10 @@ use part::Sums;
 const LOCK_MODE: &str = "x-amz-object-lock-mode";
 const LOCK_UNTIL: &str = "x-amz-object-lock-retain-until-date";
 const CHECKSUM: &str = "x-amz-checksum-sha256";
+const DELETE: &str = "delete an object";
+
+/// Pages of versions of one object that are deleted at most; a page has a thousand.
+const MOST_ROUNDS: usize = 16;
 
 /// A bucket of evidence.
 pub(super) struct Bucket {
@@ -307,14 +311,20 @@ impl Vault for Bucket {
     fn remove(&self, digest: Digest) -> Task<'_, ()> {
         async move {
             let key = address::key(&self.prefix, digest);
-            for version in self.versions(&key).await? {
-                let asked = Request {
-                    query: &[("versionId", &version)],
-                    ..request("delete an object", Method::Delete, Some(&key))
-                };
-                self.client.done(&asked).await?;
+            for _ in 0..MOST_ROUNDS {
+                let versions = self.versions(&key).await?;
+                if versions.is_empty() {
+                    return Ok(());
+                }
+                for version in versions {
+                    let asked = Request {
+                        query: &[("versionId", &version)],
+                        ..request(DELETE, Method::Delete, Some(&key))
+                    };
+                    self.client.done(&asked).await?;
+                }
             }
-            Ok(())
+            Err(self.client.unsound(DELETE, "it says yes, and versions stay"))
         }
         .boxed()
     }
