@@ -79,6 +79,41 @@ pub enum Stage {
     Closed,
 }
 
+impl Stage {
+    /// Every stage, in their order.
+    pub const ALL: [Self; 5] = [
+        Self::Open,
+        Self::CauseKnown,
+        Self::MeasureTaken,
+        Self::ResultKnown,
+        Self::Closed,
+    ];
+
+    /// The name used in JSON and as a metric label.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::CauseKnown => "cause-known",
+            Self::MeasureTaken => "measure-taken",
+            Self::ResultKnown => "result-known",
+            Self::Closed => "closed",
+        }
+    }
+
+    /// The key of the word for it in the message files.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Open => "action-stage-open",
+            Self::CauseKnown => "action-stage-cause-known",
+            Self::MeasureTaken => "action-stage-measure-taken",
+            Self::ResultKnown => "action-stage-result-known",
+            Self::Closed => "action-stage-closed",
+        }
+    }
+}
+
 /// A corrective action as it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Action {
@@ -131,6 +166,13 @@ impl Step for ActionStep {
 }
 
 impl Action {
+    /// When it was closed.
+    #[must_use]
+    pub fn closed_at(&self) -> Option<Timestamp> {
+        let last = self.history.last()?;
+        (!self.is_open()).then_some(last.at)
+    }
+
     /// Whether something is still to be done.
     #[must_use]
     pub fn is_open(&self) -> bool {

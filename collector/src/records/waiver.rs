@@ -22,6 +22,9 @@ const LONGEST_DAYS: i32 = 366;
 /// Most hosts named one by one, and most labels.
 const MOST_NAMED: usize = 1_000;
 
+/// Longest key and longest value of a label, in characters.
+const LONGEST_LABEL: usize = 256;
+
 /// Longest subject of a finding, in characters.
 const LONGEST_SUBJECT: usize = 4_096;
 
@@ -116,6 +119,24 @@ pub struct Decision {
     pub note: String,
 }
 
+/// Where a waiver is on a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WaiverState {
+    /// Nobody has decided on it.
+    Requested,
+    /// It is approved and has not begun.
+    Upcoming,
+    /// It is approved, and covers what it is for.
+    InForce,
+    /// It was refused.
+    Rejected,
+    /// It ended, or was taken back, before its last day.
+    Ended,
+    /// Its last day is over.
+    Expired,
+}
+
 /// How a waiver ended early.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Ended {
@@ -125,6 +146,44 @@ pub struct Ended {
     pub by: String,
     /// Why.
     pub note: String,
+}
+
+impl WaiverState {
+    /// Every state, in the order of a waiver's life.
+    pub const ALL: [Self; 6] = [
+        Self::Requested,
+        Self::Upcoming,
+        Self::InForce,
+        Self::Rejected,
+        Self::Ended,
+        Self::Expired,
+    ];
+
+    /// The name used in JSON and as a metric label.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Requested => "requested",
+            Self::Upcoming => "upcoming",
+            Self::InForce => "in-force",
+            Self::Rejected => "rejected",
+            Self::Ended => "ended",
+            Self::Expired => "expired",
+        }
+    }
+
+    /// The key of the word for it in the message files.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Requested => "waiver-requested",
+            Self::Upcoming => "waiver-upcoming",
+            Self::InForce => "waiver-in-force",
+            Self::Rejected => "waiver-rejected",
+            Self::Ended => "waiver-ended",
+            Self::Expired => "waiver-expired",
+        }
+    }
 }
 
 impl Step for WaiverStep {
@@ -162,6 +221,9 @@ impl Requested {
             });
         }
         let earliest = self.from.max(today);
+        for label in hosts.labels.iter().flat_map(|(key, value)| [key, value]) {
+            text::line("label", label, LONGEST_LABEL)?;
+        }
         if self.until < earliest {
             return Err(Refusal::Ended {
                 until: self.until,
@@ -199,8 +261,26 @@ impl Waiver {
     /// Whether it is in force on a day: it was approved, has begun, and is not over.
     #[must_use]
     pub fn is_in_force(&self, day: Date) -> bool {
-        let approved = self.decision.as_ref().is_some_and(|decision| decision.approved);
-        approved && self.ended.is_none() && (self.requested.from..=self.requested.until).contains(&day)
+        self.state(day) == WaiverState::InForce
+    }
+
+    /// Where it is on a day.
+    #[must_use]
+    pub fn state(&self, day: Date) -> WaiverState {
+        let approved = self.decision.as_ref().map(|decision| decision.approved);
+        if approved == Some(false) {
+            WaiverState::Rejected
+        } else if self.ended.is_some() {
+            WaiverState::Ended
+        } else if self.requested.until < day {
+            WaiverState::Expired
+        } else if approved.is_none() {
+            WaiverState::Requested
+        } else if day < self.requested.from {
+            WaiverState::Upcoming
+        } else {
+            WaiverState::InForce
+        }
     }
 
     /// Whether it is for this finding, on whatever host: only what fails is waived.

@@ -11,6 +11,7 @@ mod host;
 mod lab;
 mod ledger;
 mod people;
+mod records;
 mod refused;
 mod reports;
 mod resumed;
