@@ -113,11 +113,7 @@ impl Desk<'_> {
         let action = people.actions.get(id);
         let action = action.ok_or_else(|| unknown("corrective action", id))?;
         action.check_step(id, step, self.today()?)?;
-        if let ActionStep::Cause(entry)
-        | ActionStep::Measure(entry)
-        | ActionStep::Result(entry)
-        | ActionStep::Review { entry, .. } = step
-        {
+        if let Some(entry) = step.entry() {
             check_evidence(&entry.files)?;
         }
         self.keep(id, action.steps, step)

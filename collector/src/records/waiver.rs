@@ -4,6 +4,7 @@
 //! again by itself on the day after the waiver's last.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -257,7 +258,29 @@ impl Hosts {
     }
 }
 
+/// What they are named by, such as `h-k3w7qz5a site=taipei role=service`.
+impl fmt::Display for Hosts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ids = self.ids.iter().map(ToString::to_string);
+        let labels = self.labels.iter().map(|(key, value)| format!("{key}={value}"));
+        let role = self.role.map(|role| format!("role={}", role.name()));
+        let named: Vec<String> = ids.chain(labels).chain(role).collect();
+        f.write_str(&named.join(" "))
+    }
+}
+
 impl Waiver {
+    /// What it was at a moment; `None`: nobody had asked for it yet.
+    #[must_use]
+    pub fn as_of(&self, at: Timestamp) -> Option<Self> {
+        let then = Self {
+            decision: self.decision.clone().filter(|decision| decision.at <= at),
+            ended: self.ended.clone().filter(|ended| ended.at <= at),
+            ..self.clone()
+        };
+        (self.at <= at).then_some(then)
+    }
+
     /// Whether it is in force on a day: it was approved, has begun, and is not over.
     #[must_use]
     pub fn is_in_force(&self, day: Date) -> bool {

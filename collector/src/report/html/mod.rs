@@ -5,6 +5,7 @@
 
 mod body;
 mod front;
+mod people;
 mod words;
 
 use std::io::Write;
