@@ -108,3 +108,77 @@ fn due_of(line: &Line, kind: AttestationKind, as_of: Timestamp) -> Due {
         performed_by: latest.map(|latest| latest.performed_by.clone()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+
+    use super::super::{Input, Period, build};
+    use super::*;
+    use crate::records::{Attestation, People};
+    use crate::store::Totals;
+
+    /// Lines and their states, where these lines were attested on these days.
+    fn states(attested: &[(&str, &str)], now: &str) -> Vec<(String, DueState)> {
+        let mut people = People::default();
+        for (line, day) in attested {
+            let given = serde_json::from_value(serde_json::json!({
+                "lines": [line], "effective_on": day, "performed_by": "王小明", "statement": "已完成。",
+            }));
+            let attestation = Attestation {
+                at: "2024-01-01T00:00:00Z".parse().unwrap(),
+                by: "user:alice".to_owned(),
+                given: given.unwrap(),
+                withdrawn: None,
+                corrected_by: None,
+                steps: 1,
+            };
+            people.attestations.insert(format!("a-{line}"), attestation);
+        }
+        let now = now.parse().unwrap();
+        let checklist = build(&Input {
+            period: &"2026".parse::<Period>().unwrap(),
+            as_of: now,
+            now,
+            plan: None,
+            totals: &Totals::default(),
+            people: &people,
+            zone: &TimeZone::get("Asia/Taipei").unwrap(),
+        });
+        due(&checklist)
+            .into_iter()
+            .map(|due| (due.line, due.state))
+            .collect()
+    }
+
+    #[test]
+    fn what_is_overdue_stands_first_and_what_is_due_last_stands_last() {
+        // The usual plan asks for both each year.
+        let states = states(
+            &[
+                ("10.1", "2026-03-01"),
+                ("10.2", "2025-03-10"),
+                ("5.6.1", "2025-03-01"),
+            ],
+            "2026-03-12T00:00:00Z",
+        );
+        let place = |id: &str| states.iter().position(|(line, _)| line == id).unwrap();
+        assert_eq!(states[0], ("5.6.1".to_owned(), DueState::Overdue));
+        assert_eq!(states[1], ("10.2".to_owned(), DueState::Overdue));
+        assert_eq!(states[2].1, DueState::Never);
+        assert_eq!(place("10.1"), states.len() - 1);
+        assert_eq!(states[place("10.1")].1, DueState::InForce);
+    }
+
+    #[test]
+    fn an_attestation_is_due_soon_for_thirty_days() {
+        let state = |now| {
+            let states = states(&[("10.1", "2026-03-01")], now);
+            states.into_iter().find(|(line, _)| line == "10.1").unwrap().1
+        };
+        assert_eq!(state("2027-01-29T15:59:59Z"), DueState::InForce);
+        assert_eq!(state("2027-01-29T16:00:00Z"), DueState::DueSoon);
+        assert_eq!(state("2027-02-28T16:00:00Z"), DueState::DueSoon);
+        assert_eq!(state("2027-02-28T16:00:01Z"), DueState::Overdue);
+    }
+}

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::path::PathBuf;
 
+use clap::ArgAction;
 use jiff::civil::Date;
 use plumbline_config::message::Message;
 use plumbline_console::{Failure, Format, Outcome, Output};
@@ -83,7 +84,7 @@ pub(crate) enum Command {
         #[command(flatten)]
         said: Said,
         /// Whether it helped: yes or no
-        #[arg(long, value_parser = yes_or_no, value_name = "yes|no")]
+        #[arg(long, action = ArgAction::Set, value_parser = yes_or_no, value_name = "yes|no")]
         effective: bool,
     },
 }

@@ -26,7 +26,7 @@ use crate::records::waived::InForce;
 use crate::store::{Store, StoreError};
 use fleet::{Fleet, Nobody, Waivered};
 
-pub use build::{BuildError, Source, checklist, current, current_report, day_end, report, zone};
+pub use build::{BuildError, Source, checklist, current_report, day_end, report, zone};
 pub use model::Report;
 
 /// A format that the report is rendered in.

@@ -12,6 +12,7 @@ mod lab;
 mod ledger;
 mod people;
 mod records;
+mod records_commands;
 mod refused;
 mod reports;
 mod resumed;
