@@ -30,7 +30,7 @@ struct Cli {
     #[command(flatten)]
     place: Place,
 
-    /// table or json (of a report: html, json or csv); a table on a terminal, JSON otherwise
+    /// table or json (of a report: html, pdf, docx, xlsx, csv, json, oscal or ocsf; of the plan document: html, pdf or docx); a table on a terminal, JSON otherwise
     #[arg(long, global = true)]
     format: Option<String>,
 
@@ -157,9 +157,12 @@ pub fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<Outcome, Failure> {
     let lang = cli.lang.unwrap_or_else(lang_of_environment);
-    // A report is no listing: it has formats of its own.
+    // Reports and documents are no listings: they have formats of their own.
     if let Command::Report(args) = &cli.command {
         return commands::report::run(args, cli.format.as_deref(), lang, &cli.place);
+    }
+    if let Command::Plan(commands::plan::Command::Render { file, output }) = &cli.command {
+        return commands::plan::render(file.as_deref(), output, cli.format.as_deref(), &cli.place);
     }
     let output = Output::new(Format::asked(cli.format.as_deref())?, lang);
     match cli.command {

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use plumbline_config::settings::CollectorSettings;
@@ -18,6 +19,7 @@ use tokio_rustls::TlsAcceptor;
 use tracing::{error, info, warn};
 
 use crate::certificates;
+use crate::evidence::{Evidence, EvidenceError};
 use crate::home::{Home, HomeError};
 use crate::ingest::IngestQueue;
 use crate::jobs;
@@ -73,10 +75,16 @@ pub enum ServeError {
     /// The identity provider of the settings.
     #[error(transparent)]
     Oidc(#[from] OidcSetupError),
+    /// Where evidence is kept.
+    #[error(transparent)]
+    Evidence(#[from] EvidenceError),
     /// A thread could not be started.
     #[error("cannot start a thread: {0}")]
     Thread(io::Error),
 }
+
+/// Longest wait for a server that keeps evidence, while the collector starts.
+const EVIDENCE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// A collector that listens, and serves once it is run.
 pub struct Server {
@@ -134,6 +142,7 @@ impl Server {
         .map_err(ServeError::Thread)?;
         let files = own_files(&settings, &identity)?;
         let oidc = settings.oidc.as_ref().map(Oidc::new).transpose()?;
+        let evidence = Arc::new(evidence(&settings).await?);
         let app = Arc::new(App {
             settings,
             authority,
@@ -151,6 +160,7 @@ impl Server {
             oidc,
             people: Arc::default(),
             days: jobs::Days::default(),
+            evidence,
             bodies: Semaphore::new(BODY_BUDGET_KIB),
             reports: Arc::new(Semaphore::new(REPORTS_AT_A_TIME)),
             agent_port: agent_address.port(),
@@ -194,6 +204,12 @@ impl Server {
     #[must_use]
     pub const fn web_address(&self) -> SocketAddr {
         self.web_address
+    }
+
+    /// Where files of evidence are kept.
+    #[must_use]
+    pub fn evidence(&self) -> &Arc<Evidence> {
+        &self.app.evidence
     }
 
     /// Serves until `stop` is done; returns when requests that ran are answered and reports that waited are committed.
@@ -315,6 +331,20 @@ fn names(settings: &CollectorSettings, listeners: &[SocketAddr]) -> Vec<String> 
 
 fn is_name(text: &str) -> bool {
     text.parse::<IpAddr>().is_ok() || rustls::pki_types::DnsName::try_from(text).is_ok()
+}
+
+/// Where evidence is kept. A server that keeps it and is away is asked again when the first file comes; one that can't do
+/// what the settings ask for keeps the collector from starting.
+async fn evidence(settings: &CollectorSettings) -> Result<Evidence, EvidenceError> {
+    let evidence = Evidence::open(settings)?;
+    match tokio::time::timeout(EVIDENCE_PATIENCE, evidence.ready()).await {
+        Ok(Err(error @ EvidenceError::Away { .. })) => {
+            warn!(%error, "starting without the server that keeps evidence");
+        }
+        Ok(ready) => ready?,
+        Err(_) => warn!("starting without the server that keeps evidence: it does not answer"),
+    }
+    Ok(evidence)
 }
 
 /// The company's own certificate for people, if the settings name one.

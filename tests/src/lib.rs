@@ -14,6 +14,7 @@ pub mod namespace;
 pub mod postgres;
 pub mod programs;
 pub mod provider;
+pub mod s3;
 pub mod turnstile;
 
 use std::time::{Duration, Instant};

@@ -4,8 +4,13 @@
 //! annexes of a large fleet have more rows than fit in memory. A block holds words and what they mean, never how they
 //! look; each writer knows how its format shows a heading or a status.
 
+mod code;
+#[cfg(feature = "docx")]
+pub mod docx;
+pub mod html;
 #[cfg(feature = "pdf")]
 pub mod pdf;
+mod spool;
 
 use std::io;
 

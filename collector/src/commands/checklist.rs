@@ -92,7 +92,7 @@ fn basis(line: &Line, lang: Lang) -> String {
     }
     let check = |check: &crate::checklist::LineCheck| {
         let said = if check.measured {
-            report::html::host_counts(&check.hosts, lang)
+            report::host_counts(&check.hosts, lang)
         } else {
             Message::new("report-not-measured").render_in(lang)
         };

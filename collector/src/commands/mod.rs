@@ -5,6 +5,7 @@ pub(crate) mod apitoken;
 pub(crate) mod attest;
 pub(crate) mod checklist;
 pub(crate) mod correct;
+mod deliver;
 mod evidence;
 pub(crate) mod findings;
 pub(crate) mod health;

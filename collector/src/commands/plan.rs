@@ -1,17 +1,23 @@
 //! `plan …`: the company's plan.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use plumbline_config::lang::Bilingual;
 use plumbline_config::message::Message;
 use plumbline_config::plan::{LoadedPlan, Warning};
 use plumbline_config::wire::PlanRef;
 use plumbline_console::{Failure, Format, Outcome, Output};
+use plumbline_document::docx::DocxWriter;
+use plumbline_document::html::HtmlWriter;
+use plumbline_document::pdf::{FontPaths, PdfWriter};
+use plumbline_document::{DocumentError, Writer};
 use serde::Serialize;
 
 use super::act;
+use super::deliver::deliver;
 use crate::cli::Place;
 use crate::pki::Signer;
+use crate::plan_document;
 use crate::store::PublishedPlan;
 
 /// Commands on a plan file.
@@ -31,6 +37,56 @@ pub(crate) enum Command {
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
+    /// Print the plan document: the form, filled in with the published plan or that of a file
+    #[command(after_help = "Example: plumbline-collector plan render --format docx -o plan.docx")]
+    Render {
+        /// The plan; the published one unless said otherwise
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+        /// File to write, for its owner alone; `-` is standard output
+        #[arg(short, long, value_name = "FILE", default_value = "-")]
+        output: PathBuf,
+    },
+}
+
+/// A format that the plan document is made in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum DocumentFormat {
+    Html,
+    Pdf,
+    Docx,
+}
+
+impl DocumentFormat {
+    /// The format asked for, else the one that the file's name ends in, else HTML.
+    fn of(asked: Option<&str>, output: &Path) -> Result<Self, Failure> {
+        let of_name = |name: &str| match name {
+            "html" => Some(Self::Html),
+            "pdf" => Some(Self::Pdf),
+            "docx" => Some(Self::Docx),
+            _ => None,
+        };
+        match asked {
+            Some(name) => of_name(name).ok_or_else(|| {
+                Failure::new(format!(
+                    "unknown format `{name}` of the plan document; use html, pdf or docx"
+                ))
+            }),
+            None => Ok(output
+                .extension()
+                .and_then(|name| of_name(name.to_str()?))
+                .unwrap_or(Self::Html)),
+        }
+    }
+
+    fn writer(self, plan: &LoadedPlan) -> Result<Box<dyn Writer>, DocumentError> {
+        let properties = plan_document::properties(plan);
+        Ok(match self {
+            Self::Html => Box::new(HtmlWriter::new(properties)?),
+            Self::Pdf => Box::new(PdfWriter::new(properties, &FontPaths::default())?),
+            Self::Docx => Box::new(DocxWriter::new(properties)?),
+        })
+    }
 }
 
 /// What `--format json` prints of a sound plan.
@@ -47,12 +103,13 @@ struct Answer<'p> {
 
 /// Runs the command.
 pub(crate) fn run(command: &Command, place: &Place, output: &Output) -> Result<Outcome, Failure> {
-    let (Command::Validate { file } | Command::Publish { file }) = command;
-    let plan = LoadedPlan::load(file)?;
-    let changed = match command {
-        Command::Validate { .. } => None,
-        Command::Publish { .. } => Some(publish(&plan, place)?),
+    let file = match command {
+        Command::Validate { file } | Command::Publish { file } => file,
+        Command::Render { file, output } => return render(file.as_deref(), output, None, place),
     };
+    let plan = LoadedPlan::load(file)?;
+    let publishes = matches!(command, Command::Publish { .. });
+    let changed = publishes.then(|| publish(&plan, place)).transpose()?;
     let warnings: Vec<_> = plan.plan.warnings().iter().map(Warning::message).collect();
     if output.format == Format::Json {
         output.json(&Answer {
@@ -77,6 +134,37 @@ pub(crate) fn run(command: &Command, place: &Place, output: &Output) -> Result<O
         .number("count", warnings.len());
     output.line(&message.render_in(output.lang))?;
     Ok(Outcome::Clean)
+}
+
+/// Writes the plan document. `format` is the name given by `--format`.
+pub(crate) fn render(
+    file: Option<&Path>,
+    output: &Path,
+    format: Option<&str>,
+    place: &Place,
+) -> Result<Outcome, Failure> {
+    let format = DocumentFormat::of(format, output)?;
+    let plan = match file {
+        Some(file) => LoadedPlan::load(file)?,
+        None => published(place)?,
+    };
+    let mut writer = format.writer(&plan)?;
+    plan_document::write(&plan, writer.as_mut())?;
+    deliver(output, |out| writer.finish(out)).map_err(|error| match error {
+        DocumentError::Output(error) => Failure::new(format!("cannot write {}: {error}", output.display())),
+        other => other.into(),
+    })?;
+    Ok(Outcome::Clean)
+}
+
+fn published(place: &Place) -> Result<LoadedPlan, Failure> {
+    let (_, store) = place.store_to_read()?;
+    let plan = store.plan()?.ok_or_else(|| {
+        Failure::new(
+            "no plan has been published; publish one with `plumbline-collector plan publish FILE`, or name the file",
+        )
+    })?;
+    Ok(LoadedPlan::from_text(plan.toml, Path::new("published plan"))?)
 }
 
 fn publish(plan: &LoadedPlan, place: &Place) -> Result<bool, Failure> {

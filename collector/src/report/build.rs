@@ -10,12 +10,14 @@ use plumbline_config::file::FileError;
 use plumbline_config::interval::Interval;
 use plumbline_config::plan::{LoadedPlan, Plan};
 
-use super::model::Report;
+use super::model::{LedgerHead, Report};
 use crate::checklist::{self, Checklist, Input, Period};
 use crate::freshness::Cutoff;
+use crate::ledger::checkpoint::Checkpoint;
+use crate::ledger::note::Note;
 use crate::records::day::{self, DayEnd};
 use crate::records::{People, Remembered, day_of, waived};
-use crate::store::{Store, StoreError, Totals};
+use crate::store::{KeptCheckpoint, Store, StoreError, Totals};
 
 /// Where a report comes from.
 #[derive(Clone, Copy)]
@@ -53,6 +55,11 @@ pub enum BuildError {
         /// Its last day.
         day: Date,
     },
+    /// The newest checkpoint is not one that this collector signed so.
+    #[error(
+        "the newest checkpoint of the ledger can't be read; run `plumbline-collector verify` to see what was changed"
+    )]
+    Checkpoint,
 }
 
 /// What a report is made of before it is laid out.
@@ -72,13 +79,13 @@ pub fn checklist(source: &Source<'_>, period: Option<&Period>) -> Result<Checkli
 
 /// The report of `period`, or of the quarter that now lies in: all but the hosts, which [`super::write()`] reads.
 pub fn report(source: &Source<'_>, period: Option<&Period>) -> Result<Report, BuildError> {
-    Ok(report_of(source, &gather(source, period)?))
+    report_of(source, &gather(source, period)?)
 }
 
 /// The report of the quarter that now lies in, and the totals that it is made of.
 pub fn current_report(source: &Source<'_>) -> Result<(Report, Totals), BuildError> {
     let gathered = gather(source, None)?;
-    Ok((report_of(source, &gathered), gathered.totals))
+    Ok((report_of(source, &gathered)?, gathered.totals))
 }
 
 /// What stands at the end of a day that is over, to be kept for good.
@@ -121,9 +128,9 @@ fn zone_of(plan: Option<&LoadedPlan>) -> TimeZone {
     plan.map_or_else(|| Plan::default().zone(), |plan| plan.plan.zone())
 }
 
-fn report_of(source: &Source<'_>, gathered: &Gathered) -> Report {
+fn report_of(source: &Source<'_>, gathered: &Gathered) -> Result<Report, BuildError> {
     let company = gathered.plan.as_ref().map(|plan| plan.plan.company.clone());
-    Report {
+    Ok(Report {
         company: company.unwrap_or_default(),
         first: gathered.period.first,
         last: gathered.period.last,
@@ -132,7 +139,24 @@ fn report_of(source: &Source<'_>, gathered: &Gathered) -> Report {
         people: Arc::clone(&gathered.people),
         zone: gathered.zone.clone(),
         cutoff: Cutoff::new(gathered.as_of, source.stale_after),
-    }
+        ledger: source.store.latest_checkpoint()?.map(ledger_head).transpose()?,
+    })
+}
+
+/// What a report says of the ledger. Whether the signature is good is for whoever verifies: the paper only holds the
+/// collector to what it says.
+fn ledger_head(kept: KeptCheckpoint) -> Result<LedgerHead, BuildError> {
+    let note = Note::parse(kept.note.as_bytes()).map_err(|_| BuildError::Checkpoint)?;
+    let checkpoint: Checkpoint = note
+        .unverified_text()
+        .parse()
+        .map_err(|_| BuildError::Checkpoint)?;
+    Ok(LedgerHead {
+        origin: checkpoint.origin,
+        size: checkpoint.size,
+        root: checkpoint.root,
+        signed_at: kept.signed_at,
+    })
 }
 
 fn checklist_of(source: &Source<'_>, gathered: &Gathered) -> Checklist {

@@ -6,20 +6,31 @@
 
 mod build;
 mod csv;
+mod document;
 mod fleet;
 pub mod html;
+mod ids;
 mod json;
 mod model;
+mod ocsf;
+mod oscal;
 mod overview;
+mod people;
+mod reading;
 #[cfg(test)]
 mod tests;
+mod words;
 mod worst;
+mod xlsx;
 
 use std::fmt;
 use std::io::{self, Write};
 use std::str::FromStr;
 
 use plumbline_config::lang::Lang;
+use plumbline_document::docx::DocxWriter;
+use plumbline_document::pdf::{FontPaths, PdfWriter};
+use plumbline_document::{DocumentError, Writer};
 
 use crate::records::day_of;
 use crate::records::waived::InForce;
@@ -27,40 +38,87 @@ use crate::store::{Store, StoreError};
 use fleet::{Fleet, Nobody, Waivered};
 
 pub use build::{BuildError, Source, checklist, current_report, day_end, report, zone};
-pub use model::Report;
+pub use model::{LedgerHead, Report};
+use words::Words;
+pub(crate) use words::{grouped, host_counts};
 
 /// A format that the report is rendered in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReportFormat {
     /// One self-contained page.
     Html,
-    /// All there is.
-    Json,
+    /// Pages, as they are printed.
+    Pdf,
+    /// A document for Word.
+    Docx,
+    /// A workbook with every finding.
+    Xlsx,
     /// One row a requirement line.
     Csv,
+    /// All there is.
+    Json,
+    /// OSCAL assessment results.
+    Oscal,
+    /// Findings as OCSF events, one a line.
+    Ocsf,
 }
 
 impl ReportFormat {
     /// Every format.
-    pub const ALL: [Self; 3] = [Self::Html, Self::Json, Self::Csv];
+    pub const ALL: [Self; 8] = [
+        Self::Html,
+        Self::Pdf,
+        Self::Docx,
+        Self::Xlsx,
+        Self::Csv,
+        Self::Json,
+        Self::Oscal,
+        Self::Ocsf,
+    ];
 
-    /// The name used on command lines and in addresses, and the file's extension.
+    /// The name used on command lines and in addresses.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Html => "html",
-            Self::Json => "json",
+            Self::Pdf => "pdf",
+            Self::Docx => "docx",
+            Self::Xlsx => "xlsx",
             Self::Csv => "csv",
+            Self::Json => "json",
+            Self::Oscal => "oscal",
+            Self::Ocsf => "ocsf",
         }
+    }
+
+    /// What the name of its file ends in.
+    #[must_use]
+    pub const fn extension(self) -> &'static str {
+        match self {
+            Self::Oscal => "oscal.json",
+            Self::Ocsf => "ocsf.jsonl",
+            other => other.name(),
+        }
+    }
+
+    /// The format whose files are named so.
+    #[must_use]
+    pub fn of_file(name: &str) -> Option<Self> {
+        let is_named_so = |format: &Self| {
+            let stem = name.strip_suffix(format.extension());
+            stem.is_some_and(|stem| stem.ends_with('.'))
+        };
+        // `report.oscal.json` is OSCAL, though it is JSON too.
+        Self::ALL
+            .into_iter()
+            .filter(is_named_so)
+            .max_by_key(|format| format.extension().len())
     }
 
     /// Whether it reads every host, and so takes as long as there are hosts.
     #[must_use]
     pub const fn reads_hosts(self) -> bool {
-        match self {
-            Self::Html | Self::Json => true,
-            Self::Csv => false,
-        }
+        !matches!(self, Self::Csv)
     }
 
     /// Media type, RFC 6838.
@@ -68,8 +126,13 @@ impl ReportFormat {
     pub const fn media_type(self) -> &'static str {
         match self {
             Self::Html => "text/html; charset=utf-8",
-            Self::Json => "application/json",
+            Self::Pdf => "application/pdf",
+            Self::Docx => "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+            Self::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
             Self::Csv => "text/csv; charset=utf-8",
+            Self::Json => "application/json",
+            Self::Oscal => "application/oscal+json",
+            Self::Ocsf => "application/x-ndjson",
         }
     }
 }
@@ -82,7 +145,7 @@ impl fmt::Display for ReportFormat {
 
 /// A format the report can't be rendered in.
 #[derive(Debug, thiserror::Error)]
-#[error("unknown report format `{0}`; use html, json or csv")]
+#[error("unknown report format `{given}`; use one of {known}", given = .0, known = ReportFormat::ALL.map(ReportFormat::name).join(", "))]
 pub struct UnknownFormat(String);
 
 impl FromStr for ReportFormat {
@@ -105,6 +168,12 @@ pub enum WriteError {
     /// The table could not be made.
     #[error("the table could not be made: {0}")]
     Csv(#[from] ::csv::Error),
+    /// The document could not be made.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+    /// The workbook could not be made.
+    #[error("the workbook could not be made: {0}")]
+    Workbook(#[from] rust_xlsxwriter::XlsxError),
     /// It could not be sent or written where it should go, or a part could not be rendered.
     #[error("the report could not be written: {0}")]
     Output(#[from] io::Error),
@@ -114,7 +183,8 @@ impl WriteError {
     /// Whether all that went wrong is that nobody reads it any more.
     #[must_use]
     pub fn is_unread(&self) -> bool {
-        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+        matches!(self, Self::Output(error) | Self::Document(DocumentError::Output(error))
+            if error.kind() == io::ErrorKind::BrokenPipe)
     }
 }
 
@@ -148,10 +218,37 @@ fn write_from(
     lang: Lang,
     out: &mut dyn Write,
 ) -> Result<(), WriteError> {
+    let words = Words {
+        lang,
+        zone: &report.zone,
+    };
     match format {
         ReportFormat::Html => html::write(report, fleet, lang, out)?,
-        ReportFormat::Json => json::write(report, fleet, out)?,
+        ReportFormat::Pdf => {
+            let writer = PdfWriter::new(document::properties(report, lang), &FontPaths::default())?;
+            paper(report, fleet, lang, Box::new(writer), out)?;
+        }
+        ReportFormat::Docx => {
+            let writer = DocxWriter::new(document::properties(report, lang))?;
+            paper(report, fleet, lang, Box::new(writer), out)?;
+        }
+        ReportFormat::Xlsx => xlsx::write(report, fleet, lang, out)?,
         ReportFormat::Csv => out.write_all(&csv::render(&report.checklist, lang)?)?,
+        ReportFormat::Json => json::write(report, fleet, out)?,
+        ReportFormat::Oscal => oscal::write(report, fleet, &words, out)?,
+        ReportFormat::Ocsf => ocsf::write(report, fleet, &words, out)?,
     }
     Ok(out.flush()?)
+}
+
+/// Writes the report as a document of pages.
+fn paper(
+    report: &Report,
+    fleet: &dyn Fleet,
+    lang: Lang,
+    mut writer: Box<dyn Writer>,
+    out: &mut dyn Write,
+) -> Result<(), WriteError> {
+    document::write(report, fleet, lang, writer.as_mut(), || out.flush())?;
+    Ok(writer.finish(out)?)
 }

@@ -10,8 +10,10 @@ use plumbline_config::finding::{Finding, Severity, Status};
 use plumbline_config::ident::Role;
 use serde::{Serialize, Serializer};
 
-use crate::checklist::Checklist;
+use crate::checklist::{Checklist, LineStatus};
 use crate::freshness::{Cutoff, HostState};
+use crate::ledger::checkpoint::Checkpoint;
+use crate::ledger::tree::Hash;
 use crate::records::People;
 
 /// What a report says of all hosts together. The hosts themselves are read while it is written.
@@ -33,6 +35,61 @@ pub struct Report {
     pub zone: TimeZone,
     /// What is stale.
     pub cutoff: Cutoff,
+    /// The ledger as it was last signed; `None` before the first checkpoint.
+    pub ledger: Option<LedgerHead>,
+}
+
+/// The newest checkpoint of the ledger: printed on a report, the paper itself holds what is on record to what it was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LedgerHead {
+    /// Which ledger.
+    pub origin: String,
+    /// Number of leaves.
+    pub size: u64,
+    /// Root of the tree over them.
+    pub root: Hash,
+    /// When it was signed, by the collector's clock.
+    pub signed_at: Timestamp,
+}
+
+impl LedgerHead {
+    /// What was signed first of all: origin, size and root, each in a line (<https://c2sp.org/tlog-checkpoint>).
+    #[must_use]
+    pub fn text(&self) -> String {
+        Checkpoint {
+            origin: self.origin.clone(),
+            size: self.size,
+            root: self.root,
+            extensions: Vec::new(),
+        }
+        .to_string()
+    }
+
+    /// The root as checkpoints write it, in base64.
+    #[must_use]
+    pub fn root_text(&self) -> String {
+        self.root.base64()
+    }
+}
+
+impl Report {
+    /// Items and lines by status, best first.
+    pub(super) fn totals(&self) -> Vec<(LineStatus, usize, usize)> {
+        let items = &self.checklist.items;
+        let count = |status: LineStatus| {
+            let lines = items
+                .iter()
+                .flat_map(|item| &item.lines)
+                .filter(|line| line.status == status)
+                .count();
+            (
+                status,
+                items.iter().filter(|item| item.status == status).count(),
+                lines,
+            )
+        };
+        LineStatus::ALL.map(count).into()
+    }
 }
 
 /// A host in the report.

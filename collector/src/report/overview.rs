@@ -136,7 +136,7 @@ impl HostRow {
 }
 
 impl Counts {
-    fn of(findings: &[ShownFinding]) -> Self {
+    pub(super) fn of(findings: &[ShownFinding]) -> Self {
         let count = |status| findings.iter().filter(|found| found.shown == status).count();
         let mut counts: Vec<(Status, usize)> = Status::ALL
             .into_iter()

@@ -40,6 +40,7 @@ use plumbline_config::settings::CollectorSettings;
 use tokio::sync::Semaphore;
 use tracing::debug;
 
+use crate::evidence::Evidence;
 use crate::freshness::Cutoff;
 use crate::ingest::IngestQueue;
 use crate::jobs::Days;
@@ -88,6 +89,8 @@ pub(crate) struct App {
     pub(crate) people: Arc<Remembered>,
     /// Which days were kept, and what stood on the lines.
     pub(crate) days: Days,
+    /// Where files of evidence are kept.
+    pub(crate) evidence: Arc<Evidence>,
     /// Permits for KiB of body.
     pub(crate) bodies: Semaphore,
     /// Permits for reports on all hosts.

@@ -93,6 +93,58 @@ async fn the_first_page_says_how_things_stand_and_leads_who_may_to_the_report() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn each_format_comes_as_what_it_is() {
+    let (lab, host) = with_host().await;
+    let checkpoint = ask(&lab, "/api/v1/ledger/checkpoint").await.text().await.unwrap();
+    let office = "application/vnd.openxmlformats-officedocument";
+    let docx = format!("{office}.wordprocessingml.document");
+    let xlsx = format!("{office}.spreadsheetml.sheet");
+    let folder = tempfile::tempdir().unwrap();
+    for (format, kind, file, begins) in [
+        ("pdf", "application/pdf", "pdf", b"%PDF-1.7".as_slice()),
+        ("docx", docx.as_str(), "docx", b"PK\x03\x04"),
+        ("xlsx", &xlsx, "xlsx", b"PK\x03\x04"),
+        ("csv", "text/csv; charset=utf-8", "csv", "\u{feff}".as_bytes()),
+        ("oscal", "application/oscal+json", "oscal.json", b"{"),
+        ("ocsf", "application/x-ndjson", "ocsf.jsonl", b"{"),
+    ] {
+        let response = ask(&lab, &this_year().replace("json", format)).await;
+        assert_eq!(response.status(), StatusCode::OK, "{format}");
+        assert_eq!(response.headers()["content-type"], kind);
+        let disposition = response.headers()["content-disposition"]
+            .to_str()
+            .unwrap()
+            .to_owned();
+        assert!(disposition.starts_with("attachment; ") && disposition.ends_with(&format!(".{file}\"")));
+        let body = response.bytes().await.unwrap();
+        assert!(body.starts_with(begins), "{format}");
+        let path = folder.path().join(format!("report.{file}"));
+        let output = lab.run(&["report", "-o", path.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(0), "{format}");
+        assert!(
+            std::fs::read(path).unwrap().starts_with(begins),
+            "the name tells the format: {format}"
+        );
+    }
+    let events = ask(&lab, &this_year().replace("json", "ocsf"))
+        .await
+        .text()
+        .await
+        .unwrap();
+    for event in events.lines() {
+        let event: Value = serde_json::from_str(event).unwrap();
+        assert_eq!(event["class_uid"], 2003);
+        assert_eq!(event["resources"][0]["uid"], host.id().as_str());
+    }
+    let report: Value = ask(&lab, &this_year()).await.json().await.unwrap();
+    let size = report["ledger"]["size"].as_u64().unwrap();
+    assert!(checkpoint.lines().nth(1).unwrap().parse::<u64>().unwrap() <= size);
+    let refused = ask(&lab, &this_year().replace("json", "pptx")).await;
+    assert_problem(refused, 400, "bad-request").await;
+    lab.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_report_that_fails_half_way_does_not_look_whole() {
     let (lab, _host) = with_host().await;
     lab.database()

@@ -91,3 +91,29 @@ async fn totals_that_are_wrong_are_counted_anew_beside_the_server() {
     assert_eq!(lab.run(&["store", "recount"]).status.code(), Some(0));
     lab.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_plan_document_is_that_of_a_file_or_of_the_published_plan() {
+    let lab = Lab::start().await;
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/plan.example.toml");
+    let example = example.to_str().unwrap();
+    assert_eq!(lab.run(&["plan", "publish", example]).status.code(), Some(0));
+    let published = lab.run(&["plan", "render"]);
+    let page = String::from_utf8(published.stdout).unwrap();
+    assert!(page.contains("晴川資訊股份有限公司") && page.trim_end().ends_with("</html>"));
+    let of_file = lab.run(&["plan", "render", example, "--format", "html"]);
+    assert_eq!(String::from_utf8(of_file.stdout).unwrap(), page);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("plan.docx");
+    let output = lab.run(&["plan", "render", "-o", file.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(std::fs::read(&file).unwrap().starts_with(b"PK"));
+    assert_eq!(
+        std::fs::metadata(&file).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    let output = lab.run(&["plan", "render", "--format", "odt"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("use html or docx"));
+    lab.stop().await;
+}

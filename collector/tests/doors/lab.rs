@@ -256,8 +256,11 @@ fn command(dir: &TempDir, arguments: &[&str]) -> Command {
     command
         .args(arguments)
         .arg("--data-dir")
-        .arg(dir.path().join("data"))
-        .args(["--format", "json"]);
+        .arg(dir.path().join("data"));
+    // Reports and documents have formats of their own.
+    if !arguments.iter().any(|word| ["report", "render"].contains(word)) {
+        command.args(["--format", "json"]);
+    }
     command
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::StoreAddress;
+use super::{EvidenceSettings, StoreAddress};
 use crate::file::{self, FileError};
 use crate::interval::Interval;
 
@@ -49,6 +49,8 @@ pub struct CollectorSettings {
     pub store_ca_file: Option<PathBuf>,
     /// Connections to the PostgreSQL server at most.
     pub store_connections: u16,
+    /// Where the files that prove attestations are kept.
+    pub evidence: EvidenceSettings,
 }
 
 /// An identity provider that speaks OpenID Connect.
@@ -114,6 +116,7 @@ impl Default for CollectorSettings {
             store_password_file: None,
             store_ca_file: None,
             store_connections: 16,
+            evidence: EvidenceSettings::default(),
         }
     }
 }

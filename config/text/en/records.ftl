@@ -76,6 +76,7 @@ report-evidence = Evidence: { $name } ({ $size } bytes), SHA-256 { $sha256 }
 report-line-action = Corrective action { $id }: { $stage }
 report-line-action-assigned = Corrective action { $id }: { $stage }; { $owner } sees to it until { $due_on }
 report-line-waivers = Waived in part: { $ids }
+report-column-people = On record
 report-waivers = Waivers
 report-waivers-none = No waiver was in force in this period.
 report-waiver-check = What is accepted

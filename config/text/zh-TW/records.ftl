@@ -76,6 +76,7 @@ report-evidence = 佐證檔案：{ $name }（{ $size } 位元組），SHA-256 { 
 report-line-action = 矯正措施 { $id }：{ $stage }
 report-line-action-assigned = 矯正措施 { $id }：{ $stage }；負責人員 { $owner }，期限 { $due_on }
 report-line-waivers = 部分豁免：{ $ids }
+report-column-people = 佐證、矯正措施及豁免
 report-waivers = 豁免
 report-waivers-none = 本期間無生效之豁免。
 report-waiver-check = 豁免事項

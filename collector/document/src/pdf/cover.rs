@@ -1,14 +1,12 @@
 //! The first page, and the QR code on it.
 
-use qrcode::{Color, EcLevel, QrCode};
-
 use super::band::{Band, Cell};
 use super::flow::Flow;
 use super::look::{
     BODY, BOTTOM, COVER_COMPANY, COVER_SUBTITLE, COVER_TITLE, Face, INK, LEFT, RULE, TOP, WIDTH,
 };
 use super::sheet::{Point, Sheet};
-use crate::{Cover, DocumentError};
+use crate::{Cover, DocumentError, code};
 
 /// Width of a code of few words.
 const CODE: f32 = 86.0;
@@ -57,22 +55,16 @@ fn line(flow: &mut Flow<'_>, words: &str, face: Face, below: f32) {
 }
 
 struct Code {
-    modules: Vec<Color>,
+    modules: Vec<bool>,
     side: usize,
     width: f32,
 }
 
 impl Code {
     fn new(says: &str) -> Result<Self, DocumentError> {
-        let code = QrCode::with_error_correction_level(says, EcLevel::M).map_err(|_| {
-            DocumentError::Layout(format!(
-                "a QR code holds 2331 bytes, and {} are wanted on the cover",
-                says.len()
-            ))
-        })?;
-        let side = code.width();
+        let (side, modules) = code::modules(says)?;
         Ok(Self {
-            modules: code.to_colors(),
+            modules,
             side,
             width: (side as f32 * MODULE).max(CODE),
         })
@@ -84,7 +76,7 @@ impl Code {
         for (row, modules) in self.modules.chunks(self.side).enumerate() {
             let mut column = 0;
             for run in modules.chunk_by(|one, next| one == next) {
-                if run.first() == Some(&Color::Dark) {
+                if run.first() == Some(&true) {
                     let x = at.x + column as f32 * module;
                     let y = at.y + row as f32 * module;
                     // Slightly into the row below, for the same reason.

@@ -8,11 +8,11 @@ use plumbline_config::ident::Role;
 use plumbline_config::lang::Lang;
 use plumbline_config::message::Message;
 
-use super::words::{Words, grouped, host_counts};
-use super::{STYLE, by_status};
+use super::STYLE;
 use crate::checklist::{self, Due, DueState, HostCounts, LineStatus, hosts_on_check};
 use crate::freshness::HostState;
 use crate::report::Report;
+use crate::report::words::{Words, grouped, host_counts};
 use crate::store::{Counted, Totals};
 
 /// Most attestations in the list of those that are due.
@@ -46,7 +46,7 @@ impl<'a> Front<'a> {
     }
 
     fn by_status(&self) -> Vec<(LineStatus, usize, usize)> {
-        by_status(&self.report.checklist)
+        self.report.totals()
     }
 
     /// Hosts by state, one number for each role.

@@ -5,25 +5,20 @@
 
 mod body;
 mod front;
-mod people;
-mod words;
 
 use std::io::Write;
 
 use askama::Template;
 use plumbline_config::lang::Lang;
-use plumbline_config::message::Message;
 
 use super::WriteError;
 use super::fleet::{Fleet, Walk};
 use super::model::{Report, ReportHost};
 use super::overview::Overview;
-use crate::checklist::{Checklist, LineStatus};
+use super::words::Words;
 use body::Body;
-use words::Words;
 
 pub(crate) use front::Front;
-pub(crate) use words::host_counts;
 
 /// The style sheet, kept apart so that the content security policy can name its hash.
 pub const STYLE: &str = include_str!("../../../templates/report.css");
@@ -80,39 +75,6 @@ struct Head<'a> {
     company: &'a str,
     w: &'a Words<'a>,
     style: &'static str,
-}
-
-impl Head<'_> {
-    fn days(&self) -> String {
-        let days = Message::new("report-days")
-            .arg("first", self.report.first)
-            .arg("last", self.report.last);
-        days.render_in(self.w.lang)
-    }
-
-    fn plan_version(&self, version: &str) -> String {
-        Message::new("report-plan-version")
-            .arg("version", version)
-            .render_in(self.w.lang)
-    }
-
-    fn totals(&self) -> Vec<(LineStatus, usize, usize)> {
-        by_status(&self.report.checklist)
-    }
-}
-
-/// Items and lines by status, best first.
-fn by_status(checklist: &Checklist) -> Vec<(LineStatus, usize, usize)> {
-    let items = &checklist.items;
-    let count = |status: LineStatus| {
-        let lines = items.iter().flat_map(|item| &item.lines);
-        (
-            status,
-            items.iter().filter(|item| item.status == status).count(),
-            lines.filter(|line| line.status == status).count(),
-        )
-    };
-    LineStatus::ALL.map(count).into()
 }
 
 /// One host's findings, in the annex.

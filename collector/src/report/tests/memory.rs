@@ -18,9 +18,10 @@ use serde_json::json;
 
 use crate::checklist::{self, Input, Period};
 use crate::freshness::Cutoff;
+use crate::ledger::tree::Hash;
 use crate::records::People;
-use crate::report::Report;
 use crate::report::fleet::Fleet;
+use crate::report::{LedgerHead, Report};
 use crate::store::{Cursor, FindingPage, FindingQuery, Host, HostQuery, LatestFinding, StoreError, Totals};
 
 /// One page that was read.
@@ -98,6 +99,12 @@ pub(super) fn head() -> Report {
         people: Arc::default(),
         zone: Plan::default().zone(),
         cutoff: cutoff(),
+        ledger: Some(LedgerHead {
+            origin: "plumbline-ca-1a2b3c4d".to_owned(),
+            size: 12_345,
+            root: Hash::of(b"leaf"),
+            signed_at: at(85),
+        }),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a report says, and how it reads the store.
 
 mod memory;
+mod office;
 mod page;
 mod reading;
 
@@ -13,7 +14,7 @@ use serde::Serialize;
 
 use super::fleet::wants_attention;
 use super::model::{ReportHost, ShownFinding};
-use super::{ReportFormat, WriteError, write_from};
+use super::{LedgerHead, ReportFormat, WriteError, write_from};
 use crate::checklist::Checklist;
 use crate::freshness::HostState;
 use memory::{Memory, cutoff, head};
@@ -59,6 +60,7 @@ struct Model {
     first: Date,
     last: Date,
     checklist: Checklist,
+    ledger: Option<LedgerHead>,
     attention: Vec<ShownFinding>,
     hosts: Vec<ReportHost>,
 }
@@ -100,6 +102,7 @@ impl Model {
             first: head.first,
             last: head.last,
             checklist: head.checklist,
+            ledger: head.ledger,
             attention,
             hosts,
         }

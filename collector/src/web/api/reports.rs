@@ -59,7 +59,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         method: "get",
         path: "/api/v1/reports/{period}",
         access: Access::Auditor,
-        summary: "The audit report of a period, as html, json or csv.",
+        summary: "The audit report of a period, as html, pdf, docx, xlsx, csv, json, oscal or ocsf.",
         parameters: &[
             Parameter {
                 place: "path",
@@ -69,7 +69,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
             Parameter {
                 place: "query",
                 name: "format",
-                description: "html, json or csv; json unless said otherwise.",
+                description: "html, pdf, docx, xlsx, csv, json, oscal (assessment results 1.1) or ocsf (events of class 2003, one a line); json unless said \
+                              otherwise.",
             },
             LANG,
         ],
@@ -195,7 +196,7 @@ async fn build<T: Send + 'static>(
     built.map_err(|fault| match fault {
         BuildError::Store(error) => error.into(),
         BuildError::Future(_) | BuildError::NotRecorded { .. } => BAD_REQUEST.because(fault.to_string()),
-        BuildError::Plan(_) => FAILED.because(fault.to_string()),
+        BuildError::Plan(_) | BuildError::Checkpoint => FAILED.because(fault.to_string()),
     })
 }
 
@@ -245,8 +246,9 @@ fn headers(report: &Report, format: ReportFormat) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.media_type()));
     let file = format!(
-        "attachment; filename=\"plumbline-{}.{format}\"",
-        report.checklist.period.replace('/', "_")
+        "attachment; filename=\"plumbline-{}.{}\"",
+        report.checklist.period.replace('/', "_"),
+        format.extension()
     );
     if let Ok(value) = HeaderValue::from_str(&file) {
         headers.insert(CONTENT_DISPOSITION, value);
