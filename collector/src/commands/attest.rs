@@ -12,7 +12,7 @@ use plumbline_console::{Failure, Format, Outcome, Output};
 use serde_json::json;
 
 use super::records::{at_desk, said};
-use super::{day, evidence};
+use super::{day, evidence, in_zone};
 use crate::checklist;
 use crate::cli::Place;
 use crate::desk::Desk;
@@ -155,9 +155,8 @@ fn view(desk: &Desk<'_>, id: &str) -> Result<RecordView<Attestation>, Failure> {
 fn list(desk: &Desk<'_>, line: Option<&str>, output: &Output) -> Result<Outcome, Failure> {
     let line = line.map(attestation::line).transpose()?;
     let people = desk.people()?;
-    let answers = |attestation: &Attestation| {
-        line.is_none_or(|line| attestation.given.lines.iter().any(|id| *id == line.id))
-    };
+    let answers =
+        |attestation: &Attestation| line.is_none_or(|line| attestation.given.lines.contains(&line.id));
     let mut found: Vec<RecordView<&Attestation>> = people
         .attestations
         .iter()
@@ -216,7 +215,8 @@ fn due(desk: &Desk<'_>, output: &Output) -> Result<Outcome, Failure> {
         output.json(&json!({ "due": due }))?;
         return Ok(Outcome::Clean);
     }
-    let time = |at: Option<Timestamp>| at.map(|at| at.to_string()).unwrap_or_default();
+    let zone = report::zone(desk.source.store)?;
+    let time = |at: Option<Timestamp>| at.map(|at| in_zone(at, &zone)).unwrap_or_default();
     output.table_under(
         [
             "records-heading-line",

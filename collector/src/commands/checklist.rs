@@ -1,10 +1,12 @@
 //! `checklist`: Section 12, as it stands.
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use plumbline_config::lang::Lang;
 use plumbline_config::message::{Message, text};
 use plumbline_console::{Failure, Format, Outcome, Output};
 
+use super::in_zone;
 use crate::checklist::{Checklist, Line, LineStatus, Period};
 use crate::cli::Place;
 use crate::records::Remembered;
@@ -32,7 +34,7 @@ pub(crate) fn run(args: &Args, place: &Place, output: &Output) -> Result<Outcome
     if output.format == Format::Json {
         output.json(&checklist)?;
     } else {
-        print(&checklist, output)?;
+        print(&checklist, &report::zone(store.as_ref())?, output)?;
     }
     let failing = |line: &Line| line.hosts.fail > 0;
     let fails = checklist.items.iter().flat_map(|item| &item.lines).any(failing);
@@ -40,7 +42,7 @@ pub(crate) fn run(args: &Args, place: &Place, output: &Output) -> Result<Outcome
 }
 
 /// The twelve items, and beneath each the lines that hosts or people speak for; those that await people are counted.
-fn print(checklist: &Checklist, output: &Output) -> Result<(), Failure> {
+fn print(checklist: &Checklist, zone: &TimeZone, output: &Output) -> Result<(), Failure> {
     let lang = output.lang;
     let mut rows = Vec::new();
     for item in &checklist.items {
@@ -62,7 +64,7 @@ fn print(checklist: &Checklist, output: &Output) -> Result<(), Failure> {
                 line.clause.clone(),
                 format!("  {}", line.title.get(lang)),
                 output.text(line.status.key()),
-                basis(line, lang),
+                basis(line, zone, lang),
             ]
         }));
     }
@@ -86,7 +88,7 @@ fn is_spoken_for(line: &Line) -> bool {
 }
 
 /// What a line rests on: each check with its hosts, or that it is not measured yet, and what people say.
-fn basis(line: &Line, lang: Lang) -> String {
+fn basis(line: &Line, zone: &TimeZone, lang: Lang) -> String {
     if let Some(reason) = &line.reason {
         return reason.clone();
     }
@@ -99,10 +101,13 @@ fn basis(line: &Line, lang: Lang) -> String {
         format!("{}: {said}", check.check)
     };
     let checks = line.checks.iter().map(check);
-    checks.chain(people(line, lang)).collect::<Vec<_>>().join("\n")
+    checks
+        .chain(people(line, zone, lang))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
-fn people(line: &Line, lang: Lang) -> impl Iterator<Item = String> {
+fn people(line: &Line, zone: &TimeZone, lang: Lang) -> impl Iterator<Item = String> {
     let attestation = line.attestation.as_ref().map(|latest| {
         let said = if latest.in_force {
             "line-attested"
@@ -112,7 +117,7 @@ fn people(line: &Line, lang: Lang) -> impl Iterator<Item = String> {
         Message::new(said)
             .arg("effective_on", latest.effective_on)
             .arg("by", &latest.performed_by)
-            .arg("due_at", latest.expires_at)
+            .arg("due_at", in_zone(latest.expires_at, zone))
     });
     let action = line.corrective_action.as_ref().map(|action| {
         Message::new("line-action")

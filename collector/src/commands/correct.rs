@@ -22,10 +22,10 @@ use crate::view::RecordView;
 pub(crate) enum Command {
     /// Open a corrective action on a line
     #[command(
-        after_help = "Example: plumbline-collector correct open --line 7.1.2 --text 對外網站仍接受TLS1.0。"
+        after_help = "Example: plumbline-collector correct open --line 7.1.3 --text 對外網站仍接受TLS1.0。"
     )]
     Open {
-        /// Line of the checklist, such as 7.1.2
+        /// Line of the checklist, such as 7.1.3
         #[arg(long, value_name = "LINE")]
         line: String,
         /// What was seen

@@ -25,6 +25,7 @@ pub(crate) mod verify;
 pub(crate) mod waive;
 
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use plumbline_config::interval::Interval;
 
@@ -64,6 +65,12 @@ pub(crate) fn duration(text: &str) -> Result<SignedDuration, String> {
         .map(SignedDuration::from_secs)
         .or_else(|| text.parse::<Interval>().ok().map(Interval::nominal))
         .ok_or_else(|| "write a number and a unit, such as 30m, 24h, 7d or \"3 months\"".to_owned())
+}
+
+/// A time as people count it, in a zone.
+fn in_zone(at: Timestamp, zone: &TimeZone) -> String {
+    let at = at.to_zoned(zone.clone());
+    at.strftime("%Y-%m-%d %H:%M %:z").to_string()
 }
 
 /// A day on the command line: `2026-11-01`.

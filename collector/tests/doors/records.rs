@@ -280,7 +280,7 @@ async fn of_two_who_decide_at_once_one_is_told_so() {
 async fn a_corrective_action_goes_from_a_line_to_its_review() {
     let office = Office::open().await;
     let (lab, operator) = (&office.lab, &office.operator);
-    let seen = json!({"line": "7.1.2", "text": "對外網站仍接受 TLS 1.0。"});
+    let seen = json!({"line": "7.1.3", "text": "對外網站仍接受 TLS 1.0。"});
     let made = operator.made(lab, "/api/v1/actions", &seen).await;
     let id = made["id"].as_str().unwrap().to_owned();
     assert_eq!(
@@ -294,7 +294,7 @@ async fn a_corrective_action_goes_from_a_line_to_its_review() {
     )
     .await;
     assert!(again["detail"].as_str().unwrap().contains(&id), "{again}");
-    assert_eq!(office.line("7.1.2").await["corrective_action"]["id"], id);
+    assert_eq!(office.line("7.1.3").await["corrective_action"]["id"], id);
 
     let steps = format!("/api/v1/actions/{id}/steps");
     let step = |name: &str| json!({"step": name, "text": "已完成。"});
@@ -331,7 +331,7 @@ async fn a_corrective_action_goes_from_a_line_to_its_review() {
     assert_eq!(closed["stage"], "closed");
     assert_eq!(closed["history"].as_array().unwrap().len(), 8);
     assert_problem(operator.post(lab, &steps, &review(true)).await, 409, "closed").await;
-    assert_eq!(office.line("7.1.2").await["corrective_action"], Value::Null);
+    assert_eq!(office.line("7.1.3").await["corrective_action"], Value::Null);
     assert_eq!(lab.get("/api/v1/actions?state=open").await["actions"], json!([]));
     assert_eq!(
         lab.get("/api/v1/actions?state=closed").await["actions"][0],
@@ -415,7 +415,7 @@ async fn what_cannot_be_is_refused_with_its_reason() {
         let problem = assert_problem(refused, 400, "unsound-record").await;
         assert!(problem["detail"].as_str().unwrap().contains(said), "{problem}");
     }
-    let nowhere = json!({"line": "7.1.22", "text": "x"});
+    let nowhere = json!({"line": "7.1.33", "text": "x"});
     let refused = operator.post(lab, "/api/v1/actions", &nowhere).await;
     let problem = assert_problem(refused, 400, "unsound-record").await;
     assert!(
@@ -452,7 +452,7 @@ async fn what_cannot_be_is_refused_with_its_reason() {
         (
             &office.auditor,
             "/api/v1/actions",
-            json!({"line": "7.1.2", "text": "x"}),
+            json!({"line": "7.1.3", "text": "x"}),
         ),
         (operator, "/api/v1/waivers/w-none/approve", note.clone()),
         (operator, "/api/v1/waivers/w-none/reject", note),

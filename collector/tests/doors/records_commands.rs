@@ -200,7 +200,7 @@ async fn a_corrective_action_is_taken_to_its_end() {
     let lab = Lab::start().await;
     let made = done(
         &lab,
-        &["correct", "open", "--line", "7.1.2", "--text", "仍接受 TLS 1.0。"],
+        &["correct", "open", "--line", "7.1.3", "--text", "仍接受 TLS 1.0。"],
     );
     let id = made["id"].as_str().unwrap();
     assert!(table(&lab, &["checklist"]).contains(&format!("矯正措施 {id}：待查明原因")));
@@ -209,7 +209,7 @@ async fn a_corrective_action_is_taken_to_its_end() {
             .await
             .contains("未結案之矯正措施共 1 件。")
     );
-    assert!(refused(&lab, &["correct", "open", "--line", "7.1.2", "--text", "x"]).contains(id));
+    assert!(refused(&lab, &["correct", "open", "--line", "7.1.3", "--text", "x"]).contains(id));
     assert!(refused(&lab, &["correct", "result", id, "--text", "x"]).contains("comes first"));
     let due_on = in_days(7);
     done(

@@ -137,9 +137,8 @@ async fn list(
     let asked = Asked::new(params.limit, params.cursor)?;
     let page = at_desk(&app, &caller, move |desk| {
         let line = params.line.as_deref().map(attestation::line).transpose()?;
-        let answers = |attestation: &Attestation| {
-            line.is_none_or(|line| attestation.given.lines.iter().any(|id| *id == line.id))
-        };
+        let answers =
+            |attestation: &Attestation| line.is_none_or(|line| attestation.given.lines.contains(&line.id));
         Ok(asked.page(
             &desk.people()?.attestations,
             |attestation| attestation.at,
