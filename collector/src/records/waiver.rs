@@ -23,8 +23,8 @@ const LONGEST_DAYS: i32 = 366;
 /// Most hosts named one by one, and most labels.
 const MOST_NAMED: usize = 1_000;
 
-/// Longest key and longest value of a label, in characters.
-const LONGEST_LABEL: usize = 256;
+/// Longest label, in characters.
+const LONGEST_LABEL: usize = 512;
 
 /// Longest subject of a finding, in characters.
 const LONGEST_SUBJECT: usize = 4_096;
@@ -222,8 +222,9 @@ impl Requested {
             });
         }
         let earliest = self.from.max(today);
-        for label in hosts.labels.iter().flat_map(|(key, value)| [key, value]) {
-            text::line("label", label, LONGEST_LABEL)?;
+        for (key, value) in &hosts.labels {
+            // A label's value may be empty.
+            text::line("label", &format!("{key}={value}"), LONGEST_LABEL)?;
         }
         if self.until < earliest {
             return Err(Refusal::Ended {
