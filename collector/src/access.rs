@@ -13,9 +13,9 @@ pub enum Access {
     Viewer,
     /// Pulls audit reports and evidence.
     Auditor,
-    /// Enrols and revokes hosts.
+    /// Enrols and revokes hosts; puts attestations, waivers that are asked for and corrective actions on record.
     Operator,
-    /// Publishes the plan; makes users and API tokens.
+    /// Publishes the plan; makes users and API tokens; decides on waivers.
     Admin,
 }
 
@@ -84,19 +84,22 @@ pub enum Scope {
     People,
     /// The plan.
     Plan,
+    /// Attestations, waivers and corrective actions.
+    Records,
     /// The checklist, the audit report, and the ledger that both are proved by.
     Reports,
 }
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Enrolment,
         Self::Findings,
         Self::Hosts,
         Self::Metrics,
         Self::People,
         Self::Plan,
+        Self::Records,
         Self::Reports,
     ];
 
@@ -110,6 +113,7 @@ impl Scope {
             Self::Metrics => "metrics",
             Self::People => "people",
             Self::Plan => "plan",
+            Self::Records => "records",
             Self::Reports => "reports",
         }
     }
@@ -123,6 +127,7 @@ impl Scope {
             Self::Metrics => &["/metrics", "/api/v1/prometheus"],
             Self::People => &["/api/v1/users", "/api/v1/api-tokens", "/api/v1/acts"],
             Self::Plan => &["/api/v1/plan"],
+            Self::Records => &["/api/v1/actions", "/api/v1/attestations", "/api/v1/waivers"],
             Self::Reports => &[
                 "/",
                 "/api/v1/checklist",
@@ -154,7 +159,7 @@ impl fmt::Display for Scope {
 
 /// A name that is no scope.
 #[derive(Debug, thiserror::Error)]
-#[error("unknown scope `{0}`; use enrolment, findings, hosts, metrics, people, plan or reports")]
+#[error("unknown scope `{0}`; use enrolment, findings, hosts, metrics, people, plan, records or reports")]
 pub struct UnknownScope(String);
 
 impl FromStr for Scope {

@@ -63,6 +63,13 @@ enum Command {
     Findings(commands::findings::Args),
     /// Show the Section 12 checklist; exit code 1 when a host fails a line
     Checklist(commands::checklist::Args),
+    /// Put on record that what a line asks for was done, with its evidence
+    Attest(commands::attest::Args),
+    /// Ask that a failing check be accepted on some hosts for some time, and decide on it
+    Waive(commands::waive::Args),
+    /// Work with corrective actions: from a line that fell to whether what was done helped
+    #[command(subcommand)]
+    Correct(commands::correct::Command),
     /// Write the audit report: the checklist, the findings and the hosts they come from
     Report(commands::report::Args),
     /// Say whether the collector serves
@@ -168,6 +175,9 @@ fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Hosts(args) => commands::hosts::run(&args, &cli.place, &output),
         Command::Findings(args) => commands::findings::run(args, &cli.place, &output),
         Command::Checklist(args) => commands::checklist::run(&args, &cli.place, &output),
+        Command::Attest(args) => commands::attest::run(args, &cli.place, &output),
+        Command::Waive(args) => commands::waive::run(args, &cli.place, &output),
+        Command::Correct(command) => commands::correct::run(command, &cli.place, &output),
         Command::Report(args) => commands::report::run(&args, None, lang, &cli.place),
         Command::Health => commands::health::run(&cli.place),
         Command::Ledger(command) => commands::ledger::run(&command, &cli.place, &output),

@@ -11,6 +11,7 @@ mod certificates;
 pub mod checklist;
 mod cli;
 mod commands;
+mod desk;
 pub mod evidence;
 pub mod freshness;
 mod home;

@@ -16,6 +16,9 @@ const TOKEN_BYTES: usize = 20;
 /// Random bytes in a host id: 80 bits, 16 characters.
 const HOST_ID_BYTES: usize = 10;
 
+/// Random bytes in the name of what somebody puts on record: 80 bits, 16 characters.
+const RECORD_ID_BYTES: usize = 10;
+
 /// Random bytes in the public name of a token: 40 bits, 8 characters.
 const NAME_BYTES: usize = 5;
 
@@ -93,6 +96,11 @@ pub(crate) fn new_host_id() -> Result<HostId, NoRandom> {
 /// A new public name for a token: `t-` and 8 random characters.
 pub(crate) fn new_token_id() -> Result<String, NoRandom> {
     Ok(format!("t-{}", base32::<NAME_BYTES>()?))
+}
+
+/// A new name for what somebody puts on record: the letter of its kind, and 16 random characters.
+pub(crate) fn new_record_id(letter: char) -> Result<String, NoRandom> {
+    Ok(format!("{letter}-{}", base32::<RECORD_ID_BYTES>()?))
 }
 
 /// `N` random bytes.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use plumbline_config::catalogue;
 use plumbline_config::finding::{Finding, Status};
 use plumbline_config::ident::{HostId, Role};
@@ -10,6 +11,8 @@ use plumbline_config::wire::{Os, PlanRef};
 use serde::Serialize;
 
 use crate::freshness::{Cutoff, HostState};
+use crate::records::Waiver;
+use crate::records::waiver::WaiverState;
 use crate::store::{EnrolmentToken, Host, LatestFinding};
 
 /// A host.
@@ -117,6 +120,43 @@ impl FindingView {
             age_seconds: age_seconds(latest.looked_at.unwrap_or(latest.received_at), now),
             received_at: latest.received_at,
             since: latest.since,
+        }
+    }
+}
+
+/// What somebody put on record, as it stands.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct RecordView<T> {
+    pub(crate) id: String,
+    #[serde(flatten)]
+    pub(crate) record: T,
+}
+
+/// A waiver as it stands on a day.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct WaiverView {
+    pub(crate) state: WaiverState,
+    #[serde(flatten)]
+    pub(crate) waiver: Waiver,
+}
+
+impl<T: Clone> RecordView<T> {
+    /// The one with this id among these.
+    pub(crate) fn of(all: &BTreeMap<String, T>, id: &str) -> Option<Self> {
+        let record = all.get(id)?.clone();
+        Some(Self {
+            id: id.to_owned(),
+            record,
+        })
+    }
+}
+
+impl WaiverView {
+    /// The waiver as it stands on a day.
+    pub(crate) fn on(day: Date, waiver: Waiver) -> Self {
+        Self {
+            state: waiver.state(day),
+            waiver,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The Section 12 checklist: the twelve items of 12（6） and the particulars 12（1）–（5）, as a pure function of what
 //! the hosts show, the plan and the time.
 
+mod due;
 mod evaluate;
 mod model;
 mod particulars;
@@ -17,6 +18,7 @@ use crate::records::People;
 use crate::store::Totals;
 use evaluate::{Evidence, item_status, line_status, on_check, on_line};
 
+pub use due::{Due, DueState, due};
 pub use model::{
     Answer, Basis, Checklist, HostCounts, Item, Line, LineAction, LineAttestation, LineCheck, LineStatus,
     Particular,

@@ -7,7 +7,7 @@ use plumbline_config::plan::Plan;
 
 use super::Input;
 use super::model::{LineAction, LineAttestation, LineStatus};
-use crate::records::Attestation;
+use crate::records::{Attestation, Waiver};
 
 /// How a line is answered by people.
 pub(super) struct Answer {
@@ -72,24 +72,34 @@ pub(super) fn answer(line: &catalogue::Line, input: &Input<'_>) -> Answer {
     }
 }
 
-/// The corrective action that is open on a line.
+/// The corrective action that is open on a line at that moment.
 pub(super) fn action(line: &str, input: &Input<'_>) -> Option<LineAction> {
-    let (id, action) = input.people.open_action(line)?;
+    let on_line = input
+        .people
+        .actions
+        .iter()
+        .filter(|(_, action)| action.line == line);
+    let mut then = on_line.filter_map(|(id, action)| Some((id, action.as_of(input.as_of)?)));
+    let (id, action) = then.find(|(_, action)| action.is_open())?;
     Some(LineAction {
-        id: id.to_owned(),
+        id: id.clone(),
         stage: action.stage,
         opened_at: action.at,
-        owner: action.owner.clone(),
+        owner: action.owner,
         due_on: action.due_on,
     })
 }
 
 /// The waivers that are in force on a line's checks.
 pub(super) fn waivers(line: &catalogue::Line, input: &Input<'_>) -> Vec<String> {
+    let today = day(input);
+    let then = |waiver: &Waiver| waiver.as_of(input.as_of);
     input
         .people
-        .waivers_on(day(input))
+        .waivers
+        .iter()
         .filter(|(_, waiver)| line.checks.contains(&waiver.requested.check))
-        .map(|(id, _)| id.to_owned())
+        .filter(|(_, waiver)| then(waiver).is_some_and(|then| then.is_in_force(today)))
+        .map(|(id, _)| id.clone())
         .collect()
 }

@@ -21,7 +21,7 @@ pub(crate) enum Command {
         /// What its holder may do: viewer, auditor, operator or admin
         #[arg(long)]
         role: Access,
-        /// Where it may be used alone: enrolment, findings, hosts, metrics, people, plan or reports; may be given again
+        /// Where it may be used alone: enrolment, findings, hosts, metrics, people, plan, records or reports; may be given again
         #[arg(long = "scope", value_name = "SCOPE")]
         scopes: Vec<Scope>,
         /// What it is for

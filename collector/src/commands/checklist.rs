@@ -1,10 +1,12 @@
 //! `checklist`: Section 12, as it stands.
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use plumbline_config::lang::Lang;
-use plumbline_config::message::Message;
+use plumbline_config::message::{Message, text};
 use plumbline_console::{Failure, Format, Outcome, Output};
 
+use super::in_zone;
 use crate::checklist::{Checklist, Line, LineStatus, Period};
 use crate::cli::Place;
 use crate::records::Remembered;
@@ -32,15 +34,15 @@ pub(crate) fn run(args: &Args, place: &Place, output: &Output) -> Result<Outcome
     if output.format == Format::Json {
         output.json(&checklist)?;
     } else {
-        print(&checklist, output)?;
+        print(&checklist, &report::zone(store.as_ref())?, output)?;
     }
     let failing = |line: &Line| line.hosts.fail > 0;
     let fails = checklist.items.iter().flat_map(|item| &item.lines).any(failing);
     Ok(if fails { Outcome::Failing } else { Outcome::Clean })
 }
 
-/// The twelve items, and beneath each the lines that hosts answer; lines that only people answer are counted.
-fn print(checklist: &Checklist, output: &Output) -> Result<(), Failure> {
+/// The twelve items, and beneath each the lines that hosts or people speak for; those that await people are counted.
+fn print(checklist: &Checklist, zone: &TimeZone, output: &Output) -> Result<(), Failure> {
     let lang = output.lang;
     let mut rows = Vec::new();
     for item in &checklist.items {
@@ -56,13 +58,13 @@ fn print(checklist: &Checklist, output: &Output) -> Result<(), Failure> {
                 awaiting.render_in(lang)
             },
         ]);
-        let measured = item.lines.iter().filter(|line| !line.checks.is_empty());
-        rows.extend(measured.map(|line| {
+        let spoken_for = item.lines.iter().filter(|line| is_spoken_for(line));
+        rows.extend(spoken_for.map(|line| {
             [
                 line.clause.clone(),
                 format!("  {}", line.title.get(lang)),
                 output.text(line.status.key()),
-                basis(line, lang),
+                basis(line, zone, lang),
             ]
         }));
     }
@@ -81,8 +83,12 @@ fn awaits_people(line: &Line) -> bool {
     line.status == LineStatus::Nonconforming && line.checks.is_empty()
 }
 
-/// What a measured line rests on: each check with its hosts, or that it is not measured yet.
-fn basis(line: &Line, lang: Lang) -> String {
+fn is_spoken_for(line: &Line) -> bool {
+    !line.checks.is_empty() || line.attestation.is_some() || line.corrective_action.is_some()
+}
+
+/// What a line rests on: each check with its hosts, or that it is not measured yet, and what people say.
+fn basis(line: &Line, zone: &TimeZone, lang: Lang) -> String {
     if let Some(reason) = &line.reason {
         return reason.clone();
     }
@@ -94,5 +100,32 @@ fn basis(line: &Line, lang: Lang) -> String {
         };
         format!("{}: {said}", check.check)
     };
-    line.checks.iter().map(check).collect::<Vec<_>>().join("\n")
+    let checks = line.checks.iter().map(check);
+    checks
+        .chain(people(line, zone, lang))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+fn people(line: &Line, zone: &TimeZone, lang: Lang) -> impl Iterator<Item = String> {
+    let attestation = line.attestation.as_ref().map(|latest| {
+        let said = if latest.in_force {
+            "line-attested"
+        } else {
+            "line-attested-over"
+        };
+        Message::new(said)
+            .arg("effective_on", latest.effective_on)
+            .arg("by", &latest.performed_by)
+            .arg("due_at", in_zone(latest.expires_at, zone))
+    });
+    let action = line.corrective_action.as_ref().map(|action| {
+        Message::new("line-action")
+            .arg("id", &action.id)
+            .arg("stage", text(lang, action.stage.key()))
+    });
+    let waived = !line.waivers.is_empty();
+    let waivers = waived.then(|| Message::new("line-waived").arg("ids", line.waivers.join(" ")));
+    let said = attestation.into_iter().chain(action).chain(waivers);
+    said.map(move |said| said.render_in(lang))
 }

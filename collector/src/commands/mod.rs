@@ -2,8 +2,11 @@
 
 pub(crate) mod acts;
 pub(crate) mod apitoken;
+pub(crate) mod attest;
 pub(crate) mod checklist;
+pub(crate) mod correct;
 mod deliver;
+mod evidence;
 pub(crate) mod findings;
 pub(crate) mod health;
 pub(crate) mod hosts;
@@ -11,6 +14,7 @@ pub(crate) mod init;
 pub(crate) mod ledger;
 mod password;
 pub(crate) mod plan;
+mod records;
 pub(crate) mod report;
 pub(crate) mod revoke;
 pub(crate) mod serve;
@@ -18,7 +22,10 @@ pub(crate) mod store;
 pub(crate) mod token;
 pub(crate) mod user;
 pub(crate) mod verify;
+pub(crate) mod waive;
 
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use plumbline_config::interval::Interval;
 
@@ -28,10 +35,15 @@ use crate::store::Act;
 pub(crate) fn act(what: &str, on: impl ToString) -> Act {
     Act {
         at: Timestamp::now(),
-        who: format!("cli:uid-{}", nix::unistd::getuid()),
+        who: whoever(),
         what: what.to_owned(),
         on: on.to_string(),
     }
+}
+
+/// Whoever runs the command, as acts have it.
+fn whoever() -> String {
+    format!("cli:uid-{}", nix::unistd::getuid())
 }
 
 /// A length of time on the command line: `24h`, `30m`, `7d`, or as in files, `7 days`.
@@ -53,6 +65,18 @@ pub(crate) fn duration(text: &str) -> Result<SignedDuration, String> {
         .map(SignedDuration::from_secs)
         .or_else(|| text.parse::<Interval>().ok().map(Interval::nominal))
         .ok_or_else(|| "write a number and a unit, such as 30m, 24h, 7d or \"3 months\"".to_owned())
+}
+
+/// A time as people count it, in a zone.
+fn in_zone(at: Timestamp, zone: &TimeZone) -> String {
+    let at = at.to_zoned(zone.clone());
+    at.strftime("%Y-%m-%d %H:%M %:z").to_string()
+}
+
+/// A day on the command line: `2026-11-01`.
+pub(crate) fn day(text: &str) -> Result<Date, String> {
+    text.parse()
+        .map_err(|_| "write a day as year, month and day, such as 2026-11-01".to_owned())
 }
 
 /// A label on the command line: `key=value`.

@@ -12,8 +12,12 @@ use prometheus::{
     Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
-use crate::checklist::Checklist;
+use crate::checklist;
 use crate::freshness::HostState;
+use crate::records::action::Stage;
+use crate::records::day_of;
+use crate::records::waiver::WaiverState;
+use crate::report::Report;
 use crate::store::{Counted, Incoming, Keep, KeptCheckpoint, Totals};
 use anomalies::Anomalies;
 use process::Process;
@@ -28,6 +32,9 @@ pub(crate) struct Metrics {
     findings: IntGaugeVec,
     items: IntGaugeVec,
     lines: IntGaugeVec,
+    attestations_due: IntGaugeVec,
+    waivers: IntGaugeVec,
+    actions: IntGaugeVec,
     anomalies: IntCounterVec,
     reports: IntCounterVec,
     certificates: IntGaugeVec,
@@ -62,6 +69,17 @@ impl Metrics {
                 "plumbline_checklist_line",
                 "Requirement lines of the Section 12 checklist: 1 at the status that each has.",
                 &["item", "line", "status"],
+            )?,
+            attestations_due: gauge(
+                "plumbline_attestation_due_timestamp_seconds",
+                "When the next attestation of a line is due; 0: there was never one.",
+                &["line"],
+            )?,
+            waivers: gauge("plumbline_waivers", "Waivers by state.", &["state"])?,
+            actions: gauge(
+                "plumbline_corrective_actions",
+                "Corrective actions by stage.",
+                &["stage"],
             )?,
             anomalies: counter(
                 "plumbline_login_anomalies_total",
@@ -104,6 +122,9 @@ impl Metrics {
         registry.register(Box::new(metrics.findings.clone()))?;
         registry.register(Box::new(metrics.items.clone()))?;
         registry.register(Box::new(metrics.lines.clone()))?;
+        registry.register(Box::new(metrics.attestations_due.clone()))?;
+        registry.register(Box::new(metrics.waivers.clone()))?;
+        registry.register(Box::new(metrics.actions.clone()))?;
         registry.register(Box::new(metrics.anomalies.clone()))?;
         registry.register(Box::new(metrics.reports.clone()))?;
         registry.register(Box::new(metrics.certificates.clone()))?;
@@ -163,7 +184,8 @@ impl Metrics {
     }
 
     /// The text that Prometheus reads.
-    pub(crate) fn render(&self, totals: &Totals, checklist: &Checklist) -> Result<String, MetricsError> {
+    pub(crate) fn render(&self, totals: &Totals, report: &Report) -> Result<String, MetricsError> {
+        let checklist = &report.checklist;
         // One scrape at a time: another would set the gauges to zero in between.
         let scraping = lock(&self.scraping);
         self.hosts.reset();
@@ -196,11 +218,39 @@ impl Metrics {
                     .set(1);
             }
         }
+        self.people(report);
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         drop(scraping);
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
+}
+
+impl Metrics {
+    /// What people put on record.
+    fn people(&self, report: &Report) {
+        self.attestations_due.reset();
+        for due in checklist::due(&report.checklist) {
+            let at = due.due_at.map_or(0, Timestamp::as_second);
+            self.attestations_due.with_label_values(&[&due.line]).set(at);
+        }
+        let today = day_of(report.checklist.as_of, &report.zone);
+        for state in WaiverState::ALL {
+            let waivers = report.people.waivers.values();
+            let number = waivers.filter(|waiver| waiver.state(today) == state).count();
+            set(&self.waivers, state.name(), number);
+        }
+        for stage in Stage::ALL {
+            let actions = report.people.actions.values();
+            let number = actions.filter(|action| action.stage == stage).count();
+            set(&self.actions, stage.name(), number);
+        }
+    }
+}
+
+fn set(gauge: &IntGaugeVec, label: &str, number: usize) {
+    let number = i64::try_from(number).unwrap_or(i64::MAX);
+    gauge.with_label_values(&[label]).set(number);
 }
 
 /// What a thread left half-way is off by one report at most; better than no metrics.

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use plumbline_config::lang::Lang;
+use plumbline_config::message::Message;
 use serde::{Deserialize, Serialize};
 
 use super::steps::{self, Step};
@@ -79,6 +81,88 @@ pub enum Stage {
     Closed,
 }
 
+impl ActionStep {
+    /// The key of the word for it in the message files.
+    #[must_use]
+    pub const fn key(&self) -> &'static str {
+        match self {
+            Self::Open { .. } => "action-step-open",
+            Self::Assign { .. } => "action-step-assign",
+            Self::Cause(_) => "action-step-cause",
+            Self::Measure(_) => "action-step-measure",
+            Self::Result(_) => "action-step-result",
+            Self::Review { .. } => "action-step-review",
+        }
+    }
+
+    /// What was written down at it.
+    #[must_use]
+    pub const fn entry(&self) -> Option<&Entry> {
+        match self {
+            Self::Open { .. } | Self::Assign { .. } => None,
+            Self::Cause(entry) | Self::Measure(entry) | Self::Result(entry) | Self::Review { entry, .. } => {
+                Some(entry)
+            }
+        }
+    }
+
+    /// What it says, in words.
+    #[must_use]
+    pub fn said(&self, lang: Lang) -> String {
+        match self {
+            Self::Open { text, .. } => text.clone(),
+            Self::Assign { owner, due_on } => Message::new("action-assigned")
+                .arg("owner", owner)
+                .arg("due_on", due_on)
+                .render_in(lang),
+            Self::Cause(entry) | Self::Measure(entry) | Self::Result(entry) => entry.text.clone(),
+            Self::Review { effective, entry } => {
+                let found = if *effective {
+                    "action-was-effective"
+                } else {
+                    "action-was-not-effective"
+                };
+                Message::new(found).arg("text", &entry.text).render_in(lang)
+            }
+        }
+    }
+}
+
+impl Stage {
+    /// Every stage, in their order.
+    pub const ALL: [Self; 5] = [
+        Self::Open,
+        Self::CauseKnown,
+        Self::MeasureTaken,
+        Self::ResultKnown,
+        Self::Closed,
+    ];
+
+    /// The name used in JSON and as a metric label.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::CauseKnown => "cause-known",
+            Self::MeasureTaken => "measure-taken",
+            Self::ResultKnown => "result-known",
+            Self::Closed => "closed",
+        }
+    }
+
+    /// The key of the word for it in the message files.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Open => "action-stage-open",
+            Self::CauseKnown => "action-stage-cause-known",
+            Self::MeasureTaken => "action-stage-measure-taken",
+            Self::ResultKnown => "action-stage-result-known",
+            Self::Closed => "action-stage-closed",
+        }
+    }
+}
+
 /// A corrective action as it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Action {
@@ -131,6 +215,47 @@ impl Step for ActionStep {
 }
 
 impl Action {
+    /// When it was closed.
+    #[must_use]
+    pub fn closed_at(&self) -> Option<Timestamp> {
+        let last = self.history.last()?;
+        (!self.is_open()).then_some(last.at)
+    }
+
+    /// What it was at a moment; `None`: it was not opened yet.
+    #[must_use]
+    pub fn as_of(&self, at: Timestamp) -> Option<Self> {
+        if self.at > at {
+            return None;
+        }
+        let mut then = Self {
+            stage: Stage::Open,
+            owner: None,
+            due_on: None,
+            history: Vec::new(),
+            ..self.clone()
+        };
+        let taken = self.history.iter().filter(|taken| taken.at <= at);
+        taken.for_each(|taken| then.take(taken.clone()));
+        Some(then)
+    }
+
+    fn take(&mut self, taken: Taken) {
+        match &taken.step {
+            ActionStep::Open { .. } => {}
+            ActionStep::Assign { owner, due_on } => {
+                self.owner = Some(owner.clone());
+                self.due_on = Some(*due_on);
+            }
+            ActionStep::Cause(_) => self.stage = self.stage.max(Stage::CauseKnown),
+            ActionStep::Measure(_) => self.stage = Stage::MeasureTaken,
+            ActionStep::Result(_) => self.stage = self.stage.max(Stage::ResultKnown),
+            ActionStep::Review { effective: true, .. } => self.stage = Stage::Closed,
+            ActionStep::Review { effective: false, .. } => self.stage = Stage::CauseKnown,
+        }
+        self.history.push(taken);
+    }
+
     /// Whether something is still to be done.
     #[must_use]
     pub fn is_open(&self) -> bool {
@@ -190,19 +315,7 @@ pub(super) fn fold(all: &mut BTreeMap<String, Action>, record: &Record) -> Resul
         return Ok(());
     };
     action.steps = record.version;
-    match &step {
-        ActionStep::Open { .. } => {}
-        ActionStep::Assign { owner, due_on } => {
-            action.owner = Some(owner.clone());
-            action.due_on = Some(*due_on);
-        }
-        ActionStep::Cause(_) => action.stage = action.stage.max(Stage::CauseKnown),
-        ActionStep::Measure(_) => action.stage = Stage::MeasureTaken,
-        ActionStep::Result(_) => action.stage = action.stage.max(Stage::ResultKnown),
-        ActionStep::Review { effective: true, .. } => action.stage = Stage::Closed,
-        ActionStep::Review { effective: false, .. } => action.stage = Stage::CauseKnown,
-    }
-    action.history.push(Taken {
+    action.take(Taken {
         at: record.at,
         by: record.who.clone(),
         step,

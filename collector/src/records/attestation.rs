@@ -171,7 +171,8 @@ impl Given {
     }
 }
 
-fn line(id: &str) -> Result<&'static Line, Refusal> {
+/// The line of the checklist with this id.
+pub(crate) fn line(id: &str) -> Result<&'static Line, Refusal> {
     let found = catalogue::lines()
         .map(|(_, line)| line)
         .find(|line| line.id == id);

@@ -23,7 +23,7 @@ pub struct EvidenceFile {
 }
 
 /// Whether these may stand in a record.
-pub(super) fn check(files: &[EvidenceFile]) -> Result<(), Refusal> {
+pub(crate) fn check(files: &[EvidenceFile]) -> Result<(), Refusal> {
     if files.len() > MOST_FILES {
         return Err(Refusal::TooMany {
             what: "evidence files",

@@ -9,10 +9,10 @@ pub mod action;
 pub mod attestation;
 pub mod day;
 pub mod falls;
-mod file;
+pub(crate) mod file;
 mod refusal;
 mod steps;
-mod text;
+pub(crate) mod text;
 pub mod waived;
 pub mod waiver;
 
@@ -28,7 +28,7 @@ pub use action::Action;
 pub use attestation::Attestation;
 pub use file::EvidenceFile;
 pub use refusal::Refusal;
-pub use steps::{Kept, keep};
+pub use steps::{Kept, Step, keep};
 pub use waiver::Waiver;
 
 /// Records read at once.

@@ -110,6 +110,14 @@ pub enum Refusal {
     /// It was decided.
     #[error("{0} was decided already; ask for a new one")]
     Decided(String),
+    /// The line has one that is open.
+    #[error("line {line} has an open corrective action already, {id}; record the next step of that")]
+    AlreadyOpen {
+        /// The line.
+        line: String,
+        /// The action.
+        id: String,
+    },
     /// It is closed.
     #[error("{0} is closed; if the line falls again another one is opened")]
     Closed(String),

@@ -6,12 +6,12 @@ use super::Refusal;
 pub(super) const LONGEST: usize = 4_000;
 
 /// A text of one or more lines: not empty, not too long, no control characters but line feeds.
-pub(super) fn prose(what: &'static str, text: &str) -> Result<(), Refusal> {
+pub(crate) fn prose(what: &'static str, text: &str) -> Result<(), Refusal> {
     check(what, text, LONGEST, |c| c == '\n')
 }
 
 /// A text of one line.
-pub(super) fn line(what: &'static str, text: &str, most: usize) -> Result<(), Refusal> {
+pub(crate) fn line(what: &'static str, text: &str, most: usize) -> Result<(), Refusal> {
     check(what, text, most, |_| false)
 }
 

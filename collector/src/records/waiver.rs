@@ -4,6 +4,7 @@
 //! again by itself on the day after the waiver's last.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -21,6 +22,9 @@ const LONGEST_DAYS: i32 = 366;
 
 /// Most hosts named one by one, and most labels.
 const MOST_NAMED: usize = 1_000;
+
+/// Longest label, in characters.
+const LONGEST_LABEL: usize = 512;
 
 /// Longest subject of a finding, in characters.
 const LONGEST_SUBJECT: usize = 4_096;
@@ -116,6 +120,24 @@ pub struct Decision {
     pub note: String,
 }
 
+/// Where a waiver is on a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WaiverState {
+    /// Nobody has decided on it.
+    Requested,
+    /// It is approved and has not begun.
+    Upcoming,
+    /// It is approved, and covers what it is for.
+    InForce,
+    /// It was refused.
+    Rejected,
+    /// It ended, or was taken back, before its last day.
+    Ended,
+    /// Its last day is over.
+    Expired,
+}
+
 /// How a waiver ended early.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Ended {
@@ -125,6 +147,44 @@ pub struct Ended {
     pub by: String,
     /// Why.
     pub note: String,
+}
+
+impl WaiverState {
+    /// Every state, in the order of a waiver's life.
+    pub const ALL: [Self; 6] = [
+        Self::Requested,
+        Self::Upcoming,
+        Self::InForce,
+        Self::Rejected,
+        Self::Ended,
+        Self::Expired,
+    ];
+
+    /// The name used in JSON and as a metric label.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Requested => "requested",
+            Self::Upcoming => "upcoming",
+            Self::InForce => "in-force",
+            Self::Rejected => "rejected",
+            Self::Ended => "ended",
+            Self::Expired => "expired",
+        }
+    }
+
+    /// The key of the word for it in the message files.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Requested => "waiver-requested",
+            Self::Upcoming => "waiver-upcoming",
+            Self::InForce => "waiver-in-force",
+            Self::Rejected => "waiver-rejected",
+            Self::Ended => "waiver-ended",
+            Self::Expired => "waiver-expired",
+        }
+    }
 }
 
 impl Step for WaiverStep {
@@ -162,6 +222,10 @@ impl Requested {
             });
         }
         let earliest = self.from.max(today);
+        for (key, value) in &hosts.labels {
+            // A label's value may be empty.
+            text::line("label", &format!("{key}={value}"), LONGEST_LABEL)?;
+        }
         if self.until < earliest {
             return Err(Refusal::Ended {
                 until: self.until,
@@ -195,12 +259,52 @@ impl Hosts {
     }
 }
 
+/// What they are named by, such as `h-k3w7qz5a site=taipei role=service`.
+impl fmt::Display for Hosts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ids = self.ids.iter().map(ToString::to_string);
+        let labels = self.labels.iter().map(|(key, value)| format!("{key}={value}"));
+        let role = self.role.map(|role| format!("role={}", role.name()));
+        let named: Vec<String> = ids.chain(labels).chain(role).collect();
+        f.write_str(&named.join(" "))
+    }
+}
+
 impl Waiver {
+    /// What it was at a moment; `None`: nobody had asked for it yet.
+    #[must_use]
+    pub fn as_of(&self, at: Timestamp) -> Option<Self> {
+        let then = Self {
+            decision: self.decision.clone().filter(|decision| decision.at <= at),
+            ended: self.ended.clone().filter(|ended| ended.at <= at),
+            ..self.clone()
+        };
+        (self.at <= at).then_some(then)
+    }
+
     /// Whether it is in force on a day: it was approved, has begun, and is not over.
     #[must_use]
     pub fn is_in_force(&self, day: Date) -> bool {
-        let approved = self.decision.as_ref().is_some_and(|decision| decision.approved);
-        approved && self.ended.is_none() && (self.requested.from..=self.requested.until).contains(&day)
+        self.state(day) == WaiverState::InForce
+    }
+
+    /// Where it is on a day.
+    #[must_use]
+    pub fn state(&self, day: Date) -> WaiverState {
+        let approved = self.decision.as_ref().map(|decision| decision.approved);
+        if approved == Some(false) {
+            WaiverState::Rejected
+        } else if self.ended.is_some() {
+            WaiverState::Ended
+        } else if self.requested.until < day {
+            WaiverState::Expired
+        } else if approved.is_none() {
+            WaiverState::Requested
+        } else if day < self.requested.from {
+            WaiverState::Upcoming
+        } else {
+            WaiverState::InForce
+        }
     }
 
     /// Whether it is for this finding, on whatever host: only what fails is waived.

@@ -77,12 +77,6 @@ pub fn checklist(source: &Source<'_>, period: Option<&Period>) -> Result<Checkli
     Ok(checklist_of(source, &gather(source, period)?))
 }
 
-/// The checklist of the quarter that now lies in, and the totals that it is made of.
-pub fn current(source: &Source<'_>) -> Result<(Checklist, Totals), BuildError> {
-    let gathered = gather(source, None)?;
-    Ok((checklist_of(source, &gathered), gathered.totals))
-}
-
 /// The report of `period`, or of the quarter that now lies in: all but the hosts, which [`super::write()`] reads.
 pub fn report(source: &Source<'_>, period: Option<&Period>) -> Result<Report, BuildError> {
     report_of(source, &gather(source, period)?)

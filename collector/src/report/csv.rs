@@ -9,7 +9,7 @@ use plumbline_config::message::text;
 use crate::checklist::Checklist;
 
 /// Headings in the order of the columns.
-const HEADINGS: [&str; 17] = [
+const HEADINGS: [&str; 22] = [
     "csv-item",
     "csv-item-title",
     "csv-line",
@@ -27,6 +27,11 @@ const HEADINGS: [&str; 17] = [
     "csv-error",
     "csv-waived",
     "csv-not-applicable",
+    "csv-attestation-id",
+    "csv-effective-on",
+    "csv-due-at",
+    "csv-waivers",
+    "csv-action",
 ];
 
 /// Writes the checklist.
@@ -70,10 +75,20 @@ pub(super) fn render(checklist: &Checklist, lang: Lang) -> Result<Vec<u8>, csv::
                     .unwrap_or_default(),
                 line.reason.clone().unwrap_or_default(),
             ];
+            let attestation = line.attestation.as_ref();
+            let action = line.corrective_action.as_ref();
+            let people = [
+                attestation.map(|latest| latest.id.clone()),
+                attestation.map(|latest| latest.effective_on.to_string()),
+                line.due_at.map(|at| at.to_string()),
+                Some(line.waivers.join(" ")),
+                action.map(|action| format!("{} {}", action.id, text(lang, action.stage.key()))),
+            ];
             let cells = words
                 .iter()
                 .map(|cell| guarded(cell))
-                .chain(counts.map(|count| count.to_string()));
+                .chain(counts.map(|count| count.to_string()))
+                .chain(people.map(|cell| guarded(&cell.unwrap_or_default())));
             writer.write_record(cells)?;
         }
     }

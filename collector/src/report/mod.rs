@@ -15,6 +15,7 @@ mod model;
 mod ocsf;
 mod oscal;
 mod overview;
+mod people;
 mod reading;
 #[cfg(test)]
 mod tests;
@@ -36,7 +37,7 @@ use crate::records::waived::InForce;
 use crate::store::{Store, StoreError};
 use fleet::{Fleet, Nobody, Waivered};
 
-pub use build::{BuildError, Source, checklist, current, current_report, day_end, report, zone};
+pub use build::{BuildError, Source, checklist, current_report, day_end, report, zone};
 pub use model::{LedgerHead, Report};
 use words::Words;
 pub(crate) use words::{grouped, host_counts};

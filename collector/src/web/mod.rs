@@ -50,6 +50,7 @@ use crate::pki::{Authority, FileIdentity, ServerIdentity, Signer};
 use crate::presence::Pulses;
 use crate::records::waived::InForce;
 use crate::records::{Remembered, day_of};
+use crate::report;
 use crate::store::{Store, StoreError};
 pub(crate) use listener::{BACKLOG, Listener};
 pub(crate) use pace::Pace;
@@ -119,7 +120,8 @@ impl App {
     pub(crate) async fn waivers(self: &Arc<Self>) -> Result<InForce, Refusal> {
         let people = Arc::clone(&self.people);
         self.blocking(move |store| {
-            let today = day_of(Timestamp::now(), &Plan::default().zone());
+            let zone = report::zone(store).unwrap_or_else(|_| Plan::default().zone());
+            let today = day_of(Timestamp::now(), &zone);
             Ok(InForce::on(&*people.people(store)?, today))
         })
         .await

@@ -5,6 +5,8 @@ use axum::routing::get;
 use serde_json::{Map, Value, json};
 
 use crate::access::{Access, Scope};
+use crate::records::action::Stage;
+use crate::records::waiver::WaiverState;
 use crate::web::api::{JSON, Operation, operations};
 use crate::web::cookie;
 
@@ -182,6 +184,24 @@ fn schemas() -> Value {
                     ("corrective_action", json!({"type": ["object", "null"]})),
                 ])})),
             ])})),
+        ]),
+        "Attestation": object(&[
+            ("id", text()), ("at", time()), ("by", text()),
+            ("lines", json!({"type": "array", "items": {"type": "string"}})),
+            ("effective_on", text()), ("performed_by", text()), ("statement", text()),
+            ("files", json!({"type": "array", "items": {"type": "object"}})),
+            ("withdrawn", json!({"type": ["object", "null"]})), ("corrected_by", or_null(text())),
+        ]),
+        "Waiver": object(&[
+            ("id", text()), ("state", names(&WaiverState::ALL.map(WaiverState::name))), ("at", time()), ("by", text()),
+            ("check", text()), ("hosts", json!({"type": "object"})), ("reason", text()), ("compensating", text()),
+            ("from", text()), ("until", text()), ("decision", json!({"type": ["object", "null"]})),
+            ("ended", json!({"type": ["object", "null"]})),
+        ]),
+        "CorrectiveAction": object(&[
+            ("id", text()), ("at", time()), ("by", text()), ("line", text()), ("text", text()),
+            ("stage", names(&Stage::ALL.map(Stage::name))), ("owner", or_null(text())), ("due_on", or_null(text())),
+            ("history", json!({"type": "array", "items": {"type": "object"}})),
         ]),
         "Change": object(&[
             ("check", text()), ("subject", text()), ("change", names(&["opened", "changed", "closed"])),

@@ -48,6 +48,14 @@ kinds! {
     OUT_OF_SCOPE = FORBIDDEN, "out-of-scope", "The token is for something else";
     CROSS_SITE = FORBIDDEN, "cross-site", "The request was made by another site";
     NAME_TAKEN = CONFLICT, "name-taken", "There is one of that name already";
+    OWN_REQUEST = FORBIDDEN, "own-request", "Who asks must not decide";
+    CHANGED = CONFLICT, "changed", "Somebody else was quicker";
+    DECIDED = CONFLICT, "decided", "It was decided already";
+    GONE = CONFLICT, "gone", "It was taken back, replaced or ended already";
+    CLOSED = CONFLICT, "closed", "It is closed";
+    ALREADY_OPEN = CONFLICT, "already-open", "There is one that is open already";
+    OUT_OF_ORDER = CONFLICT, "out-of-order", "Something comes first";
+    UNSOUND_RECORD = BAD_REQUEST, "unsound-record", "This can't be put on record";
     NOT_FOUND = NOT_FOUND, "not-found", "There is nothing here";
     METHOD_NOT_ALLOWED = METHOD_NOT_ALLOWED, "method-not-allowed", "This can't be done here";
     TIMEOUT = REQUEST_TIMEOUT, "timeout", "The request took too long";

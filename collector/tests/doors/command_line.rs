@@ -114,6 +114,6 @@ async fn the_plan_document_is_that_of_a_file_or_of_the_published_plan() {
     );
     let output = lab.run(&["plan", "render", "--format", "odt"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("use html or docx"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("use html, pdf or docx"));
     lab.stop().await;
 }

@@ -11,13 +11,14 @@ use crate::people::{COOKIE, PASSWORD, sign_in};
 const ROLES: [&str; 4] = ["viewer", "auditor", "operator", "admin"];
 
 /// Scopes, each with the operations that it opens alone.
-const SCOPES: [&str; 7] = [
+const SCOPES: [&str; 8] = [
     "enrolment",
     "findings",
     "hosts",
     "metrics",
     "people",
     "plan",
+    "records",
     "reports",
 ];
 

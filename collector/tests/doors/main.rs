@@ -11,6 +11,8 @@ mod host;
 mod lab;
 mod ledger;
 mod people;
+mod records;
+mod records_commands;
 mod refused;
 mod reports;
 mod resumed;

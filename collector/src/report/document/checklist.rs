@@ -70,6 +70,7 @@ fn basis(line: &Line, words: &Words<'_>) -> Text {
     }
     let unmeasured = line.checks.iter().filter(|check| !check.measured);
     said.extend(unmeasured.map(|check| words.not_measured(&check.title)));
+    said.extend(words.said_of(line));
     if let (Some(kind), None) = (&line.attestation_kind, &line.attestation) {
         said.push(words.no_attestation(kind));
     }

@@ -51,6 +51,12 @@ pub(super) fn attention(
     writer.write(Block::TableEnd)
 }
 
+/// Why no host of a period that is over is listed.
+pub(super) fn past(words: &Words<'_>, writer: &mut dyn Writer) -> Result<(), DocumentError> {
+    writer.write(heading(1, words.t("report-hosts")))?;
+    writer.write(Block::Paragraph(words.t("report-past-hosts").into()))
+}
+
 pub(super) fn list(
     overview: &Overview,
     words: &Words<'_>,

@@ -5,6 +5,7 @@
 mod checklist;
 mod front;
 mod hosts;
+mod people;
 
 use std::io;
 
@@ -55,7 +56,12 @@ pub(super) fn write(
     front::write(report, &words, writer)?;
     checklist::particulars(report, &words, writer)?;
     checklist::items(report, &words, writer)?;
+    people::waivers(report, &words, writer)?;
+    people::actions(report, &words, writer)?;
     let overview = Overview::read(fleet, report.cutoff, lang, &mut go_on)?;
+    if report.is_past {
+        return Ok(hosts::past(&words, writer)?);
+    }
     hosts::attention(&overview, &words, writer)?;
     hosts::list(&overview, &words, writer)?;
     hosts::annex(report, fleet, &overview, &words, writer, &mut go_on)

@@ -6,13 +6,17 @@ use askama::Template;
 use plumbline_config::catalogue::{self, CheckEntry};
 use plumbline_config::ident::Role;
 use plumbline_config::lang::Lang;
+use plumbline_config::message::Message;
 
 use super::STYLE;
-use crate::checklist::{HostCounts, LineStatus, hosts_on_check};
+use crate::checklist::{self, Due, DueState, HostCounts, LineStatus, hosts_on_check};
 use crate::freshness::HostState;
 use crate::report::Report;
 use crate::report::words::{Words, grouped, host_counts};
 use crate::store::{Counted, Totals};
+
+/// Most attestations in the list of those that are due.
+const MOST_DUE: usize = 20;
 
 /// The page.
 #[derive(Template)]
@@ -72,6 +76,34 @@ impl<'a> Front<'a> {
             ))
         });
         checks
+    }
+
+    /// Attestations that are overdue or due soon, the most pressing first.
+    fn pressing(&self) -> Vec<Due> {
+        let due = checklist::due(&self.report.checklist).into_iter();
+        due.filter(|due| due.state != DueState::InForce).collect()
+    }
+
+    /// The first of them.
+    fn due(&self) -> Vec<Due> {
+        self.pressing().into_iter().take(MOST_DUE).collect()
+    }
+
+    /// How many are left out.
+    fn due_cut(&self) -> Option<String> {
+        let total = self.pressing().len();
+        let said = Message::new("front-due-cut")
+            .arg("shown", MOST_DUE)
+            .arg("total", total);
+        (total > MOST_DUE).then(|| said.render_in(self.w.lang))
+    }
+
+    fn open_actions(&self) -> String {
+        let actions = self.report.people.actions.values();
+        let open = actions.filter(|action| action.is_open()).count();
+        Message::new("front-actions")
+            .number("count", open)
+            .render_in(self.w.lang)
     }
 
     fn host_counts(&self, hosts: &HostCounts) -> String {

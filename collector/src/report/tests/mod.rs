@@ -3,6 +3,7 @@
 mod memory;
 mod office;
 mod page;
+mod people;
 mod reading;
 
 use std::cmp::Reverse;

@@ -74,6 +74,8 @@ fn every_finding_is_in_the_workbook() {
         "Report",
         "Checklist",
         "Particulars",
+        "Waivers",
+        "Corrective actions",
         "What needs attention",
         "Hosts",
         "Findings",

@@ -3,10 +3,11 @@
 use plumbline_config::finding::{Severity, Status};
 use plumbline_config::lang::Lang;
 
-use super::memory::Memory;
+use super::memory::{Memory, head};
 use super::{mixed, written};
-use crate::report::ReportFormat;
+use crate::report::fleet::Nobody;
 use crate::report::overview::{FEW_HOSTS, MOST_ATTENTION, MOST_HOSTS};
+use crate::report::{ReportFormat, write_from};
 
 const FAILS: (Status, Severity) = (Status::Fail, Severity::Medium);
 const PASSES: (Status, Severity) = (Status::Pass, Severity::Medium);
@@ -145,4 +146,21 @@ fn what_needs_attention_is_the_worst_of_all_hosts() {
     }
     let all = hosts(10, &[FAILS; MOST_ATTENTION / 10]);
     assert!(!page(&all, Lang::En).contains("The worst"), "none is left out");
+}
+
+#[test]
+fn a_report_of_a_period_that_is_over_says_why_no_host_is_listed() {
+    let mut past = head();
+    past.is_past = true;
+    for (lang, said, not_said) in [
+        (Lang::En, "This period is over.", "No finding fails"),
+        (Lang::ZhTw, "本期間已結束。", "沒有不符合的發現"),
+    ] {
+        let mut out = Vec::new();
+        write_from(&past, &Nobody, ReportFormat::Html, lang, &mut out).unwrap();
+        let page = String::from_utf8(out).unwrap();
+        assert_eq!(page.matches(said).count(), 3, "findings, hosts and annex");
+        assert!(!page.contains(not_said) && !page.contains("report-"), "{lang}");
+        assert!(page.ends_with("</html>"));
+    }
 }

@@ -1,9 +1,10 @@
-//! The report as a workbook: the checklist, the five particulars, what needs attention, the hosts, and every finding.
+//! The report as a workbook: the checklist, the five particulars, waivers, corrective actions, what needs attention, the hosts, and every finding.
 //!
 //! Rows go to files without names as they come; what is kept in memory is a row of each sheet.
 
 mod book;
 mod cell;
+mod people;
 
 use std::io::Write;
 
@@ -35,6 +36,8 @@ pub(super) fn write(
     about(report, &words, &mut book)?;
     checklist(report, &words, &mut book)?;
     particulars(report, &words, &mut book)?;
+    people::waivers(report, &words, &mut book)?;
+    people::actions(report, &words, &mut book)?;
     let mut sheet = Sheet::new(words.t("report-attention"), finding_columns(&words, false));
     book.begin(&mut sheet)?;
     for found in attention(fleet, report.cutoff) {
@@ -89,6 +92,7 @@ fn checklist(report: &Report, words: &Words<'_>, book: &mut Book<'_>) -> Result<
         ("report-column-not-measured", 40.0),
         ("report-column-attestation", 26.0),
         ("report-column-reason", 30.0),
+        ("report-column-people", 60.0),
     ]
     .map(|(key, width)| Column::new(words.t(key), width))
     .into();
@@ -147,6 +151,7 @@ fn line_cells(line: &Line, words: &Words<'_>) -> Vec<Cell> {
         Cell::text(words.list(&unmeasured)),
         Cell::text(attestation),
         Cell::text(line.reason.clone().unwrap_or_default()),
+        Cell::text(words.said_of(line).join("\n")),
     ];
     let counts = [
         hosts.pass,

@@ -27,12 +27,12 @@ pub(super) const OPERATIONS: &[Operation] = &[Operation {
 }];
 
 async fn show(State(app): State<Shared>) -> Result<Response, Refusal> {
-    let (checklist, totals) = super::reports::current_checklist(&app).await?;
+    let (report, totals) = super::reports::current(&app).await?;
     let (size, latest) = app
         .blocking(|store| Ok((store.ledger_frontier()?.size(), store.latest_checkpoint()?)))
         .await?;
     app.metrics.ledger(size, latest.as_ref());
-    let text = app.metrics.render(&totals, &checklist).map_err(|error| {
+    let text = app.metrics.render(&totals, &report).map_err(|error| {
         error!(%error, "cannot render the metrics");
         FAILED.because("the metrics could not be gathered; see the collector's log")
     })?;

@@ -1,18 +1,22 @@
 //! The API. Every operation is one entry of a slice: the router, the roles and the OpenAPI document are made from it,
 //! so none of them can say something else than the others. More operations are more slices in [`ALL`].
 
+mod actions;
 mod acts;
 mod api_tokens;
+mod attestations;
 mod findings;
 mod hosts;
 mod ledger;
 mod metrics;
 mod plan;
+mod records;
 mod reports;
 mod session;
 mod targets;
 mod tokens;
 mod users;
+mod waivers;
 
 use axum::Router;
 use axum::extract::{FromRequestParts, Path, Query};
@@ -78,6 +82,9 @@ pub(crate) const ALL: &[&[Operation]] = &[
     reports::OPERATIONS,
     targets::OPERATIONS,
     ledger::OPERATIONS,
+    attestations::OPERATIONS,
+    waivers::OPERATIONS,
+    actions::OPERATIONS,
     metrics::OPERATIONS,
     users::OPERATIONS,
     api_tokens::OPERATIONS,

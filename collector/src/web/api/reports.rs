@@ -118,9 +118,9 @@ async fn checklist(
     Ok(Json(built))
 }
 
-/// The checklist as it stands now, and the totals that it is made of.
-pub(super) async fn current_checklist(app: &Shared) -> Result<(Checklist, Totals), Refusal> {
-    build(app, report::current).await
+/// The report of the current quarter, and the totals that it is made of.
+pub(super) async fn current(app: &Shared) -> Result<(Report, Totals), Refusal> {
+    build(app, report::current_report).await
 }
 
 #[derive(Deserialize)]
@@ -161,7 +161,7 @@ async fn front(
     Params(params): Params<PageParams>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let (report, totals) = build(&app, report::current_report).await?;
+    let (report, totals) = current(&app).await?;
     let lang = params.lang.unwrap_or_else(|| pages::preferred(&headers));
     let may_report = caller.access >= Access::Auditor;
     let page = Front::new(&report, &totals, may_report, lang).render();

@@ -1,0 +1,246 @@
+//! `correct …`: corrective actions.
+
+use std::cmp::Reverse;
+use std::path::PathBuf;
+
+use clap::ArgAction;
+use jiff::civil::Date;
+use plumbline_config::message::Message;
+use plumbline_console::{Failure, Format, Outcome, Output};
+use serde_json::json;
+
+use super::records::{at_desk, said};
+use super::{day, evidence};
+use crate::cli::Place;
+use crate::desk::{Desk, unknown};
+use crate::records::Action;
+use crate::records::action::{ActionStep, Entry};
+use crate::view::RecordView;
+
+/// Commands on corrective actions.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Open a corrective action on a line
+    #[command(
+        after_help = "Example: plumbline-collector correct open --line 7.1.3 --text 對外網站仍接受TLS1.0。"
+    )]
+    Open {
+        /// Line of the checklist, such as 7.1.3
+        #[arg(long, value_name = "LINE")]
+        line: String,
+        /// What was seen
+        #[arg(long, value_name = "TEXT")]
+        text: String,
+    },
+    /// List corrective actions, newest first
+    #[command(after_help = "Example: plumbline-collector correct list --open")]
+    List {
+        /// Only those that are open
+        #[arg(long)]
+        open: bool,
+    },
+    /// Show a corrective action with every step that was taken
+    #[command(after_help = "Example: plumbline-collector correct show c-k3w7qz5ab2c4d6e7")]
+    Show {
+        /// Id of the action
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+    /// Say who sees to it, and until when
+    #[command(
+        after_help = "Example: plumbline-collector correct assign c-k3w7qz5ab2c4d6e7 --owner 陳經理 --due-on 2026-12-01"
+    )]
+    Assign {
+        /// Id of the action
+        #[arg(value_name = "ID")]
+        id: String,
+        /// Who sees to it
+        #[arg(long, value_name = "NAME")]
+        owner: String,
+        /// Until when, such as 2026-12-01
+        #[arg(long, value_parser = day, value_name = "DAY")]
+        due_on: Date,
+    },
+    /// Write down the cause, and whether the like may be elsewhere
+    #[command(
+        after_help = "Example: plumbline-collector correct cause c-k3w7qz5ab2c4d6e7 --text 設定範本未更新。"
+    )]
+    Cause(Said),
+    /// Write down what was done
+    #[command(
+        after_help = "Example: plumbline-collector correct measure c-k3w7qz5ab2c4d6e7 --text 已停用TLS1.0。 --file 變更單.pdf"
+    )]
+    Measure(Said),
+    /// Write down what came of it
+    #[command(
+        after_help = "Example: plumbline-collector correct result c-k3w7qz5ab2c4d6e7 --text 複測全數符合。"
+    )]
+    Result(Said),
+    /// Write down whether it helped; where it did, the action is closed
+    #[command(
+        after_help = "Example: plumbline-collector correct review c-k3w7qz5ab2c4d6e7 --effective yes --text 三個月未再發生。"
+    )]
+    Review {
+        #[command(flatten)]
+        said: Said,
+        /// Whether it helped: yes or no
+        #[arg(long, action = ArgAction::Set, value_parser = yes_or_no, value_name = "yes|no")]
+        effective: bool,
+    },
+}
+
+/// What is written down at a stage.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Said {
+    /// Id of the action
+    #[arg(value_name = "ID")]
+    id: String,
+    /// What is said
+    #[arg(long, value_name = "TEXT")]
+    text: String,
+    /// Evidence file; may be given again
+    #[arg(long = "file", value_name = "PATH")]
+    files: Vec<PathBuf>,
+}
+
+impl Said {
+    fn entry(self) -> Result<(String, Entry), Failure> {
+        let entry = Entry {
+            text: self.text,
+            files: evidence::files(&self.files)?,
+        };
+        Ok((self.id, entry))
+    }
+}
+
+fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err("say yes or no".to_owned()),
+    }
+}
+
+/// Runs the command.
+pub(crate) fn run(command: Command, place: &Place, output: &Output) -> Result<Outcome, Failure> {
+    let (id, step) = match command {
+        Command::Open { line, text } => {
+            return at_desk(place, true, |desk| {
+                let id = desk.open_action(&line, text)?;
+                said(&view(desk, &id)?, "action-now-open", output)
+            });
+        }
+        Command::List { open } => return at_desk(place, false, |desk| list(desk, open, output)),
+        Command::Show { id } => return at_desk(place, false, |desk| show(&view(desk, &id)?, output)),
+        Command::Assign { id, owner, due_on } => (id, ActionStep::Assign { owner, due_on }),
+        Command::Cause(said) => {
+            let (id, entry) = said.entry()?;
+            (id, ActionStep::Cause(entry))
+        }
+        Command::Measure(said) => {
+            let (id, entry) = said.entry()?;
+            (id, ActionStep::Measure(entry))
+        }
+        Command::Result(said) => {
+            let (id, entry) = said.entry()?;
+            (id, ActionStep::Result(entry))
+        }
+        Command::Review { said, effective } => {
+            let (id, entry) = said.entry()?;
+            (id, ActionStep::Review { effective, entry })
+        }
+    };
+    at_desk(place, true, |desk| {
+        desk.action_step(&id, &step)?;
+        let view = view(desk, &id)?;
+        let sentence = if view.record.is_open() {
+            "action-step-taken"
+        } else {
+            "action-now-closed"
+        };
+        said(&view, sentence, output)
+    })
+}
+
+fn view(desk: &Desk<'_>, id: &str) -> Result<RecordView<Action>, Failure> {
+    let found = RecordView::of(&desk.people()?.actions, id);
+    Ok(found.ok_or_else(|| unknown("corrective action", id))?)
+}
+
+fn list(desk: &Desk<'_>, open: bool, output: &Output) -> Result<Outcome, Failure> {
+    let people = desk.people()?;
+    let mut found: Vec<RecordView<&Action>> = people
+        .actions
+        .iter()
+        .filter(|(_, action)| !open || action.is_open())
+        .map(|(id, record)| RecordView {
+            id: id.clone(),
+            record,
+        })
+        .collect();
+    found.sort_by_key(|view| Reverse(view.record.at));
+    if output.format == Format::Json {
+        output.json(&json!({ "actions": found }))?;
+        return Ok(Outcome::Clean);
+    }
+    output.table_under(
+        [
+            "records-heading-id",
+            "records-heading-line",
+            "records-heading-stage",
+            "records-heading-owner",
+            "records-heading-due",
+            "records-heading-seen",
+        ],
+        found.into_iter().map(|view| {
+            let RecordView { id, record } = view;
+            [
+                id,
+                record.line.clone(),
+                output.text(record.stage.key()),
+                record.owner.clone().unwrap_or_default(),
+                record.due_on.map(|day| day.to_string()).unwrap_or_default(),
+                record.text.clone(),
+            ]
+        }),
+    )?;
+    Ok(Outcome::Clean)
+}
+
+/// The action, and each of its steps.
+fn show(view: &RecordView<Action>, output: &Output) -> Result<Outcome, Failure> {
+    if output.format == Format::Json {
+        output.json(view)?;
+        return Ok(Outcome::Clean);
+    }
+    let action = &view.record;
+    let stage = Message::new("action-stands")
+        .arg("id", &view.id)
+        .arg("line", &action.line)
+        .arg("stage", output.text(action.stage.key()));
+    output.line(&stage.render_in(output.lang))?;
+    let opened = [
+        action.at.to_string(),
+        action.by.clone(),
+        output.text("action-step-open"),
+        action.text.clone(),
+    ];
+    let taken = action.history.iter().map(|taken| {
+        [
+            taken.at.to_string(),
+            taken.by.clone(),
+            output.text(taken.step.key()),
+            taken.step.said(output.lang),
+        ]
+    });
+    output.table_under(
+        [
+            "people-heading-at",
+            "people-heading-who",
+            "records-heading-step",
+            "records-heading-said",
+        ],
+        std::iter::once(opened).chain(taken),
+    )?;
+    Ok(Outcome::Clean)
+}
