@@ -4,6 +4,7 @@ mod memory;
 mod office;
 mod page;
 mod people;
+mod quarter;
 mod reading;
 
 use std::cmp::Reverse;
