@@ -127,7 +127,12 @@ impl Scope {
             Self::Metrics => &["/metrics", "/api/v1/prometheus"],
             Self::People => &["/api/v1/users", "/api/v1/api-tokens", "/api/v1/acts"],
             Self::Plan => &["/api/v1/plan"],
-            Self::Records => &["/api/v1/actions", "/api/v1/attestations", "/api/v1/waivers"],
+            Self::Records => &[
+                "/api/v1/evidence",
+                "/api/v1/actions",
+                "/api/v1/attestations",
+                "/api/v1/waivers",
+            ],
             Self::Reports => &[
                 "/",
                 "/api/v1/checklist",

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use jiff::civil::Date;
 
 use crate::checklist::LineStatus;
+use crate::evidence::EvidenceError;
 use crate::records::action::ActionStep;
 use crate::records::attestation::{self, AttestationStep, Given};
 use crate::records::waiver::{Requested, WaiverStep};
-use crate::records::{EvidenceFile, Kept, People, Refusal, Step, day_of, file, keep, text};
+use crate::records::{EvidenceFile, Kept, People, Refusal, Step, day_of, keep, text};
 use crate::report::{self, BuildError, Source};
 use crate::secret::{NoRandom, new_record_id};
 use crate::store::StoreError;
@@ -19,6 +20,8 @@ pub(crate) struct Desk<'a> {
     pub(crate) source: &'a Source<'a>,
     /// Who says it, as acts have it.
     pub(crate) who: &'a str,
+    /// Whether every one of these evidence files is kept.
+    pub(crate) require: &'a dyn Fn(&[EvidenceFile]) -> Result<(), DeskError>,
 }
 
 /// Why something was not kept.
@@ -33,6 +36,9 @@ pub(crate) enum DeskError {
     /// What stands on the checklist, or which day it is, could not be told.
     #[error(transparent)]
     Build(#[from] BuildError),
+    /// Where evidence is kept could not be asked.
+    #[error(transparent)]
+    Evidence(#[from] EvidenceError),
     /// It could not be given a name.
     #[error(transparent)]
     NoRandom(#[from] NoRandom),
@@ -61,7 +67,7 @@ impl Desk<'_> {
     /// Gives an attestation; gives its id.
     pub(crate) fn attest(&self, given: Given) -> Result<String, DeskError> {
         given.check(self.today()?, &self.people()?.attestations)?;
-        check_evidence(&given.files)?;
+        (self.require)(&given.files)?;
         self.begin('a', &AttestationStep::Give(given))
     }
 
@@ -114,7 +120,7 @@ impl Desk<'_> {
         let action = action.ok_or_else(|| unknown("corrective action", id))?;
         action.check_step(id, step, self.today()?)?;
         if let Some(entry) = step.entry() {
-            check_evidence(&entry.files)?;
+            (self.require)(&entry.files)?;
         }
         self.keep(id, action.steps, step)
     }
@@ -136,11 +142,6 @@ impl Desk<'_> {
         let Source { store, now, .. } = *self.source;
         Ok(keep(store, id, before, step, self.who, now)?)
     }
-}
-
-/// Whether the evidence files that a record names are there to be named: so far, whether what it says of them can be.
-fn check_evidence(files: &[EvidenceFile]) -> Result<(), Refusal> {
-    file::check(files)
 }
 
 /// Names that were written are repeated so far, in characters.

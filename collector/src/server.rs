@@ -33,7 +33,8 @@ use crate::pki::{
 use crate::store::{self, StoreError};
 use crate::users::UserError;
 use crate::web::{
-    App, BACKLOG, BODY_BUDGET_KIB, Listener, REPORTS_AT_A_TIME, Shared, agent_router, web_router,
+    App, BACKLOG, BODY_BUDGET_KIB, INTAKES_AT_A_TIME, Listener, REPORTS_AT_A_TIME, Shared, agent_router,
+    web_router,
 };
 
 /// Why the collector could not start.
@@ -161,6 +162,7 @@ impl Server {
             people: Arc::default(),
             days: jobs::Days::default(),
             evidence,
+            intakes: Semaphore::new(INTAKES_AT_A_TIME),
             bodies: Semaphore::new(BODY_BUDGET_KIB),
             reports: Arc::new(Semaphore::new(REPORTS_AT_A_TIME)),
             agent_port: agent_address.port(),

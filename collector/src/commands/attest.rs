@@ -102,7 +102,7 @@ pub(crate) fn run(args: Args, place: &Place, output: &Output) -> Result<Outcome,
             said(&view(desk, &id)?, "attestation-withdrawn", output)
         }),
         (None, Some(order)) => {
-            let given = order.given()?;
+            let given = order.given(place)?;
             at_desk(place, true, |desk| {
                 let id = desk.attest(given)?;
                 said(&view(desk, &id)?, "attestation-kept", output)
@@ -115,14 +115,14 @@ pub(crate) fn run(args: Args, place: &Place, output: &Output) -> Result<Outcome,
 }
 
 impl Order {
-    fn given(self) -> Result<Given, Failure> {
+    fn given(self, place: &Place) -> Result<Given, Failure> {
         Ok(Given {
             lines: self.lines,
             effective_on: self.effective_on,
             performed_by: self.performed_by,
             statement: self.statement,
             details: self.details.as_deref().map(details).transpose()?,
-            files: evidence::files(&self.files)?,
+            files: evidence::files(&self.files, place)?,
             corrects: self.corrects,
         })
     }

@@ -104,10 +104,10 @@ pub(crate) struct Said {
 }
 
 impl Said {
-    fn entry(self) -> Result<(String, Entry), Failure> {
+    fn entry(self, place: &Place) -> Result<(String, Entry), Failure> {
         let entry = Entry {
             text: self.text,
-            files: evidence::files(&self.files)?,
+            files: evidence::files(&self.files, place)?,
         };
         Ok((self.id, entry))
     }
@@ -134,19 +134,19 @@ pub(crate) fn run(command: Command, place: &Place, output: &Output) -> Result<Ou
         Command::Show { id } => return at_desk(place, false, |desk| show(&view(desk, &id)?, output)),
         Command::Assign { id, owner, due_on } => (id, ActionStep::Assign { owner, due_on }),
         Command::Cause(said) => {
-            let (id, entry) = said.entry()?;
+            let (id, entry) = said.entry(place)?;
             (id, ActionStep::Cause(entry))
         }
         Command::Measure(said) => {
-            let (id, entry) = said.entry()?;
+            let (id, entry) = said.entry(place)?;
             (id, ActionStep::Measure(entry))
         }
         Command::Result(said) => {
-            let (id, entry) = said.entry()?;
+            let (id, entry) = said.entry(place)?;
             (id, ActionStep::Result(entry))
         }
         Command::Review { said, effective } => {
-            let (id, entry) = said.entry()?;
+            let (id, entry) = said.entry(place)?;
             (id, ActionStep::Review { effective, entry })
         }
     };

@@ -1,20 +1,15 @@
 //! Evidence files on the command line.
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
-use std::io::{Read, Take};
 use std::path::Path;
+use std::{fs, io};
 
+use plumbline_config::plan::SHORTEST_RETENTION;
 use plumbline_console::Failure;
-use ring::digest::{Context, SHA256};
 
+use crate::cli::Place;
+use crate::evidence::{Declared, Evidence};
 use crate::records::EvidenceFile;
-
-/// Largest evidence file, in bytes: 2 GiB.
-const LARGEST: u64 = 2 * 1024 * 1024 * 1024;
-
-/// Bytes read at once.
-const PIECE: usize = 64 * 1024;
 
 /// Media types by extension (IANA's registry); what is not here is sent as bytes.
 const MEDIA_TYPES: &[(&str, &str)] = &[
@@ -49,60 +44,48 @@ const MEDIA_TYPES: &[(&str, &str)] = &[
     ("zip", "application/zip"),
 ];
 
-/// What is put on record of these files.
-pub(super) fn files<P: AsRef<Path>>(paths: &[P]) -> Result<Vec<EvidenceFile>, Failure> {
-    paths.iter().map(|path| file(path.as_ref())).collect()
+/// Takes these files in; gives what is put on record of them.
+pub(super) fn files<P: AsRef<Path>>(paths: &[P], place: &Place) -> Result<Vec<EvidenceFile>, Failure> {
+    if paths.is_empty() {
+        return Ok(Vec::new());
+    }
+    let evidence = Evidence::open(&place.settings()?)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(format!("cannot begin to take evidence files in: {error}")))?;
+    paths
+        .iter()
+        .map(|path| runtime.block_on(file(path.as_ref(), &evidence)))
+        .collect()
 }
 
-/// What is put on record of a file, which is read from end to end for its hash.
-fn file(path: &Path) -> Result<EvidenceFile, Failure> {
-    let failed = |what: &str, error: std::io::Error| {
-        Failure::new(format!(
-            "cannot {what} the evidence file {}: {error}",
-            path.display()
-        ))
-    };
+/// Takes a file in.
+async fn file(path: &Path, evidence: &Evidence) -> Result<EvidenceFile, Failure> {
+    let failed = |error: io::Error| refused(path, &format!("cannot be opened: {error}"));
     // Before it is opened: opening a pipe waits for whoever writes to it.
-    let kind = fs::metadata(path).map_err(|error| failed("open", error))?;
+    let kind = fs::metadata(path).map_err(failed)?;
     if !kind.is_file() {
         return Err(refused(path, "is no regular file; name a file"));
     }
-    let open = File::open(path).map_err(|error| failed("open", error))?;
-    // One byte more than may be there tells that there are too many.
-    let (size, sha256) = hash(open.take(LARGEST + 1)).map_err(|error| failed("read", error))?;
-    if size == 0 {
-        return Err(refused(path, "is empty; an empty file proves nothing"));
-    }
-    if size > LARGEST {
-        return Err(refused(path, "is larger than 2 GiB; put it into parts"));
-    }
-    let Some(name) = path.file_name().and_then(OsStr::to_str) else {
-        return Err(refused(path, "has a name that is not UTF-8; give it another"));
+    let open = tokio::fs::File::open(path).await.map_err(failed)?;
+    let declared = Declared {
+        name: path.file_name().and_then(OsStr::to_str).unwrap_or_default(),
+        media_type: media_type(path),
+        retention: SHORTEST_RETENTION,
     };
+    let taken = evidence.take(open, &declared).await;
+    let taken = taken.map_err(|error| refused(path, &format!("was not taken in: {error}")))?;
     Ok(EvidenceFile {
-        name: name.to_owned(),
-        media_type: media_type(path).to_owned(),
-        size,
-        sha256,
+        name: taken.name.as_str().to_owned(),
+        media_type: taken.media_type.as_str().to_owned(),
+        size: taken.size,
+        sha256: taken.sha256.to_string(),
     })
 }
 
 fn refused(path: &Path, why: &str) -> Failure {
     Failure::new(format!("the evidence file {} {why}", path.display()))
-}
-
-fn hash(mut file: Take<File>) -> std::io::Result<(u64, String)> {
-    let mut context = Context::new(&SHA256);
-    let mut piece = vec![0; PIECE];
-    let mut size = 0;
-    loop {
-        let read = file.read(&mut piece)?;
-        if read == 0 {
-            return Ok((size, hex::encode(context.finish())));
-        }
-        context.update(piece.get(..read).unwrap_or_default());
-        size += read as u64;
-    }
 }
 
 fn media_type(path: &Path) -> &'static str {
@@ -118,32 +101,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_put_on_record_is_what_the_file_holds() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("簽到表.PDF");
-        fs::write(&path, "abc").unwrap();
-        let found = file(&path).unwrap();
-        assert_eq!((found.name.as_str(), found.size), ("簽到表.PDF", 3));
-        assert_eq!(found.media_type, "application/pdf");
-        // FIPS 180-4, the example of one block.
-        assert_eq!(
-            found.sha256,
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-        );
-        fs::write(&path, "").unwrap();
-        assert!(file(&path).unwrap_err().to_string().contains("is empty"));
-        assert!(file(dir.path()).unwrap_err().to_string().contains("regular file"));
-        assert!(file(&dir.path().join("none")).is_err());
-    }
-
-    #[test]
-    fn a_file_that_is_too_large_is_refused() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("disk.img");
-        // Sparse: it takes no room.
-        File::create(&path).unwrap().set_len(1 << 40).unwrap();
-        assert_eq!(media_type(&path), "application/octet-stream");
-        let (size, _) = hash(File::open(&path).unwrap().take(1_000_001)).unwrap();
-        assert_eq!(size, 1_000_001, "no more is read");
+    fn a_file_is_sent_as_what_its_name_says() {
+        for (name, expected) in [
+            ("簽到表.PDF", "application/pdf"),
+            ("disk.img", "application/octet-stream"),
+            ("none", "application/octet-stream"),
+        ] {
+            assert_eq!(media_type(Path::new(name)), expected);
+        }
     }
 }

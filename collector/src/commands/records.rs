@@ -36,6 +36,8 @@ pub(super) fn at_desk<T>(
     work(&Desk {
         source: &source,
         who: &whoever(),
+        // Files that the command line names were taken in just before.
+        require: &|_| Ok(()),
     })
 }
 

@@ -97,6 +97,20 @@ impl People {
         found
     }
 
+    /// The file of evidence with this SHA-256, if a record names one: also one that was taken back, which stays on record.
+    #[must_use]
+    pub fn file(&self, sha256: &str) -> Option<&EvidenceFile> {
+        let attested = self
+            .attestations
+            .values()
+            .flat_map(|attestation| &attestation.given.files);
+        let steps = self.actions.values().flat_map(|action| &action.history);
+        let acted = steps
+            .filter_map(|taken| taken.step.entry())
+            .flat_map(|entry| &entry.files);
+        attested.chain(acted).find(|file| file.sha256 == sha256)
+    }
+
     /// The corrective action that is open on a line.
     pub fn open_action(&self, line: &str) -> Option<(&str, &Action)> {
         let mut actions = self.actions.iter().map(|(id, action)| (id.as_str(), action));

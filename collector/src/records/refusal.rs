@@ -30,6 +30,11 @@ pub enum Refusal {
     /// No SHA-256.
     #[error("the evidence file {0} comes without a SHA-256 of 64 hexadecimal digits; upload it first")]
     Hash(String),
+    /// A file that is not kept.
+    #[error(
+        "the evidence file {0} is not kept here; send it to /api/v1/evidence first, and name it as that answers"
+    )]
+    NotKept(String),
     /// A file of no bytes proves nothing.
     #[error("the evidence file {0} is empty; an empty file proves nothing")]
     EmptyFile(String),

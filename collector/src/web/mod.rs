@@ -67,6 +67,9 @@ pub(crate) const BODY_BUDGET_KIB: usize = 256 * 1024;
 /// Reports on all hosts that are made at a time: each is a thread that reads the store from end to end.
 pub(crate) const REPORTS_AT_A_TIME: usize = 2;
 
+/// Files of evidence that come in at a time: each is a temporary file that grows.
+pub(crate) const INTAKES_AT_A_TIME: usize = 8;
+
 /// What every request may need.
 pub(crate) struct App {
     pub(crate) settings: CollectorSettings,
@@ -92,6 +95,8 @@ pub(crate) struct App {
     pub(crate) days: Days,
     /// Where files of evidence are kept.
     pub(crate) evidence: Arc<Evidence>,
+    /// Permits for files of evidence that come in.
+    pub(crate) intakes: Semaphore,
     /// Permits for KiB of body.
     pub(crate) bodies: Semaphore,
     /// Permits for reports on all hosts.

@@ -185,6 +185,12 @@ fn schemas() -> Value {
                 ])})),
             ])})),
         ]),
+        "EvidenceFile": object(&[
+            ("name", json!({"type": "string"})),
+            ("media_type", json!({"type": "string"})),
+            ("size", json!({"type": "integer", "minimum": 1})),
+            ("sha256", json!({"type": "string", "pattern": "^[0-9a-f]{64}$"})),
+        ]),
         "Attestation": object(&[
             ("id", text()), ("at", time()), ("by", text()),
             ("lines", json!({"type": "array", "items": {"type": "string"}})),

@@ -43,6 +43,22 @@ impl Holder {
         request.json(body).send().await.unwrap()
     }
 
+    async fn send_file(&self, lab: &Lab, name: &str, media_type: &str, bytes: &[u8]) -> Response {
+        let client = lab.client(None);
+        let name: String = form_urlencoded::byte_serialize(name.as_bytes()).collect();
+        let request = client.post(lab.web_url(&format!("/api/v1/evidence?name={name}")));
+        let request = request
+            .bearer_auth(&self.token)
+            .header("content-type", media_type);
+        request.body(bytes.to_vec()).send().await.unwrap()
+    }
+
+    async fn file(&self, lab: &Lab, sha256: &str) -> Response {
+        let client = lab.client(None);
+        let request = client.get(lab.web_url(&format!("/api/v1/evidence/{sha256}")));
+        request.bearer_auth(&self.token).send().await.unwrap()
+    }
+
     async fn made(&self, lab: &Lab, path: &str, body: &Value) -> Value {
         answer(self.post(lab, path, body).await, StatusCode::CREATED).await
     }
@@ -62,6 +78,18 @@ async fn answer(response: Response, status: StatusCode) -> Value {
 impl Office {
     async fn open() -> Self {
         let lab = Lab::start().await;
+        let office = Self::in_lab(lab);
+        let sent = office
+            .operator
+            .send_file(&office.lab, "簽到表.pdf", "application/pdf", SHEET)
+            .await;
+        assert_eq!(sent.status(), StatusCode::CREATED);
+        let kept: Value = sent.json().await.unwrap();
+        assert_eq!(kept, training("2026-01-01")["files"][0]);
+        office
+    }
+
+    fn in_lab(lab: Lab) -> Self {
         Self {
             viewer: Holder::new(&lab, "viewer"),
             auditor: Holder::new(&lab, "auditor"),
@@ -102,6 +130,10 @@ fn in_days(days: i32) -> String {
     (today() + days.days()).to_string()
 }
 
+/// A file of evidence.
+const SHEET: &[u8] = b"%PDF-1.7\n%abc\n";
+const SHEET_SHA256: &str = "aaeeaf77a258315eb5adf9db0770492a0d98006c593f4554da10e689101c6091";
+
 fn training(effective_on: &str) -> Value {
     json!({
         "lines": ["10.1"],
@@ -112,7 +144,7 @@ fn training(effective_on: &str) -> Value {
             "of": "training", "topic": "個資保護", "invited": 20, "attended": 19, "records": ["sign-in", "test"],
         },
         "files": [{
-            "name": "簽到表.pdf", "media_type": "application/pdf", "size": 1234, "sha256": "ab".repeat(32),
+            "name": "簽到表.pdf", "media_type": "application/pdf", "size": 14, "sha256": SHEET_SHA256,
         }],
     })
 }
@@ -126,6 +158,69 @@ fn waiver(from: i32, until: i32) -> Value {
         "from": in_days(from),
         "until": in_days(until),
     })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_evidence_is_handed_out_as_it_came_and_only_when_a_record_names_it() {
+    let office = Office::open().await;
+    let (lab, operator, auditor) = (&office.lab, &office.operator, &office.auditor);
+    assert_problem(auditor.file(lab, SHEET_SHA256).await, 404, "not-found").await;
+    let unsent = |given: &mut Value| given["files"][0]["sha256"] = json!("ab".repeat(32));
+    let mut unkept = training(&in_days(-1));
+    unsent(&mut unkept);
+    let refused = operator.post(lab, "/api/v1/attestations", &unkept).await;
+    let problem = assert_problem(refused, 400, "unsound-record").await;
+    assert!(
+        problem["detail"].as_str().unwrap().contains("is not kept here"),
+        "{problem}"
+    );
+    operator
+        .made(lab, "/api/v1/attestations", &training(&in_days(-1)))
+        .await;
+    let handed = auditor.file(lab, SHEET_SHA256).await;
+    assert_eq!(handed.status(), StatusCode::OK);
+    assert_eq!(handed.headers()["content-type"], "application/pdf");
+    let disposition = handed.headers()["content-disposition"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    assert!(disposition.starts_with("attachment; "), "{disposition}");
+    assert_eq!(handed.bytes().await.unwrap(), SHEET);
+    assert_problem(office.viewer.file(lab, SHEET_SHA256).await, 403, "forbidden").await;
+    assert_problem(auditor.file(lab, "../../ca").await, 404, "not-found").await;
+
+    let page = b"<html><script>alert(1)</script></html>";
+    let sent = operator.send_file(lab, "../../x.html", "text/html", page).await;
+    let kept = answer(sent, StatusCode::CREATED).await;
+    assert_eq!(kept["name"], "x.html");
+    let mut given = training(&in_days(-2));
+    given["files"] = json!([kept]);
+    operator.made(lab, "/api/v1/attestations", &given).await;
+    let handed = auditor.file(lab, kept["sha256"].as_str().unwrap()).await;
+    assert_eq!(handed.headers()["content-type"], "application/octet-stream");
+    assert!(
+        handed.headers()["content-security-policy"]
+            .to_str()
+            .unwrap()
+            .contains("sandbox")
+    );
+    let empty = operator.send_file(lab, "leer.pdf", "application/pdf", b"").await;
+    assert_problem(empty, 400, "bad-request").await;
+    let viewer = office
+        .viewer
+        .send_file(lab, "x.pdf", "application/pdf", SHEET)
+        .await;
+    assert_problem(viewer, 403, "forbidden").await;
+
+    // Tampered with, it is not handed out as if it were whole.
+    let folder = lab.path("evidence").join(&SHEET_SHA256[..2]);
+    let file = folder.read_dir().unwrap().next().unwrap().unwrap().path();
+    let mut bytes = SHEET.to_vec();
+    bytes[10] ^= 1;
+    std::fs::write(file, bytes).unwrap();
+    let handed = auditor.file(lab, SHEET_SHA256).await;
+    assert!(handed.status() != StatusCode::OK || handed.bytes().await.is_err());
+    office.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

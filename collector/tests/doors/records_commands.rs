@@ -60,7 +60,7 @@ fn attest(lab: &Lab, effective_on: &str) -> Value {
         json!({"of": "training", "topic": "個資保護", "invited": 20, "attended": 19, "records": ["test"]});
     fs::write(&details, training.to_string()).unwrap();
     let evidence = lab.path("簽到表.pdf");
-    fs::write(&evidence, "abc").unwrap();
+    fs::write(&evidence, "%PDF-1.7\n%abc\n").unwrap();
     done(
         lab,
         &[
@@ -81,8 +81,8 @@ fn attest(lab: &Lab, effective_on: &str) -> Value {
     )
 }
 
-/// SHA-256 of the evidence file (FIPS 180-4, the example of one block).
-const SHA256: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+/// SHA-256 of the evidence file.
+const SHA256: &str = "aaeeaf77a258315eb5adf9db0770492a0d98006c593f4554da10e689101c6091";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_attestation_is_given_listed_and_taken_back() {
@@ -218,7 +218,7 @@ async fn a_corrective_action_is_taken_to_its_end() {
     );
     done(&lab, &["correct", "cause", id, "--text", "範本未更新。"]);
     let evidence = lab.path("變更單.txt");
-    fs::write(&evidence, "abc").unwrap();
+    fs::write(&evidence, "%PDF-1.7\n%abc\n").unwrap();
     let measure = [
         "correct",
         "measure",
@@ -280,7 +280,7 @@ async fn an_attestation_shows_wherever_the_line_does() {
         "執行人員 王小明",
         "全員參加。",
         "有效至",
-        "佐證檔案：簽到表.pdf（3 位元組）",
+        "佐證檔案：簽到表.pdf（14 位元組）",
         SHA256,
     ] {
         assert!(report.contains(said), "{said}");

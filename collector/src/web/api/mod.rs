@@ -5,6 +5,7 @@ mod actions;
 mod acts;
 mod api_tokens;
 mod attestations;
+mod evidence;
 mod findings;
 mod hosts;
 mod ledger;
@@ -83,6 +84,7 @@ pub(crate) const ALL: &[&[Operation]] = &[
     targets::OPERATIONS,
     ledger::OPERATIONS,
     attestations::OPERATIONS,
+    evidence::OPERATIONS,
     waivers::OPERATIONS,
     actions::OPERATIONS,
     metrics::OPERATIONS,

@@ -7,9 +7,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
+use tokio::runtime::Handle;
 
-use super::Parameter;
+use super::{Parameter, evidence};
 use crate::desk::{Desk, DeskError};
+use crate::evidence::Evidence;
+use crate::records::EvidenceFile;
 use crate::records::Refusal as Refused;
 use crate::report::Source;
 use crate::view::RecordView;
@@ -54,6 +57,7 @@ pub(super) async fn at_desk<T: Send + 'static>(
     let people = Arc::clone(&app.people);
     let stale_after = app.settings.stale_after;
     let who = caller.name();
+    let (evidence, runtime) = (Arc::clone(&app.evidence), Handle::current());
     let done = app
         .blocking(move |store| {
             let source = Source {
@@ -65,6 +69,7 @@ pub(super) async fn at_desk<T: Send + 'static>(
             let desk = Desk {
                 source: &source,
                 who: &who,
+                require: &|files| runtime.block_on(kept(&evidence, files)),
             };
             Ok(work(&desk))
         })
@@ -72,10 +77,25 @@ pub(super) async fn at_desk<T: Send + 'static>(
     done.map_err(refused)
 }
 
+/// Whether every one of these files is kept.
+async fn kept(evidence: &Evidence, files: &[EvidenceFile]) -> Result<(), DeskError> {
+    for file in files {
+        let held = match file.sha256.parse() {
+            Ok(digest) => evidence.holds(digest).await?,
+            Err(_) => false,
+        };
+        if !held {
+            return Err(Refused::NotKept(file.name.clone()).into());
+        }
+    }
+    Ok(())
+}
+
 fn refused(error: DeskError) -> Refusal {
     let said = error.to_string();
     let kind = match error {
         DeskError::Store(error) => return error.into(),
+        DeskError::Evidence(error) => return evidence::refused(error),
         DeskError::Build(_) | DeskError::NoRandom(_) => FAILED,
         DeskError::Refused(refused) => match refused {
             Refused::Unknown { .. } => NOT_FOUND,
