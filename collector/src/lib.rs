@@ -7,6 +7,7 @@
 pub mod access;
 #[doc(hidden)]
 pub mod bench;
+pub mod bundle;
 mod certificates;
 pub mod checklist;
 mod cli;

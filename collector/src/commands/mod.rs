@@ -3,6 +3,7 @@
 pub(crate) mod acts;
 pub(crate) mod apitoken;
 pub(crate) mod checklist;
+pub(crate) mod export;
 pub(crate) mod findings;
 pub(crate) mod health;
 pub(crate) mod hosts;

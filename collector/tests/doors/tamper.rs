@@ -121,7 +121,7 @@ fn audit(database: &Path, key: &VerifierKey) -> Vec<Fault> {
     let store = SqliteStore::open_read_only(database).unwrap();
     // Later, so that a missing newest checkpoint is overdue.
     let now = Timestamp::now().as_microsecond() + 7_200_000_000;
-    Audit::run(&store.snapshot().unwrap(), key, now, &mut |_| {})
+    Audit::run(&store.snapshot().unwrap(), key, &[], now, &mut |_| {})
         .unwrap()
         .faults
 }

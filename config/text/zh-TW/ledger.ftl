@@ -23,6 +23,9 @@ ledger-place-leaves = { $first } 至 { $last } 之一
 ledger-differs = { $what }：{ $expected } → { $found }
 
 ledger-fault-act-outside = 此操作紀錄沒有對應的葉節點：紀錄係事後加入，或葉節點已遭移除
+ledger-fault-anchor-ahead = 另行保存之檢查點的葉節點多於現有數量：有葉節點遭移除
+ledger-fault-anchor-root = 另行保存之檢查點的根雜湊值與葉節點不符：帳本已遭重寫
+ledger-fault-anchor-signature = 另行保存之檢查點不是以收集端的金鑰簽署
 ledger-fault-body-changed = 回報內容與紀錄的雜湊值不符
 ledger-fault-body-differs = 回報內容所述與紀錄不符
 ledger-fault-body-unreadable = 無法讀取回報內容

@@ -38,10 +38,11 @@ use super::{
     PublishedPlan, RecordedAct, Session, Store, StoreError, Subject, TokenRefusal, Transition, User,
     UserChange,
 };
-use super::{Family, KeptCheckpoint, Leaf, LeafOf, NewRecord, Packing, Record, Recount, Totals, Waived};
+use super::{Family, Kept, KeptCheckpoint, Leaf, LeafOf, NewRecord, Packing, Record, Recount, Totals, Waived};
 use crate::freshness::Cutoff;
 use crate::ledger::audit::{Audit, Findings, Progress};
 use crate::ledger::note::VerifierKey;
+use crate::ledger::statement::Statement;
 use crate::ledger::tree::{Frontier, Hash};
 pub use audit::SqliteSnapshot;
 use log::LogCopier;
@@ -327,10 +328,15 @@ impl Store for SqliteStore {
     fn audit(
         &self,
         key: &VerifierKey,
+        anchors: &[Statement],
         now: Timestamp,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Findings, StoreError> {
-        Audit::run(&self.snapshot()?, key, now.as_microsecond(), progress)
+        Audit::run(&self.snapshot()?, key, anchors, now.as_microsecond(), progress)
+    }
+
+    fn at_one_moment(&self, read: &mut dyn FnMut(&Kept<'_>) -> Result<(), StoreError>) -> Result<(), StoreError> {
+        read(&self.snapshot()?)
     }
 
     fn gaps(&self, host: &HostId, incarnation: u32) -> Result<Vec<(u64, bool)>, StoreError> {
