@@ -35,4 +35,9 @@ pub(crate) mod name {
     pub(crate) const PLANS: &str = "plans.jsonl";
     /// Directory of the plans, each under its SHA-256.
     pub(crate) const PLAN: &str = "plans/";
+
+    /// Members of every bundle.
+    pub(crate) const ALWAYS: [&str; 6] = [README, CHECKPOINTS, EARLIER, ENTRIES, HOSTS, PLANS];
+    /// Members of every bundle with a report.
+    pub(crate) const OF_REPORT: [&str; 3] = [CHECKLIST, "report.en.html", "report.zh-TW.html"];
 }

@@ -214,6 +214,11 @@ impl Checking<'_> {
                 Some(_) => {}
             }
         }
+        let report = manifest.without_report.is_none().then_some(name::OF_REPORT);
+        let always = name::ALWAYS.into_iter().chain(report.into_iter().flatten());
+        for name in always.filter(|name| !listed.contains(name)) {
+            self.faults.push(Fault::new(FaultKind::MemberMissing).member(name));
+        }
         for name in self.container.names().filter(|name| !listed.contains(name)) {
             self.faults.push(Fault::new(FaultKind::MemberAdded).member(name));
         }

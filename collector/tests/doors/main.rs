@@ -4,6 +4,7 @@
 
 mod api;
 mod audit_report;
+mod bundle;
 mod command_line;
 mod credentials;
 mod enrolment;
