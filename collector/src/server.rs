@@ -17,6 +17,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use tracing::{error, info, warn};
 
+use crate::anchor::{AnchorSetupError, Anchors};
 use crate::certificates;
 use crate::home::{Home, HomeError};
 use crate::ingest::IngestQueue;
@@ -73,6 +74,9 @@ pub enum ServeError {
     /// The identity provider of the settings.
     #[error(transparent)]
     Oidc(#[from] OidcSetupError),
+    /// Where copies of checkpoints go.
+    #[error(transparent)]
+    Anchor(#[from] AnchorSetupError),
     /// A thread could not be started.
     #[error("cannot start a thread: {0}")]
     Thread(io::Error),
@@ -85,6 +89,7 @@ pub struct Server {
     web: Listener,
     ingest: JoinHandle<()>,
     keeper: Arc<Keeper>,
+    anchors: Anchors,
     agent_address: SocketAddr,
     web_address: SocketAddr,
 }
@@ -134,6 +139,7 @@ impl Server {
         .map_err(ServeError::Thread)?;
         let files = own_files(&settings, &identity)?;
         let oidc = settings.oidc.as_ref().map(Oidc::new).transpose()?;
+        let anchors = Anchors::new(&settings.anchor, &home)?;
         let app = Arc::new(App {
             settings,
             authority,
@@ -179,6 +185,7 @@ impl Server {
             app,
             ingest: thread,
             keeper,
+            anchors,
             agent_address,
             web_address,
         })
@@ -209,6 +216,7 @@ impl Server {
             tokio::spawn(jobs::keep_upkeep(Arc::clone(&self.app))),
             tokio::spawn(jobs::keep_days(Arc::clone(&self.app))),
             tokio::spawn(jobs::keep_ledger(Arc::clone(&self.app), Arc::clone(&self.keeper))),
+            tokio::spawn(jobs::keep_anchors(Arc::clone(&self.app), self.anchors)),
         ];
         info!(agent = %self.agent_address, web = %self.web_address, "serving");
         stop.await;

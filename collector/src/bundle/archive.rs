@@ -14,8 +14,8 @@ use super::lines::Lines;
 use super::name;
 use super::rows::{CheckpointLine, EntryLine, GapLine, HostLine};
 use crate::ledger::audit::{
-    ActRow, Archive, CheckpointRow, Excerpt, Fault, FaultKind, GapRow, Incarnation, LeafRow, Place, RecordRow,
-    ReportRow, Subject,
+    ActRow, Archive, CheckpointRow, Excerpt, Fault, FaultKind, GapRow, Incarnation, LeafRow, Place,
+    RecordRow, ReportRow, Subject,
 };
 use crate::ledger::tree::{Frontier, Hash};
 
@@ -101,7 +101,10 @@ impl BundleArchive {
             return Err(faults);
         };
         let mut hosts = HashMap::new();
-        if container.size(name::HOSTS).is_none_or(|size| size > LARGEST_HOSTS) {
+        if container
+            .size(name::HOSTS)
+            .is_none_or(|size| size > LARGEST_HOSTS)
+        {
             let why = format!("larger than {LARGEST_HOSTS} bytes");
             return Err(vec![unreadable(name::HOSTS, &why)]);
         }
@@ -112,7 +115,10 @@ impl BundleArchive {
                     Some(keys) => {
                         hosts.insert((host.host, host.incarnation), keys);
                     }
-                    None => faults.push(unreadable(name::HOSTS, &format!("line {}: its keys", lines.number()))),
+                    None => faults.push(unreadable(
+                        name::HOSTS,
+                        &format!("line {}: its keys", lines.number()),
+                    )),
                 },
                 Err(error) if error.kind() == io::ErrorKind::InvalidData && faults.len() < REMEMBERED => {
                     faults.push(unreadable(name::HOSTS, &error));
@@ -149,7 +155,9 @@ impl BundleArchive {
             ..
         } = self.reading.into_inner();
         if let Ok(Some(line)) = entries.next::<EntryLine>() {
-            let fault = Fault::new(FaultKind::LeafOutside).leaf(line.leaf).member(name::ENTRIES);
+            let fault = Fault::new(FaultKind::LeafOutside)
+                .leaf(line.leaf)
+                .member(name::ENTRIES);
             faults.push(fault);
         }
         if let Ok(Some(line)) = checkpoints.next::<CheckpointLine>() {
@@ -173,16 +181,14 @@ pub(super) fn named_by(act: &ActRow) -> Vec<String> {
     let mut files = BTreeSet::new();
     files_of(act, &mut files);
     let plan = (act.what == PUBLISH).then(|| format!("{}{}.toml", name::PLAN, act.on));
-    let files = files.into_iter().map(|sha256| format!("{}{sha256}", name::EVIDENCE));
+    let files = files
+        .into_iter()
+        .map(|sha256| format!("{}{sha256}", name::EVIDENCE));
     files.chain(plan).collect()
 }
 
 /// What was opened; what could not be is a fault.
-pub(super) fn opened_or<T>(
-    opened: Option<io::Result<T>>,
-    name: &str,
-    faults: &mut Vec<Fault>,
-) -> Option<T> {
+pub(super) fn opened_or<T>(opened: Option<io::Result<T>>, name: &str, faults: &mut Vec<Fault>) -> Option<T> {
     match opened {
         None => faults.push(Fault::new(FaultKind::MemberMissing).member(name)),
         Some(Err(error)) => faults.push(unreadable(name, &error)),
@@ -204,7 +210,8 @@ impl Reading {
             let mut line: EntryLine = match self.entries.next() {
                 Ok(line) => line?,
                 Err(error) => {
-                    let goes_on = error.kind() == io::ErrorKind::InvalidData && self.faults.len() < REMEMBERED;
+                    let goes_on =
+                        error.kind() == io::ErrorKind::InvalidData && self.faults.len() < REMEMBERED;
                     self.faults.push(unreadable(name::ENTRIES, &error));
                     if goes_on {
                         continue;
@@ -214,7 +221,9 @@ impl Reading {
             };
             if line.leaf < self.next {
                 if self.faults.len() < REMEMBERED {
-                    let fault = Fault::new(FaultKind::LeafOrder).leaf(line.leaf).member(name::ENTRIES);
+                    let fault = Fault::new(FaultKind::LeafOrder)
+                        .leaf(line.leaf)
+                        .member(name::ENTRIES);
                     self.faults.push(fault.differs("leaf", self.next, line.leaf));
                 }
                 continue;
@@ -230,7 +239,8 @@ impl Reading {
             let row = line.row();
             if let Subject::Act(act) = &row.of {
                 let named = named_by(act).into_iter();
-                self.named.extend(named.filter(|name| self.members.contains(name)));
+                self.named
+                    .extend(named.filter(|name| self.members.contains(name)));
             }
             return Some(row);
         }
@@ -253,7 +263,8 @@ impl Reading {
                 Ok(Some(line)) => {
                     let fault = Fault::new(FaultKind::CheckpointDiffers).checkpoint(line.size);
                     let fault = fault.member(name::CHECKPOINTS);
-                    self.faults.push(fault.differs("order", self.last_size.unwrap_or(0), line.size));
+                    self.faults
+                        .push(fault.differs("order", self.last_size.unwrap_or(0), line.size));
                 }
                 Err(error) => {
                     let goes_on = error.kind() == io::ErrorKind::InvalidData;
@@ -280,7 +291,10 @@ impl Archive for BundleArchive {
     fn checkpoints(&self, after: Option<i64>, limit: usize) -> Result<Vec<CheckpointRow>, Infallible> {
         let mut reading = self.reading.borrow_mut();
         if after != reading.last_size {
-            let later = reading.recent.iter().filter(|row| after.is_none_or(|after| row.size > after));
+            let later = reading
+                .recent
+                .iter()
+                .filter(|row| after.is_none_or(|after| row.size > after));
             return Ok(later.take(limit).cloned().collect());
         }
         let mut page = Vec::new();
@@ -344,7 +358,9 @@ impl Archive for BundleArchive {
     fn body(&self, report: &ReportRow) -> Result<Option<io::Result<Vec<u8>>>, Infallible> {
         let mut reading = self.reading.borrow_mut();
         let held = report.leaf.and_then(|leaf| reading.held.get_mut(&leaf));
-        Ok(held.and_then(|held| held.body.take()).map(|body| Ok(body.into_bytes())))
+        Ok(held
+            .and_then(|held| held.body.take())
+            .map(|body| Ok(body.into_bytes())))
     }
 
     fn gaps(&self, _after: Option<&GapRow>, _limit: usize) -> Result<Vec<GapRow>, Infallible> {
@@ -371,7 +387,10 @@ impl Excerpt for BundleArchive {
 
     fn told(&self, leaf: u64) -> Vec<GapRow> {
         let mut reading = self.reading.borrow_mut();
-        let gaps = reading.held.get_mut(&leaf).map(|held| std::mem::take(&mut held.gaps));
+        let gaps = reading
+            .held
+            .get_mut(&leaf)
+            .map(|held| std::mem::take(&mut held.gaps));
         let place = |gap: GapLine| {
             gap.row(Place {
                 host: String::new(),

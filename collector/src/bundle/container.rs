@@ -90,7 +90,9 @@ impl Container {
             let member = archive
                 .by_index_raw(index)
                 .map_err(|error| ContainerError::NotWhole(error.to_string()))?;
-            let name = str::from_utf8(member.name_raw()).ok().filter(|name| is_name(name));
+            let name = str::from_utf8(member.name_raw())
+                .ok()
+                .filter(|name| is_name(name));
             let Some(name) = name.map(str::to_owned) else {
                 let name = String::from_utf8_lossy(member.name_raw());
                 return refused(format!("`{}` is no name of a member", name.escape_debug()));
@@ -105,7 +107,9 @@ impl Container {
                 return refused(format!("{name} is encrypted, or has two sizes"));
             }
             if size > SMALL && size / MOST_UNPACKED > packed {
-                return refused(format!("{name} unpacks to more than {MOST_UNPACKED} times its size"));
+                return refused(format!(
+                    "{name} unpacks to more than {MOST_UNPACKED} times its size"
+                ));
             }
             let start = member.data_start().unwrap_or(u64::MAX);
             let end = start.checked_add(packed).filter(|end| *end <= length);
@@ -117,7 +121,11 @@ impl Container {
             members.insert(name, Packed { data, size, deflated });
         }
         places.sort_by_key(|place| place.start);
-        if places.iter().zip(places.iter().skip(1)).any(|(one, next)| next.start < one.end) {
+        if places
+            .iter()
+            .zip(places.iter().skip(1))
+            .any(|(one, next)| next.start < one.end)
+        {
             return refused("two members overlap".to_owned());
         }
         Ok(Self { file, members })
@@ -209,7 +217,9 @@ impl Read for Slice {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let left = self.place.end.saturating_sub(self.place.start);
         let most = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
-        let Some(buffer) = buffer.get_mut(..most) else { return Ok(0) };
+        let Some(buffer) = buffer.get_mut(..most) else {
+            return Ok(0);
+        };
         let read = self.file.read_at(buffer, self.place.start)?;
         self.place.start = self.place.start.saturating_add(read as u64);
         Ok(read)
@@ -248,7 +258,11 @@ fn directory(file: &File, length: u64) -> Result<u64, ContainerError> {
         if !end64.starts_with(END64_SIGNATURE) {
             return Err(not_whole());
         }
-        said = (number(&end64, 32..40), number(&end64, 40..48), number(&end64, 48..56));
+        said = (
+            number(&end64, 32..40),
+            number(&end64, 40..48),
+            number(&end64, 48..56),
+        );
     }
     let (Some(count), Some(size), Some(start)) = said else {
         return Err(not_whole());
@@ -266,5 +280,10 @@ fn directory(file: &File, length: u64) -> Result<u64, ContainerError> {
 /// A number, least significant byte first.
 fn number(bytes: &[u8], at: Range<usize>) -> Option<u64> {
     let bytes = bytes.get(at)?;
-    Some(bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)))
+    Some(
+        bytes
+            .iter()
+            .rev()
+            .fold(0, |number, byte| number << 8 | u64::from(*byte)),
+    )
 }

@@ -112,7 +112,11 @@ pub fn export(
     let beside = Path::new(&beside);
     // Only what this call made is overwritten or removed: not what a link leads to.
     let _stale = fs::remove_file(beside);
-    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(beside)?;
+    let file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(beside)?;
     let written = fill(export, file, vault, progress).and_then(|written| {
         fs::rename(beside, path)?;
         Ok(written)
@@ -139,7 +143,9 @@ fn fill(
         stale_after: export.stale_after,
         // A report on a period that is over says the same whenever it is made.
         now: if ends_at < export.now {
-            ends_at.saturating_add(SignedDuration::from_secs(1)).unwrap_or(export.now)
+            ends_at
+                .saturating_add(SignedDuration::from_secs(1))
+                .unwrap_or(export.now)
         } else {
             export.now
         },
@@ -185,7 +191,9 @@ fn fill(
         format: FORMAT.to_owned(),
         origin: export.origin.to_owned(),
         key: export.signer.verifier_key(export.origin)?.to_string(),
-        company: report.as_ref().map_or_else(String::new, |report| report.company.clone()),
+        company: report
+            .as_ref()
+            .map_or_else(String::new, |report| report.company.clone()),
         plan: report.and_then(|report| report.checklist.plan),
         period: Covered {
             name: export.period.to_string(),
@@ -209,7 +217,9 @@ fn plans(
     begins_at: Timestamp,
     published: &BTreeMap<i64, String>,
 ) -> Result<(), ExportError> {
-    let moments = published.keys().map(|at| Timestamp::from_microsecond(*at).unwrap_or(begins_at));
+    let moments = published
+        .keys()
+        .map(|at| Timestamp::from_microsecond(*at).unwrap_or(begins_at));
     let mut plans = BTreeMap::new();
     for moment in std::iter::once(begins_at).chain(moments) {
         if let Some(plan) = export.store.plan_at(moment)? {
@@ -236,7 +246,13 @@ fn plans(
 fn html(report: &Report, source: &Source<'_>, writer: &mut Writer) -> Result<(), ExportError> {
     for lang in [Lang::En, Lang::ZhTw] {
         writer.member(&format!("report.{lang}.html"), |out| {
-            Ok(report::write(report, source.store, ReportFormat::Html, lang, out)?)
+            Ok(report::write(
+                report,
+                source.store,
+                ReportFormat::Html,
+                lang,
+                out,
+            )?)
         })?;
     }
     Ok(())
@@ -301,7 +317,9 @@ impl Gathering<'_, '_> {
             let mut after = 0;
             loop {
                 let page = kept.acts(after, PAGE)?;
-                let Some((_, last)) = page.last() else { return Ok(()) };
+                let Some((_, last)) = page.last() else {
+                    return Ok(());
+                };
                 after = last.id;
                 for (leaf, act) in page {
                     if leaf >= leaves.start || !still_counts(&act) {
@@ -333,7 +351,9 @@ impl Gathering<'_, '_> {
             let mut next = leaves.start;
             while next < leaves.end {
                 let page = kept.leaves(next, PAGE)?;
-                let Some(last) = page.last().map(|leaf| leaf.index) else { break };
+                let Some(last) = page.last().map(|leaf| leaf.index) else {
+                    break;
+                };
                 for leaf in page.into_iter().filter(|leaf| leaf.index < leaves.end) {
                     let damaged = |why: &str| ExportError::Damaged {
                         leaf: leaf.index,
@@ -377,7 +397,11 @@ impl Gathering<'_, '_> {
             if done.leaves == leaves.end - leaves.start {
                 return Ok(());
             }
-            let why = format!("of {} leaves {} are there", leaves.end - leaves.start, done.leaves);
+            let why = format!(
+                "of {} leaves {} are there",
+                leaves.end - leaves.start,
+                done.leaves
+            );
             Err(ExportError::Damaged {
                 leaf: leaves.start,
                 why,
@@ -423,7 +447,10 @@ pub(super) fn files_of(act: &ActRow, files: &mut BTreeSet<String>) {
             _ => {}
         }
     }
-    let record = act.record.as_ref().filter(|record| record.family != Family::Day.name());
+    let record = act
+        .record
+        .as_ref()
+        .filter(|record| record.family != Family::Day.name());
     // A body that is no JSON names no files; that it is damaged is for the audit to say.
     if let Some(body) = record.and_then(|record| serde_json::from_str(&record.body).ok()) {
         walk(&body, files);
@@ -522,7 +549,10 @@ impl Signers {
 
 fn hosts(out: &mut MemberWriter<'_>, signers: &Signers) -> Result<(), ExportError> {
     for ((host, incarnation), signing) in &signers.0 {
-        let keys = signing.used.iter().filter_map(|used| signing.record.keys.get(*used));
+        let keys = signing
+            .used
+            .iter()
+            .filter_map(|used| signing.record.keys.get(*used));
         out.line(&HostLine {
             host: host.clone(),
             incarnation: *incarnation,
@@ -545,9 +575,17 @@ impl Nodes for KeptNodes<'_, '_> {
         };
         let hashes: Option<Vec<Hash>> = if level == 0 {
             let count = usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(usize::MAX);
-            self.0.leaves(range.start, count)?.into_iter().map(|leaf| leaf.hash).collect()
+            self.0
+                .leaves(range.start, count)?
+                .into_iter()
+                .map(|leaf| leaf.hash)
+                .collect()
         } else {
-            self.0.nodes(level, range)?.into_iter().map(|(_, hash)| hash).collect()
+            self.0
+                .nodes(level, range)?
+                .into_iter()
+                .map(|(_, hash)| hash)
+                .collect()
         };
         hashes.ok_or_else(missing)
     }

@@ -36,7 +36,10 @@ impl Read for Hashing {
 /// SHA-256 of a member, in hexadecimal.
 pub(super) fn sha256_of(member: MemberReader) -> io::Result<String> {
     let mut hashing = Hashing::new(member);
-    io::copy(&mut BufReader::with_capacity(CHUNK, &mut hashing), &mut io::sink())?;
+    io::copy(
+        &mut BufReader::with_capacity(CHUNK, &mut hashing),
+        &mut io::sink(),
+    )?;
     Ok(hex::encode(hashing.sha256.finish()))
 }
 
@@ -73,7 +76,9 @@ impl Lines {
         self.line.clear();
         self.number += 1;
         let longest = u64::try_from(self.longest).unwrap_or(u64::MAX);
-        let read = (&mut self.reader).take(longest).read_until(b'\n', &mut self.line)?;
+        let read = (&mut self.reader)
+            .take(longest)
+            .read_until(b'\n', &mut self.line)?;
         if read == 0 {
             return Ok(None);
         }
@@ -82,7 +87,10 @@ impl Lines {
             if read == self.longest {
                 self.reader.skip_until(b'\n')?;
             }
-            return Err(damaged(format!("line {} is too long, or has no end", self.number)));
+            return Err(damaged(format!(
+                "line {} is too long, or has no end",
+                self.number
+            )));
         };
         match serde_json::from_slice(line) {
             Ok(row) => Ok(Some(row)),

@@ -12,11 +12,13 @@ mod lines;
 mod manifest;
 mod readme;
 mod rows;
+#[cfg(test)]
+mod tests;
 mod verify;
 mod writer;
 
 pub use container::{Container, ContainerError};
-pub use export::{Exported, ExportError, Export, Vault, export};
+pub use export::{Export, ExportError, Exported, Vault, export};
 pub use manifest::{Covered, Manifest, Member, Tree};
 pub use verify::{Identity, Verified, key_of, verify};
 

@@ -188,13 +188,28 @@ impl Checking<'_> {
         if signed.is_ok() && origin == self.key.name() {
             return;
         }
-        let reason = signed.err().map_or_else(|| origin.clone(), |error| error.to_string());
+        let reason = signed
+            .err()
+            .map_or_else(|| origin.clone(), |error| error.to_string());
         let by = format!("signed by {}", self.key);
-        self.fault(FaultKind::ManifestSignature, name::MANIFEST, "note", [&by, &reason]);
+        self.fault(
+            FaultKind::ManifestSignature,
+            name::MANIFEST,
+            "note",
+            [&by, &reason],
+        );
         let manifest = self.manifest;
-        let unsigned = manifest.members.iter().filter(|member| !manifest.is_signed(member, self.key));
+        let unsigned = manifest
+            .members
+            .iter()
+            .filter(|member| !manifest.is_signed(member, self.key));
         for member in unsigned {
-            self.fault(FaultKind::MemberChanged, &member.name, "signature", [&by, &member.sha256]);
+            self.fault(
+                FaultKind::MemberChanged,
+                &member.name,
+                "signature",
+                [&by, &member.sha256],
+            );
         }
     }
 
@@ -207,9 +222,16 @@ impl Checking<'_> {
                 self.fault(FaultKind::MemberAdded, &member.name, "named", [&1, &2]);
             }
             match self.container.size(&member.name) {
-                None => self.faults.push(Fault::new(FaultKind::MemberMissing).member(&member.name)),
+                None => self
+                    .faults
+                    .push(Fault::new(FaultKind::MemberMissing).member(&member.name)),
                 Some(size) if size != member.size => {
-                    self.fault(FaultKind::MemberChanged, &member.name, "size", [&member.size, &size]);
+                    self.fault(
+                        FaultKind::MemberChanged,
+                        &member.name,
+                        "size",
+                        [&member.size, &size],
+                    );
                 }
                 Some(_) => {}
             }
@@ -217,7 +239,8 @@ impl Checking<'_> {
         let report = manifest.without_report.is_none().then_some(name::OF_REPORT);
         let always = name::ALWAYS.into_iter().chain(report.into_iter().flatten());
         for name in always.filter(|name| !listed.contains(name)) {
-            self.faults.push(Fault::new(FaultKind::MemberMissing).member(name));
+            self.faults
+                .push(Fault::new(FaultKind::MemberMissing).member(name));
         }
         for name in self.container.names().filter(|name| !listed.contains(name)) {
             self.faults.push(Fault::new(FaultKind::MemberAdded).member(name));
@@ -235,7 +258,8 @@ impl Checking<'_> {
         let edges = tree.before().zip(tree.after());
         let Some((before, after)) = edges.filter(|(before, after)| before.size() <= after.size()) else {
             let fault = Fault::new(FaultKind::HeadDiffers).member(name::MANIFEST);
-            self.faults.push(fault.differs("ledger", "a right edge", "nothing that can be read"));
+            self.faults
+                .push(fault.differs("ledger", "a right edge", "nothing that can be read"));
             return (Findings::default(), None, 0);
         };
         let archive = match BundleArchive::open(self.container, before, after.clone()) {
@@ -254,7 +278,11 @@ impl Checking<'_> {
             self.compare(name, sha256);
         }
         self.begins_in_time(rest.seen.first.get());
-        let until = rest.seen.last.get().and_then(|at| Timestamp::from_microsecond(at).ok());
+        let until = rest
+            .seen
+            .last
+            .get()
+            .and_then(|at| Timestamp::from_microsecond(at).ok());
         let earlier = self.earlier(&after);
         self.plans();
         (found, until, earlier)
@@ -272,7 +300,8 @@ impl Checking<'_> {
         match signed_at {
             None => self.faults.push(fault.differs("size", first, "none")),
             Some(at) if at > begins_at.as_microsecond() => {
-                self.faults.push(fault.differs("signed_at", begins_at.as_microsecond(), at));
+                self.faults
+                    .push(fault.differs("signed_at", begins_at.as_microsecond(), at));
             }
             Some(_) => {}
         }
@@ -301,7 +330,9 @@ impl Checking<'_> {
             checking.faults.extend(faults.map(|fault| fault.leaf(line.leaf)));
             let named = named_by(&act).into_iter();
             let members = checking.container;
-            checking.named.extend(named.filter(|name| members.size(name).is_some()));
+            checking
+                .named
+                .extend(named.filter(|name| members.size(name).is_some()));
             proved += 1;
         });
         proved
@@ -313,7 +344,9 @@ impl Checking<'_> {
         self.lines(name::PLANS, LONGEST_LINE, |checking, line: PlanLine| {
             let name = format!("{}{}.toml", name::PLAN, line.sha256);
             let Some(text) = checking.container.small(&name, LARGEST_PLAN) else {
-                checking.faults.push(Fault::new(FaultKind::MemberMissing).member(&name));
+                checking
+                    .faults
+                    .push(Fault::new(FaultKind::MemberMissing).member(&name));
                 return;
             };
             let text = match text {
@@ -326,12 +359,19 @@ impl Checking<'_> {
             if found != line.sha256 {
                 checking.fault(FaultKind::PlanDiffers, &name, "sha256", [&line.sha256, &found]);
             } else if !is_signed {
-                checking.fault(FaultKind::PlanDiffers, &name, "signature", [&with, &line.signature]);
+                checking.fault(
+                    FaultKind::PlanDiffers,
+                    &name,
+                    "signature",
+                    [&with, &line.signature],
+                );
             }
             plans.insert(name);
         });
         let container = self.container;
-        let members = container.names().filter(|name| name.starts_with(name::PLAN) || name.starts_with(name::EVIDENCE));
+        let members = container
+            .names()
+            .filter(|name| name.starts_with(name::PLAN) || name.starts_with(name::EVIDENCE));
         for name in members {
             // No act published it, or no record names it.
             if !self.named.contains(name) || (name.starts_with(name::PLAN) && !plans.contains(name)) {
@@ -376,7 +416,9 @@ impl Checking<'_> {
             if self.hashed.contains(member.name.as_str()) {
                 continue;
             }
-            let Some(opened) = self.container.member(&member.name) else { continue };
+            let Some(opened) = self.container.member(&member.name) else {
+                continue;
+            };
             let sha256 = opened.and_then(sha256_of);
             let own = member.name.strip_prefix(name::EVIDENCE);
             if let (Some(own), Ok(sha256)) = (own, &sha256)
@@ -397,7 +439,12 @@ impl Checking<'_> {
         match sha256 {
             Err(error) => self.faults.push(unreadable(name, &error)),
             Ok(sha256) if sha256 != member.sha256 => {
-                self.fault(FaultKind::MemberChanged, name, "sha256", [&member.sha256, &sha256]);
+                self.fault(
+                    FaultKind::MemberChanged,
+                    name,
+                    "sha256",
+                    [&member.sha256, &sha256],
+                );
             }
             Ok(_) => {}
         }

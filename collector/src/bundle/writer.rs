@@ -97,7 +97,9 @@ impl Writer {
         bytes.push(b'\n');
         let note = signer.sign_note(&Manifest::text(&manifest.origin, &bytes), &manifest.origin)?;
         self.member(name::MANIFEST, |out| Ok(out.write_all(&bytes)?))?;
-        self.member(name::MANIFEST_NOTE, |out| Ok(out.write_all(note.to_string().as_bytes())?))?;
+        self.member(name::MANIFEST_NOTE, |out| {
+            Ok(out.write_all(note.to_string().as_bytes())?)
+        })?;
         let out = self.zip.finish().map_err(io::Error::from)?;
         let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.sync_all()?;

@@ -95,7 +95,9 @@ impl VerifierKey {
     /// Whether the key made this signature over these bytes.
     #[must_use]
     pub fn made(&self, signature: &[u8], bytes: &[u8]) -> bool {
-        UnparsedPublicKey::new(&ED25519, self.key).verify(bytes, signature).is_ok()
+        UnparsedPublicKey::new(&ED25519, self.key)
+            .verify(bytes, signature)
+            .is_ok()
     }
 
     /// Type and key.

@@ -169,7 +169,10 @@ pub trait Store: Send + Sync {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Findings, StoreError>;
     /// Reads everything on record as it is at one moment. `read` is called again where the database asks for that.
-    fn at_one_moment(&self, read: &mut dyn FnMut(&Kept<'_>) -> Result<(), StoreError>) -> Result<(), StoreError>;
+    fn at_one_moment(
+        &self,
+        read: &mut dyn FnMut(&Kept<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError>;
     /// Gaps that a host's reports told of: the report that told, and whether the chain of hashes runs on there.
     fn gaps(&self, host: &HostId, incarnation: u32) -> Result<Vec<(u64, bool)>, StoreError>;
 

@@ -73,8 +73,15 @@ impl Company {
         let pair = Ed25519KeyPair::from_pkcs8(KeyPair::from_pem(&pem).unwrap().serialized_der()).unwrap();
         sign_anew(&dir.path().join("data/collector.db"), &pair, key.name());
         let path = dir.path().join("bundle.zip");
-        let exported = run(&dir, &["export", "--period", "2026Q4", "-o", path.to_str().unwrap()]);
-        assert!(exported.status.success(), "{}", String::from_utf8_lossy(&exported.stderr));
+        let exported = run(
+            &dir,
+            &["export", "--period", "2026Q4", "-o", path.to_str().unwrap()],
+        );
+        assert!(
+            exported.status.success(),
+            "{}",
+            String::from_utf8_lossy(&exported.stderr)
+        );
         let members = unpacked(&path);
         Self {
             dir,
@@ -209,7 +216,11 @@ fn names_of(line: &Value) -> Vec<String> {
     }
     names.extend(line["act"]["id"].as_i64().map(|act| format!("act {act}")));
     let record = &line["act"]["record"];
-    names.extend(record["subject"].as_str().map(|subject| format!("record {subject} {}", record["version"])));
+    names.extend(
+        record["subject"]
+            .as_str()
+            .map(|subject| format!("record {subject} {}", record["version"])),
+    );
     names
 }
 
@@ -226,14 +237,22 @@ fn change(value: &mut Value, random: &mut Random) -> bool {
         }
         Value::Number(number) => {
             // Back-dated by a day, or moved by a little.
-            let by = if random.below(2) == 0 { -86_400_000_000 } else { 1 + i64::try_from(random.below(9)).unwrap() };
+            let by = if random.below(2) == 0 {
+                -86_400_000_000
+            } else {
+                1 + i64::try_from(random.below(9)).unwrap()
+            };
             *value = json!(number.as_i64().unwrap() + by);
             true
         }
         Value::String(text) if !text.is_empty() => {
             let at = random.below(text.chars().count());
             let other = |c: char| if c == 'a' { 'b' } else { 'a' };
-            *text = text.chars().enumerate().map(|(n, c)| if n == at { other(c) } else { c }).collect();
+            *text = text
+                .chars()
+                .enumerate()
+                .map(|(n, c)| if n == at { other(c) } else { c })
+                .collect();
             true
         }
         _ => false,
@@ -241,11 +260,19 @@ fn change(value: &mut Value, random: &mut Random) -> bool {
 }
 
 fn lines(bytes: &[u8]) -> Vec<String> {
-    String::from_utf8(bytes.to_vec()).unwrap().lines().map(str::to_owned).collect()
+    String::from_utf8(bytes.to_vec())
+        .unwrap()
+        .lines()
+        .map(str::to_owned)
+        .collect()
 }
 
 fn joined(lines: &[String]) -> Vec<u8> {
-    lines.iter().flat_map(|line| [line, "\n"]).collect::<String>().into_bytes()
+    lines
+        .iter()
+        .flat_map(|line| [line, "\n"])
+        .collect::<String>()
+        .into_bytes()
 }
 
 /// What was done, and what a fault may name for it to be found.
@@ -260,7 +287,11 @@ struct Done {
 fn tamper(members: &mut Members, random: &mut Random) -> Option<Done> {
     let all: Vec<String> = members.keys().cloned().collect();
     // Half of all changes go to the entries.
-    let name = if random.below(2) == 0 { "entries.jsonl".to_owned() } else { random.of(&all).clone() };
+    let name = if random.below(2) == 0 {
+        "entries.jsonl".to_owned()
+    } else {
+        random.of(&all).clone()
+    };
     let mut names = vec![format!("member {name}")];
     // Of the manifest and the note that signs it either may be the one that was changed.
     names.extend((name == "manifest.note").then(|| "member manifest.json".to_owned()));
@@ -276,7 +307,11 @@ fn tamper(members: &mut Members, random: &mut Random) -> Option<Done> {
         return match random.below(8) {
             0 => {
                 members.remove(&name);
-                done("dropped".to_owned(), names, name == "entries.jsonl" || name == "checkpoints.jsonl")
+                done(
+                    "dropped".to_owned(),
+                    names,
+                    name == "entries.jsonl" || name == "checkpoints.jsonl",
+                )
             }
             1 => {
                 let added = format!("evidence/{}", "0".repeat(64));
@@ -295,7 +330,10 @@ fn tamper(members: &mut Members, random: &mut Random) -> Option<Done> {
                 let before = bytes[..at].iter().filter(|byte| **byte == b'\n').count();
                 let text = String::from_utf8_lossy(bytes).into_owned();
                 let near = text.lines().skip(before).take(2);
-                names.extend(near.filter_map(|line| serde_json::from_str(line).ok()).flat_map(|line| names_of(&line)));
+                names.extend(
+                    near.filter_map(|line| serde_json::from_str(line).ok())
+                        .flat_map(|line| names_of(&line)),
+                );
                 done(format!("byte {at}"), names, false)
             }
         };
@@ -321,7 +359,11 @@ fn tamper(members: &mut Members, random: &mut Random) -> Option<Done> {
         }
         1 if one != other => {
             names.extend(names_of(&value(&rows[other])));
-            names.extend(rows[one.min(other)..=one.max(other)].iter().flat_map(|row| names_of(&value(row))));
+            names.extend(
+                rows[one.min(other)..=one.max(other)]
+                    .iter()
+                    .flat_map(|row| names_of(&value(row))),
+            );
             rows.swap(one, other);
             format!("lines {one} and {other} swapped")
         }
@@ -370,7 +412,10 @@ fn tamper(members: &mut Members, random: &mut Random) -> Option<Done> {
 fn is_named(done: &Done, fault: &Fault) -> bool {
     let in_stretch = |(first, last): (u64, u64)| {
         let leaf = |name: &String| name.strip_prefix("leaf ")?.parse().ok();
-        done.names.iter().filter_map(leaf).any(|leaf: u64| (first..=last).contains(&leaf))
+        done.names
+            .iter()
+            .filter_map(leaf)
+            .any(|leaf: u64| (first..=last).contains(&leaf))
     };
     named(fault).iter().any(|name| done.names.contains(name)) || fault.leaves.is_some_and(in_stretch)
 }
@@ -386,7 +431,13 @@ async fn a_bundle_proves_what_the_store_holds_and_every_change_of_it_is_named() 
     let found = untouched.findings;
     assert_eq!(found.newest_checkpoint, Some(identity.size));
     assert!(found.reports > 30 && found.reports == found.bodies && found.records > 5);
-    for name in ["checklist.json", "report.zh-TW.html", "report.en.html", "README.txt", "hosts.jsonl"] {
+    for name in [
+        "checklist.json",
+        "report.zh-TW.html",
+        "report.en.html",
+        "README.txt",
+        "hosts.jsonl",
+    ] {
         assert!(company.members.contains_key(name), "{name}");
     }
 
@@ -394,7 +445,9 @@ async fn a_bundle_proves_what_the_store_holds_and_every_change_of_it_is_named() 
     let (mut tampered, mut by_insiders) = (0, 0);
     while tampered < TAMPERINGS {
         let mut members = company.members.clone();
-        let Some(done) = tamper(&mut members, &mut random) else { continue };
+        let Some(done) = tamper(&mut members, &mut random) else {
+            continue;
+        };
         if members.contains_key("manifest.json") && !done.what.starts_with("manifest") {
             remake(&mut members);
         }
@@ -409,7 +462,11 @@ async fn a_bundle_proves_what_the_store_holds_and_every_change_of_it_is_named() 
         );
         // One who adds a member leaves the manifest as it was.
         let added = done.what.ends_with("added");
-        assert!(added || faults.iter().any(by_manifest) || done.what.starts_with("manifest"), "{}", done.what);
+        assert!(
+            added || faults.iter().any(by_manifest) || done.what.starts_with("manifest"),
+            "{}",
+            done.what
+        );
         tampered += 1;
 
         if done.is_ledgered && members.contains_key("manifest.json") {
@@ -447,20 +504,33 @@ async fn a_stranger_verifies_a_bundle_with_the_published_key_and_a_checkpoint() 
     let told = elsewhere(&["verify", file, "--format", "table", "--lang", "en"]);
     let said = String::from_utf8(told.stdout).unwrap();
     assert_eq!(told.status.code(), Some(0), "{said}");
-    assert!(said.contains(&Hash::of(key.as_bytes()).hex()) && said.contains("Compare its fingerprint"), "{said}");
+    assert!(
+        said.contains(&Hash::of(key.as_bytes()).hex()) && said.contains("Compare its fingerprint"),
+        "{said}"
+    );
     assert!(said.contains("The period ends later"), "{said}");
 
     // Checkpoints that were kept: one from before the bundle, one within, one at its end.
     let db = Connection::open(company.dir.path().join("data/collector.db")).unwrap();
-    let mut notes = db.prepare("SELECT note FROM ledger_checkpoints ORDER BY size").unwrap();
-    let notes: Vec<String> = notes.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    let mut notes = db
+        .prepare("SELECT note FROM ledger_checkpoints ORDER BY size")
+        .unwrap();
+    let notes: Vec<String> = notes
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
     let kept = company.dir.path().join("anchor.txt");
     fs::write(&kept, [notes[0].as_str(), &notes[4], "\n", &notes[6]].concat()).unwrap();
     let anchors = kept.to_str().unwrap();
     let verified = elsewhere(&["verify", file, "--key", &key, "--checkpoint", anchors]);
     let found = json_of(&verified);
     assert_eq!(verified.status.code(), Some(0), "{found}");
-    let counted = [&found["anchors"], &found["anchors_before"], &found["anchors_after"]];
+    let counted = [
+        &found["anchors"],
+        &found["anchors_before"],
+        &found["anchors_after"],
+    ];
     assert_eq!(counted.map(Value::as_u64), [Some(2), Some(1), Some(0)]);
     assert_eq!(found["bundle"]["key_given"], true);
 
@@ -476,11 +546,17 @@ async fn a_stranger_verifies_a_bundle_with_the_published_key_and_a_checkpoint() 
     fs::write(&kept, forged.sign(&company.pair).unwrap().to_string()).unwrap();
     let verified = elsewhere(&["verify", file, "--key", &key, "--checkpoint", anchors]);
     let found = json_of(&verified);
-    assert_eq!((verified.status.code(), found["faults"][0]["kind"].as_str()), (Some(1), Some("anchor-root")));
+    assert_eq!(
+        (verified.status.code(), found["faults"][0]["kind"].as_str()),
+        (Some(1), Some("anchor-root"))
+    );
     // The store itself is held to it, too.
     let store = run(&company.dir, &["verify", "--checkpoint", anchors]);
     let faults = json_of(&store)["faults"].as_array().unwrap().clone();
-    assert!(faults.iter().any(|fault| fault["kind"] == "anchor-root"), "{faults:?}");
+    assert!(
+        faults.iter().any(|fault| fault["kind"] == "anchor-root"),
+        "{faults:?}"
+    );
 
     // Another key than the one published.
     let other = Ed25519KeyPair::from_seed_unchecked(&[9; 32]).unwrap();
@@ -517,10 +593,23 @@ async fn a_file_that_no_collector_writes_is_refused_and_named() {
         zip.finish().unwrap().into_inner()
     };
     let plain = SimpleFileOptions::default();
-    for name in ["../up", "/root", "a\\b", "a//b", ".hidden", "evidence/../up", "a b", "C:x", "名"] {
+    for name in [
+        "../up",
+        "/root",
+        "a\\b",
+        "a//b",
+        ".hidden",
+        "evidence/../up",
+        "a b",
+        "C:x",
+        "名",
+    ] {
         refused(&zip_of(&[(name, b"x")], plain), "no name of a member");
     }
-    refused(&zip_of(&[("bomb", &vec![0; 16 * 1024 * 1024])], plain), "unpacks to more than");
+    refused(
+        &zip_of(&[("bomb", &vec![0; 16 * 1024 * 1024])], plain),
+        "unpacks to more than",
+    );
     // Two members of one name, which some programs read as the first and some as the last.
     let mut twice = zip_of(&[("manifest.json", b"{}"), ("manifest.jsoN", b"[]")], plain);
     while let Some(at) = twice.windows(13).position(|name| name == b"manifest.jsoN") {
@@ -531,7 +620,13 @@ async fn a_file_that_no_collector_writes_is_refused_and_named() {
     // What is a ZIP file, but holds what no line may be.
     let deep = ["[".repeat(100_000), "]".repeat(100_000), "\n".to_owned()].concat();
     let long = ["\"", &"x".repeat(12 * 1024 * 1024), "\"\n"].concat();
-    for line in [deep, long, "\u{0}\n".to_owned(), "{}".to_owned(), "{}\n".repeat(5_000)] {
+    for line in [
+        deep,
+        long,
+        "\u{0}\n".to_owned(),
+        "{}".to_owned(),
+        "{}\n".repeat(5_000),
+    ] {
         let mut members = company.members.clone();
         members.insert("entries.jsonl".to_owned(), line.into_bytes());
         remake(&mut members);

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod anchored;
 mod api;
 mod audit_report;
 mod bundle;

@@ -10,6 +10,10 @@ ledger-uncovered = Leaves newer than the newest checkpoint: { $count }. A runnin
 ledger-progress-leaves = Leaves: { $done } of { $all }
 ledger-progress-reports = Reports: { $done }
 
+ledger-heading-anchor = anchor
+ledger-heading-leaves = leaves
+ledger-heading-anchored-at = anchored at
+ledger-heading-failure = last failure
 ledger-heading-fault = fault
 ledger-heading-report = report
 ledger-heading-leaf = leaf

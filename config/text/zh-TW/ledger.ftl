@@ -10,6 +10,10 @@ ledger-uncovered = 晚於最新檢查點的葉節點：{ $count } 個。收集�
 ledger-progress-leaves = 葉節點：{ $done }／{ $all }
 ledger-progress-reports = 回報：{ $done }
 
+ledger-heading-anchor = 檢查點副本
+ledger-heading-leaves = 葉節點數
+ledger-heading-anchored-at = 送出時間
+ledger-heading-failure = 最近一次失敗原因
 ledger-heading-fault = 異常
 ledger-heading-report = 回報
 ledger-heading-leaf = 葉節點

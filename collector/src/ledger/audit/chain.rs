@@ -175,7 +175,8 @@ impl<A: Archive + ?Sized> Audit<'_, A> {
     fn report(&mut self, report: &ReportRow, chain: &mut Chain, told: &[GapRow]) -> Result<(), A::Error> {
         self.placed(report, chain.before.as_ref());
         let unpacked = self.archive.body(report)?;
-        let examined = unpacked.map(|bytes| bytes.map(|bytes| examine(&bytes, report, &chain.record, chain.key)));
+        let examined =
+            unpacked.map(|bytes| bytes.map(|bytes| examine(&bytes, report, &chain.record, chain.key)));
         self.linked(report, chain, examined, told);
         chain.before = Some(report.clone());
         Ok(())

@@ -26,7 +26,9 @@ impl<A: Archive + ?Sized> Audit<'_, A> {
     pub(super) fn follow(&mut self, excerpt: &dyn Excerpt, page: &[LeafRow]) -> Result<(), A::Error> {
         let mut reports = Vec::new();
         for leaf in page {
-            let Subject::Report(report) = &leaf.of else { continue };
+            let Subject::Report(report) = &leaf.of else {
+                continue;
+            };
             let key = (report.place.host.clone(), report.place.incarnation);
             if !self.chains.0.contains_key(&key) {
                 let chain = self.begin_at(report)?;
@@ -37,12 +39,18 @@ impl<A: Archive + ?Sized> Audit<'_, A> {
         }
         for (Bodied { report, .. }, examined) in reports.iter().zip(examined(&reports, &self.chains)) {
             let key = (report.place.host.clone(), report.place.incarnation);
-            let Entry::Occupied(chain) = self.chains.0.entry(key) else { continue };
+            let Entry::Occupied(chain) = self.chains.0.entry(key) else {
+                continue;
+            };
             let (key, mut chain) = chain.remove_entry();
             let told = report.leaf.map_or_else(Vec::new, |leaf| excerpt.told(leaf));
             if report.place.sequence <= chain.sequence {
                 let fault = Fault::new(FaultKind::LeafOrder).report(report);
-                self.fault(fault.differs("sequence", chain.sequence.saturating_add(1), report.place.sequence));
+                self.fault(fault.differs(
+                    "sequence",
+                    chain.sequence.saturating_add(1),
+                    report.place.sequence,
+                ));
             }
             self.linked(report, &mut chain, examined, &told);
             self.chains.0.insert(key, chain);
@@ -55,7 +63,9 @@ impl<A: Archive + ?Sized> Audit<'_, A> {
 fn examined(reports: &[Bodied<'_>], chains: &Chains) -> Vec<Option<io::Result<Examined>>> {
     let look = |bodied: &Bodied<'_>| {
         let report = bodied.report;
-        let chain = chains.0.get(&(report.place.host.clone(), report.place.incarnation))?;
+        let chain = chains
+            .0
+            .get(&(report.place.host.clone(), report.place.incarnation))?;
         let body = bodied.body.as_ref()?;
         Some(match body {
             Ok(bytes) => Ok(examine(bytes, report, &chain.record, chain.key)),

@@ -23,7 +23,8 @@ mod tree;
 use serde::Serialize;
 
 pub use archive::{
-    ActRow, Archive, CheckpointRow, Excerpt, GapRow, Incarnation, LeafRow, Place, RecordRow, ReportRow, Subject,
+    ActRow, Archive, CheckpointRow, Excerpt, GapRow, Incarnation, LeafRow, Place, RecordRow, ReportRow,
+    Subject,
 };
 pub(crate) use chain::signed_by;
 pub use fault::{Fault, FaultKind, MOST_FAULTS};

@@ -291,8 +291,16 @@ impl Archive for Book {
     }
 
     fn acts(&self, after: i64, limit: usize) -> Result<Vec<(u64, ActRow)>, Infallible> {
-        let leaf = |id| self.references.iter().find(|(_, of)| **of == Err(id)).map(|(leaf, _)| *leaf);
-        let acts = self.acts.range(after + 1..).filter_map(|(id, act)| Some((leaf(*id)?, act.clone())));
+        let leaf = |id| {
+            self.references
+                .iter()
+                .find(|(_, of)| **of == Err(id))
+                .map(|(leaf, _)| *leaf)
+        };
+        let acts = self
+            .acts
+            .range(after + 1..)
+            .filter_map(|(id, act)| Some((leaf(*id)?, act.clone())));
         Ok(acts.take(limit).collect())
     }
 

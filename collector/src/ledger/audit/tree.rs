@@ -229,7 +229,10 @@ impl<A: Archive + ?Sized> Audit<'_, A> {
     /// follow the same one.
     fn previous(&mut self, due: &Due, statement: &Statement) -> Result<(), A::Error> {
         let previous = statement.previous;
-        let first = self.archive.excerpt().map_or(0, |excerpt| excerpt.before().size());
+        let first = self
+            .archive
+            .excerpt()
+            .map_or(0, |excerpt| excerpt.before().size());
         if previous == due.stated || previous == 0 || previous < first {
             return Ok(());
         }

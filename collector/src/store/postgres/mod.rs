@@ -40,7 +40,9 @@ use super::{
     PublishedPlan, RecordedAct, Session, Store, StoreError, Subject, TokenRefusal, Transition, User,
     UserChange,
 };
-use super::{Family, Kept, KeptCheckpoint, Leaf, LeafOf, NewRecord, Packing, Record, Recount, Totals, Waived};
+use super::{
+    Family, Kept, KeptCheckpoint, Leaf, LeafOf, NewRecord, Packing, Record, Recount, Totals, Waived,
+};
 use crate::freshness::Cutoff;
 use crate::ledger::audit::{Audit, Findings, Progress};
 use crate::ledger::note::VerifierKey;
@@ -297,7 +299,10 @@ impl Store for PostgresStore {
         })
     }
 
-    fn at_one_moment(&self, read: &mut dyn FnMut(&Kept<'_>) -> Result<(), StoreError>) -> Result<(), StoreError> {
+    fn at_one_moment(
+        &self,
+        read: &mut dyn FnMut(&Kept<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
         self.pool.snapshot(|tx| read(&audit::Snapshot::new(tx)))
     }
 

@@ -38,7 +38,9 @@ use super::{
     PublishedPlan, RecordedAct, Session, Store, StoreError, Subject, TokenRefusal, Transition, User,
     UserChange,
 };
-use super::{Family, Kept, KeptCheckpoint, Leaf, LeafOf, NewRecord, Packing, Record, Recount, Totals, Waived};
+use super::{
+    Family, Kept, KeptCheckpoint, Leaf, LeafOf, NewRecord, Packing, Record, Recount, Totals, Waived,
+};
 use crate::freshness::Cutoff;
 use crate::ledger::audit::{Audit, Findings, Progress};
 use crate::ledger::note::VerifierKey;
@@ -335,7 +337,10 @@ impl Store for SqliteStore {
         Audit::run(&self.snapshot()?, key, anchors, now.as_microsecond(), progress)
     }
 
-    fn at_one_moment(&self, read: &mut dyn FnMut(&Kept<'_>) -> Result<(), StoreError>) -> Result<(), StoreError> {
+    fn at_one_moment(
+        &self,
+        read: &mut dyn FnMut(&Kept<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
         read(&self.snapshot()?)
     }
 
