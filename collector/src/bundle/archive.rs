@@ -9,7 +9,7 @@ use std::ops::Range;
 use plumbline_config::wire::LARGEST_REPORT;
 
 use super::container::Container;
-use super::export::{PUBLISH, files_of};
+use super::gather::{PUBLISH, files_of};
 use super::lines::Lines;
 use super::name;
 use super::rows::{CheckpointLine, EntryLine, GapLine, HostLine};

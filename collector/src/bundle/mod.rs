@@ -8,6 +8,7 @@
 mod archive;
 mod container;
 mod export;
+mod gather;
 mod lines;
 mod manifest;
 mod readme;

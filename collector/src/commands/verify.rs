@@ -67,7 +67,7 @@ fn store(args: &Args, place: &Place, output: &Output) -> Result<Findings, Failur
     let (anchors, faults) = args.anchors(&key)?;
     let spinner = Spinner::start(output);
     let mut found = store.audit(&key, &anchors, Timestamp::now(), &mut |progress| {
-        spinner.say(progress)
+        spinner.say(progress);
     })?;
     drop(spinner);
     faults.into_iter().for_each(|fault| found.add(fault));
