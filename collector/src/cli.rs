@@ -80,6 +80,8 @@ enum Command {
     Ledger(commands::ledger::Command),
     /// Verify that everything on record is what it was when it was taken in; exit code 1 when something is not
     Verify(commands::verify::Args),
+    /// Write the evidence of a period as one file, which `verify` checks on any machine
+    Export(commands::export::Args),
     /// Revoke a host: its certificates open nothing any more
     Revoke(commands::revoke::Args),
     /// Work with what the collector keeps: bring it up to date, move it, save it
@@ -182,6 +184,7 @@ fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Health => commands::health::run(&cli.place),
         Command::Ledger(command) => commands::ledger::run(&command, &cli.place, &output),
         Command::Verify(args) => commands::verify::run(&args, &cli.place, &output),
+        Command::Export(args) => commands::export::run(&args, &cli.place, &output),
         Command::Revoke(args) => commands::revoke::run(&args, &cli.place, &output),
         Command::Store(command) => commands::store::run(command, &cli.place, &output),
         Command::Plan(command) => commands::plan::run(&command, &cli.place, &output),

@@ -14,6 +14,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info};
 
+use crate::anchor::Anchors;
 use crate::ledger::keeper::Keeper;
 use crate::store::{Act, Store};
 use crate::web::Shared;
@@ -37,6 +38,9 @@ const UPKEEP: Duration = Duration::from_secs(3_600);
 
 /// How often the ledger is looked at for growth: at most one checkpoint is signed in this time.
 const CHECKPOINT: Duration = Duration::from_secs(10);
+
+/// How often it is looked whether a copy of a checkpoint is due.
+const ANCHORS: Duration = Duration::from_secs(1);
 
 /// Most hosts that are counted as silent in one transaction.
 const AGED_AT_ONCE: usize = 500;
@@ -171,6 +175,26 @@ pub(crate) async fn keep_ledger(app: Shared, keeper: Arc<Keeper>) {
         }
     })
     .await;
+}
+
+/// Sends copies of checkpoints where they are out of reach.
+pub(crate) async fn keep_anchors(app: Shared, anchors: Anchors) {
+    for (kind, at) in anchors.successes().await {
+        app.metrics.anchored(kind, at);
+    }
+    if anchors.is_none() {
+        return;
+    }
+    let lease = Arc::new(Lease::new("anchors"));
+    let mut ticks = interval(ANCHORS);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let (holder, asking) = (Arc::clone(&lease), Arc::clone(&app));
+        if let Ok(true) = spawn_blocking(move || holder.is_held(asking.store.as_ref())).await {
+            anchors.send_what_is_due(&app).await;
+        }
+    }
 }
 
 fn upkeep(app: &Shared) {

@@ -5,8 +5,10 @@
 //! metrics and the command line, each time with its age ([`freshness`]).
 
 pub mod access;
+mod anchor;
 #[doc(hidden)]
 pub mod bench;
+pub mod bundle;
 mod certificates;
 pub mod checklist;
 mod cli;
@@ -33,6 +35,7 @@ mod users;
 mod view;
 mod web;
 
+pub use anchor::AnchorSetupError;
 pub use cli::main;
 pub use home::HomeError;
 pub use metrics::MetricsError;

@@ -18,6 +18,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use tracing::{error, info, warn};
 
+use crate::anchor::{AnchorSetupError, Anchors};
 use crate::certificates;
 use crate::evidence::{Evidence, EvidenceError};
 use crate::home::{Home, HomeError};
@@ -79,6 +80,9 @@ pub enum ServeError {
     /// Where evidence is kept.
     #[error(transparent)]
     Evidence(#[from] EvidenceError),
+    /// Where copies of checkpoints go.
+    #[error(transparent)]
+    Anchor(#[from] AnchorSetupError),
     /// A thread could not be started.
     #[error("cannot start a thread: {0}")]
     Thread(io::Error),
@@ -94,6 +98,7 @@ pub struct Server {
     web: Listener,
     ingest: JoinHandle<()>,
     keeper: Arc<Keeper>,
+    anchors: Anchors,
     agent_address: SocketAddr,
     web_address: SocketAddr,
 }
@@ -144,6 +149,7 @@ impl Server {
         let files = own_files(&settings, &identity)?;
         let oidc = settings.oidc.as_ref().map(Oidc::new).transpose()?;
         let evidence = Arc::new(evidence(&settings).await?);
+        let anchors = Anchors::new(&settings.anchor, &home)?;
         let app = Arc::new(App {
             settings,
             authority,
@@ -191,6 +197,7 @@ impl Server {
             app,
             ingest: thread,
             keeper,
+            anchors,
             agent_address,
             web_address,
         })
@@ -227,6 +234,7 @@ impl Server {
             tokio::spawn(jobs::keep_upkeep(Arc::clone(&self.app))),
             tokio::spawn(jobs::keep_days(Arc::clone(&self.app))),
             tokio::spawn(jobs::keep_ledger(Arc::clone(&self.app), Arc::clone(&self.keeper))),
+            tokio::spawn(jobs::keep_anchors(Arc::clone(&self.app), self.anchors)),
         ];
         info!(agent = %self.agent_address, web = %self.web_address, "serving");
         stop.await;

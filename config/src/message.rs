@@ -122,6 +122,7 @@ macro_rules! files {
             include_str!(concat!("../text/", $lang, "/common.ftl")),
             include_str!(concat!("../text/", $lang, "/agent.ftl")),
             include_str!(concat!("../text/", $lang, "/antivirus.ftl")),
+            include_str!(concat!("../text/", $lang, "/bundle.ftl")),
             include_str!(concat!("../text/", $lang, "/collector.ftl")),
             include_str!(concat!("../text/", $lang, "/encryption.ftl")),
             include_str!(concat!("../text/", $lang, "/evidence.ftl")),

@@ -1,8 +1,11 @@
 //! `ledger`: its newest checkpoint, and proofs, from the store.
 
 use clap::Subcommand;
-use plumbline_console::{Failure, Outcome, Output};
+use plumbline_config::settings::CollectorSettings;
+use plumbline_console::{Failure, Format, Outcome, Output};
+use serde::Serialize;
 
+use crate::anchor::{Anchored, Kind, State};
 use crate::cli::Place;
 use crate::home::Home;
 use crate::ledger::prove;
@@ -17,6 +20,9 @@ pub(crate) enum Command {
     /// Print the key that checkpoints are checked with
     #[command(after_help = "Example: plumbline-collector ledger key")]
     Key,
+    /// Show which checkpoint last went where it is out of reach; exit code 1 where the last attempt failed
+    #[command(after_help = "Example: plumbline-collector ledger anchors")]
+    Anchors,
     /// Prove that a leaf is in the tree of a checkpoint
     #[command(after_help = "Example: plumbline-collector ledger prove 17")]
     Prove {
@@ -46,7 +52,56 @@ pub(crate) fn run(command: &Command, place: &Place, output: &Output) -> Result<O
             let key = Signer::load(&home)?.verifier_key(&Authority::load(&home)?.origin())?;
             output.line(&key.to_string())?;
         }
+        Command::Anchors => return anchors(&settings, output),
         Command::Prove { index, size } => output.json(&prove::inclusion(store.as_ref(), *index, *size)?)?,
     }
     Ok(Outcome::Clean)
+}
+
+#[derive(Serialize)]
+struct Anchor {
+    kind: &'static str,
+    #[serde(flatten)]
+    anchored: Anchored,
+}
+
+/// What became of the places that the settings name.
+fn anchors(settings: &CollectorSettings, output: &Output) -> Result<Outcome, Failure> {
+    let state = State::load(&Home::new(&settings.data_dir))?;
+    let is_set = |kind: &Kind| match kind {
+        Kind::File => settings.anchor.file.is_some(),
+        Kind::Webhook => settings.anchor.webhook.is_some(),
+    };
+    let anchors: Vec<Anchor> = Kind::ALL
+        .into_iter()
+        .filter(|kind| is_set(kind) || state.of(*kind).is_some())
+        .map(|kind| Anchor {
+            kind: kind.name(),
+            anchored: state.of(kind).cloned().unwrap_or_default(),
+        })
+        .collect();
+    if output.format == Format::Json {
+        output.json(&anchors)?;
+    } else {
+        let or_none = |text: Option<String>| text.unwrap_or_default();
+        output.table_under(
+            [
+                "ledger-heading-anchor",
+                "ledger-heading-leaves",
+                "ledger-heading-anchored-at",
+                "ledger-heading-failure",
+            ],
+            anchors.iter().map(|anchor| {
+                let anchored = &anchor.anchored;
+                [
+                    anchor.kind.to_owned(),
+                    or_none(anchored.size.map(|size| size.to_string())),
+                    or_none(anchored.anchored_at.map(|at| at.to_string())),
+                    or_none(anchored.error.clone()),
+                ]
+            }),
+        )?;
+    }
+    let fails = anchors.iter().any(|anchor| anchor.anchored.error.is_some());
+    Ok(if fails { Outcome::Failing } else { Outcome::Clean })
 }

@@ -7,6 +7,7 @@ pub(crate) mod checklist;
 pub(crate) mod correct;
 mod deliver;
 mod evidence;
+pub(crate) mod export;
 pub(crate) mod findings;
 pub(crate) mod health;
 pub(crate) mod hosts;

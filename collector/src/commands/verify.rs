@@ -1,7 +1,8 @@
 //! `verify`: whether everything on record is what it was when it was taken in.
 
+use std::fmt::Display;
 use std::io::{self, IsTerminal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use indicatif::ProgressBar;
@@ -9,9 +10,13 @@ use jiff::Timestamp;
 use plumbline_config::message::Message;
 use plumbline_console::{Failure, Format, Outcome, Output};
 
+use crate::bundle::{self, Container, Identity};
 use crate::cli::Place;
 use crate::home::Home;
 use crate::ledger::audit::{Fault, Findings, Progress};
+use crate::ledger::kept_elsewhere;
+use crate::ledger::note::VerifierKey;
+use crate::ledger::statement::Statement;
 use crate::pki::{Authority, Signer};
 
 /// How often the spinner turns.
@@ -19,37 +24,135 @@ const TICK: Duration = Duration::from_millis(100);
 
 /// Arguments of the command.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: plumbline-collector verify --config /etc/plumbline/collector.toml")]
+#[command(
+    after_help = "Example: plumbline-collector verify --config /etc/plumbline/collector.toml\n\
+                  Example: plumbline-collector verify evidence-2026Q4.zip --key \"$(cat published.key)\" --checkpoint anchor.txt"
+)]
 pub(crate) struct Args {
     /// Evidence bundle to verify, in place of the collector's own store
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
+
+    /// The key that the company published, as `ledger key` prints it; that of the bundle or the data directory otherwise
+    #[arg(long)]
+    key: Option<VerifierKey>,
+
+    /// Checkpoints kept elsewhere, which the ledger must continue: signed notes, one after another
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Option<PathBuf>,
 }
 
 /// Runs the command.
 pub(crate) fn run(args: &Args, place: &Place, output: &Output) -> Result<Outcome, Failure> {
-    if let Some(file) = &args.file {
-        return Err(Failure::new(format!(
-            "cannot verify {}: this version verifies its own store alone; leave the file out",
-            file.display()
-        )));
-    }
-    let (settings, store) = place.store_to_read()?;
-    let home = Home::new(&settings.data_dir);
-    let key = Signer::load(&home)?.verifier_key(&Authority::load(&home)?.origin())?;
-    let spinner = Spinner::start(output);
-    let found = store.audit(&key, Timestamp::now(), &mut |progress| spinner.say(progress))?;
-    drop(spinner);
-    if output.format == Format::Json {
-        output.json(&found)?;
-    } else {
-        print(&found, output)?;
-    }
+    let found = match &args.file {
+        Some(file) => bundle(args, file, output)?,
+        None => store(args, place, output)?,
+    };
     Ok(if found.faults_total == 0 {
         Outcome::Clean
     } else {
         Outcome::Failing
     })
+}
+
+/// Verifies the collector's own store.
+fn store(args: &Args, place: &Place, output: &Output) -> Result<Findings, Failure> {
+    let (settings, store) = place.store_to_read()?;
+    let key = if let Some(key) = &args.key {
+        key.clone()
+    } else {
+        let home = Home::new(&settings.data_dir);
+        Signer::load(&home)?.verifier_key(&Authority::load(&home)?.origin())?
+    };
+    let (anchors, faults) = args.anchors(&key)?;
+    let spinner = Spinner::start(output);
+    let mut found = store.audit(&key, &anchors, Timestamp::now(), &mut |progress| {
+        spinner.say(progress);
+    })?;
+    drop(spinner);
+    faults.into_iter().for_each(|fault| found.add(fault));
+    if output.format == Format::Json {
+        output.json(&found)?;
+    } else {
+        print(&found, output)?;
+        anchored(&found, output)?;
+    }
+    Ok(found)
+}
+
+/// Verifies a bundle, wherever it came from.
+fn bundle(args: &Args, file: &Path, output: &Output) -> Result<Findings, Failure> {
+    let failed = |error: &dyn Display| Failure::new(format!("cannot verify {}: {error}", file.display()));
+    let container = Container::open(file).map_err(|error| failed(&error))?;
+    // Which key the checkpoints must be signed with is known before the bundle is read, or from it.
+    let own = || bundle::key_of(&container);
+    let (anchors, faults) = match args.key.clone().or_else(own) {
+        Some(key) => args.anchors(&key)?,
+        None => Default::default(),
+    };
+    let now = Timestamp::now().as_microsecond();
+    let spinner = Spinner::start(output);
+    let mut verified = bundle::verify(&container, args.key.as_ref(), &anchors, now, &mut |progress| {
+        spinner.say(progress);
+    });
+    drop(spinner);
+    faults.into_iter().for_each(|fault| verified.findings.add(fault));
+    if output.format == Format::Json {
+        output.json(&verified)?;
+    } else {
+        print(&verified.findings, output)?;
+        if let Some(identity) = &verified.bundle {
+            identify(identity, output)?;
+        }
+        anchored(&verified.findings, output)?;
+    }
+    Ok(verified.findings)
+}
+
+impl Args {
+    /// The checkpoints that were kept elsewhere.
+    fn anchors(&self, key: &VerifierKey) -> Result<(Vec<Statement>, Vec<Fault>), Failure> {
+        let Some(path) = &self.checkpoint else {
+            return Ok(Default::default());
+        };
+        Ok(kept_elsewhere::read(path, key)?)
+    }
+}
+
+/// What the bundle is, and what its key must be compared with.
+fn identify(identity: &Identity, output: &Output) -> Result<(), Failure> {
+    let say = |message: Message| output.line(&message.render_in(output.lang));
+    let of = Message::new("bundle-of")
+        .arg("company", &identity.company)
+        .arg("period", &identity.period.name);
+    say(of.arg("origin", &identity.origin))?;
+    if let Some(until) = identity.covers_until {
+        let last = identity.size.saturating_sub(1);
+        let covers = Message::new("bundle-covers").arg("until", until);
+        say(covers.arg("first", identity.first).arg("last", last))?;
+        if until < identity.period.ends_at {
+            say(Message::new("bundle-ends-early").arg("ends", identity.period.ends_at))?;
+        }
+    }
+    say(Message::new("bundle-key").arg("key", &identity.key))?;
+    if !identity.key_given {
+        say(Message::new("bundle-compare").arg("fingerprint", &identity.key_fingerprint))?;
+    }
+    Ok(())
+}
+
+/// What came of checkpoints kept elsewhere.
+fn anchored(found: &Findings, output: &Output) -> Result<(), Failure> {
+    for (key, count) in [
+        ("bundle-anchored", found.anchors),
+        ("bundle-anchors-before", found.anchors_before),
+        ("bundle-anchors-after", found.anchors_after),
+    ] {
+        if count > 0 {
+            output.line(&Message::new(key).arg("count", count).render_in(output.lang))?;
+        }
+    }
+    Ok(())
 }
 
 fn print(found: &Findings, output: &Output) -> Result<(), Failure> {
@@ -126,6 +229,7 @@ fn row(fault: &Fault, output: &Output) -> [String; 5] {
         )
     };
     let place = leaf
+        .or_else(|| fault.member.clone())
         .or_else(|| fault.leaves.map(leaves))
         .or_else(|| fault.node.map(node))
         .or_else(|| fault.checkpoint.map(checkpoint));

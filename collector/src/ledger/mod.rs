@@ -12,6 +12,7 @@ pub mod audit;
 pub mod checkpoint;
 pub mod entry;
 pub(crate) mod keeper;
+pub mod kept_elsewhere;
 pub mod note;
 pub mod proof;
 pub(crate) mod prove;

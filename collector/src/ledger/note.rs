@@ -92,6 +92,14 @@ impl VerifierKey {
         [a, b, c, d]
     }
 
+    /// Whether the key made this signature over these bytes.
+    #[must_use]
+    pub fn made(&self, signature: &[u8], bytes: &[u8]) -> bool {
+        UnparsedPublicKey::new(&ED25519, self.key)
+            .verify(bytes, signature)
+            .is_ok()
+    }
+
     /// Type and key.
     fn encoded(&self) -> Vec<u8> {
         [&[ED25519_TYPE], self.key.as_slice()].concat()

@@ -195,6 +195,12 @@ impl Frontier {
         self.size
     }
 
+    /// The roots of its complete subtrees, from the left.
+    #[must_use]
+    pub fn hashes(&self) -> &[Hash] {
+        &self.hashes
+    }
+
     /// The root of the tree.
     #[must_use]
     pub fn root(&self) -> Hash {

@@ -12,6 +12,7 @@ use prometheus::{
     Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+use crate::anchor;
 use crate::checklist;
 use crate::freshness::HostState;
 use crate::records::action::Stage;
@@ -42,6 +43,7 @@ pub(crate) struct Metrics {
     requests: HistogramVec,
     ledger_size: IntGauge,
     ledger_checkpoint: IntGauge,
+    anchors: IntGaugeVec,
     scraping: Mutex<()>,
     begun: Mutex<Anomalies>,
 }
@@ -114,6 +116,11 @@ impl Metrics {
                 "plumbline_ledger_checkpoint_timestamp_seconds",
                 "When the newest checkpoint of the ledger was signed; 0: none was.",
             )?,
+            anchors: gauge(
+                "plumbline_anchor_last_success_timestamp_seconds",
+                "When a copy of a checkpoint last went where it is out of reach.",
+                &["kind"],
+            )?,
             scraping: Mutex::default(),
             begun: Mutex::default(),
         };
@@ -132,6 +139,7 @@ impl Metrics {
         registry.register(Box::new(metrics.requests.clone()))?;
         registry.register(Box::new(metrics.ledger_size.clone()))?;
         registry.register(Box::new(metrics.ledger_checkpoint.clone()))?;
+        registry.register(Box::new(metrics.anchors.clone()))?;
         registry.register(Box::new(Process))?;
         // What the counter will mostly count is there from the start, so that a rate over it has a beginning.
         for result in ["kept", "duplicate"] {
@@ -162,6 +170,11 @@ impl Metrics {
         self.ledger_size.set(i64::try_from(size).unwrap_or(i64::MAX));
         self.ledger_checkpoint
             .set(latest.map_or(0, |latest| latest.signed_at.as_second()));
+    }
+
+    /// Takes note that a checkpoint was anchored.
+    pub(crate) fn anchored(&self, kind: anchor::Kind, at: Timestamp) {
+        self.anchors.with_label_values(&[kind.name()]).set(at.as_second());
     }
 
     /// Times a request. `route` is the pattern that matched, never the path itself.

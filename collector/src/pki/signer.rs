@@ -36,12 +36,22 @@ impl Signer {
 
     /// The signature over `bytes`, in hexadecimal.
     pub(crate) fn sign(&self, bytes: &[u8]) -> String {
-        hex::encode(self.key.sign(bytes))
+        hex::encode(self.sign_bytes(bytes))
+    }
+
+    /// The signature over `bytes`.
+    pub(crate) fn sign_bytes(&self, bytes: &[u8]) -> Vec<u8> {
+        self.key.sign(bytes).as_ref().to_vec()
     }
 
     /// Signs a checkpoint.
     pub(crate) fn sign_checkpoint(&self, statement: &Statement) -> Result<Note, NoteError> {
         statement.sign(&self.key)
+    }
+
+    /// Signs a text in the name of a ledger's `origin`.
+    pub(crate) fn sign_note(&self, text: &str, origin: &str) -> Result<Note, NoteError> {
+        Note::sign(text, origin, &self.key)
     }
 
     /// What the checkpoints of the ledger `origin` are checked with.

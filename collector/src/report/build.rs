@@ -139,8 +139,19 @@ fn report_of(source: &Source<'_>, gathered: &Gathered) -> Result<Report, BuildEr
         people: Arc::clone(&gathered.people),
         zone: gathered.zone.clone(),
         cutoff: Cutoff::new(gathered.as_of, source.stale_after),
-        ledger: source.store.latest_checkpoint()?.map(ledger_head).transpose()?,
+        ledger: checkpoint(source, gathered)?.map(ledger_head).transpose()?,
     })
+}
+
+/// The checkpoint that a report holds the collector to: the newest one, and of a period that is over the first one that
+/// covers all of it, so that its report stays the same.
+fn checkpoint(source: &Source<'_>, gathered: &Gathered) -> Result<Option<KeptCheckpoint>, StoreError> {
+    if gathered.as_of < source.now
+        && let Some(first) = source.store.checkpoint_from(gathered.as_of)?
+    {
+        return Ok(Some(first));
+    }
+    source.store.latest_checkpoint()
 }
 
 /// What a report says of the ledger. Whether the signature is good is for whoever verifies: the paper only holds the

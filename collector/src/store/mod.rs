@@ -36,8 +36,9 @@ use plumbline_config::ident::HostId;
 use plumbline_config::wire::SignedPlan;
 
 use crate::freshness::Cutoff;
-use crate::ledger::audit::{Findings, Progress};
+use crate::ledger::audit::{Archive, Findings, Progress};
 use crate::ledger::note::VerifierKey;
+use crate::ledger::statement::Statement;
 use crate::ledger::tree::{Frontier, Hash};
 
 pub use error::StoreError;
@@ -63,6 +64,9 @@ pub(crate) use tally::rank;
 #[cfg(test)]
 pub(crate) use totals::Standing;
 pub use totals::{Counted, Recount, Totals, Waived};
+
+/// Everything on record, as it is at one moment.
+pub type Kept<'a> = dyn Archive<Error = StoreError> + 'a;
 
 /// What the collector keeps.
 pub trait Store: Send + Sync {
@@ -148,6 +152,8 @@ pub trait Store: Send + Sync {
     fn checkpoints_after(&self, size: u64, limit: usize) -> Result<Vec<KeptCheckpoint>, StoreError>;
     /// The newest checkpoint.
     fn latest_checkpoint(&self) -> Result<Option<KeptCheckpoint>, StoreError>;
+    /// The first checkpoint that was signed at this moment or later.
+    fn checkpoint_from(&self, at: Timestamp) -> Result<Option<KeptCheckpoint>, StoreError>;
     /// Body of a kept report: how it is packed, and the packed bytes.
     fn report_body(
         &self,
@@ -155,13 +161,20 @@ pub trait Store: Send + Sync {
         incarnation: u32,
         sequence: u64,
     ) -> Result<Option<(Packing, Vec<u8>)>, StoreError>;
-    /// Audits everything on record, as it is at one moment; `key` is what checkpoints are signed with.
+    /// Audits everything on record, as it is at one moment; `key` is what checkpoints are signed with, and `anchors` are
+    /// checkpoints that were kept elsewhere, in the order of their sizes.
     fn audit(
         &self,
         key: &VerifierKey,
+        anchors: &[Statement],
         now: Timestamp,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Findings, StoreError>;
+    /// Reads everything on record as it is at one moment. `read` is called again where the database asks for that.
+    fn at_one_moment(
+        &self,
+        read: &mut dyn FnMut(&Kept<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError>;
     /// Gaps that a host's reports told of: the report that told, and whether the chain of hashes runs on there.
     fn gaps(&self, host: &HostId, incarnation: u32) -> Result<Vec<(u64, bool)>, StoreError>;
 

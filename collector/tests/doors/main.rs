@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod anchored;
 mod api;
 mod audit_report;
+mod bundle;
 mod command_line;
 mod credentials;
 mod enrolment;

@@ -28,17 +28,17 @@ const HOSTS: usize = 4;
 const REPORTS: u64 = 70;
 
 /// A repeatable source of numbers (xorshift64).
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn below(&mut self, most: usize) -> usize {
+    pub(crate) fn below(&mut self, most: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         usize::try_from(self.0 >> 1).unwrap() % most
     }
 
-    fn of<'a, T>(&mut self, all: &'a [T]) -> &'a T {
+    pub(crate) fn of<'a, T>(&mut self, all: &'a [T]) -> &'a T {
         &all[self.below(all.len())]
     }
 }
@@ -92,22 +92,22 @@ async fn collector() -> (TempDir, VerifierKey) {
         }
         report(&lab, &host, &mut last, REPORTS / 2).await;
     }
-    attest(&lab.path("collector.db"));
+    attest(&lab.path("collector.db"), 1..=10);
     let key = String::from_utf8(lab.run(&["ledger", "key"]).stdout).unwrap();
     let key = key.trim_end().parse().unwrap();
     (lab.leave().await, key)
 }
 
 /// Keeps records, two of each subject.
-fn attest(database: &Path) {
+pub(crate) fn attest(database: &Path, subjects: std::ops::RangeInclusive<u32>) {
     let store = SqliteStore::open_current(database).unwrap();
-    for subject in 1..=10 {
+    for subject in subjects {
         for version in 1..=2 {
             let record = NewRecord {
-                family: Family::Attestation,
+                family: Family::Incident,
                 subject: format!("a-{subject}"),
                 version,
-                verb: "give",
+                verb: "report",
                 body: format!("{{\"said\":\"{subject} {version}\"}}"),
                 at: Timestamp::now(),
                 who: "user:alice".to_owned(),
@@ -121,7 +121,7 @@ fn audit(database: &Path, key: &VerifierKey) -> Vec<Fault> {
     let store = SqliteStore::open_read_only(database).unwrap();
     // Later, so that a missing newest checkpoint is overdue.
     let now = Timestamp::now().as_microsecond() + 7_200_000_000;
-    Audit::run(&store.snapshot().unwrap(), key, now, &mut |_| {})
+    Audit::run(&store.snapshot().unwrap(), key, &[], now, &mut |_| {})
         .unwrap()
         .faults
 }
@@ -154,7 +154,7 @@ fn names_of(db: &Connection, record: Record) -> Vec<String> {
 }
 
 /// What a fault names.
-fn named(fault: &Fault) -> Vec<String> {
+pub(crate) fn named(fault: &Fault) -> Vec<String> {
     let mut all = Vec::new();
     if let (Some(host), Some(incarnation), Some(sequence)) = (&fault.host, fault.incarnation, fault.sequence)
     {
@@ -164,6 +164,7 @@ fn named(fault: &Fault) -> Vec<String> {
     all.extend(fault.record.as_ref().map(|record| format!("record {record}")));
     all.extend(fault.leaf.map(|leaf| format!("leaf {leaf}")));
     all.extend(fault.node.map(|(level, index)| format!("node {level} {index}")));
+    all.extend(fault.member.as_ref().map(|member| format!("member {member}")));
     all.extend(fault.checkpoint.map(|size| format!("checkpoint {size}")));
     if matches!(
         fault.kind.key(),

@@ -32,6 +32,8 @@ pub struct CollectorSettings {
     pub tls_key: Option<PathBuf>,
     /// Where people may sign in besides with a password.
     pub oidc: Option<OidcSettings>,
+    /// Where copies of the ledger's checkpoints go.
+    pub anchor: AnchorSettings,
     /// A host that has not been heard from for this long is stale.
     pub stale_after: Interval,
     /// A client certificate lasts this long; agents renew after two thirds of it.
@@ -82,6 +84,35 @@ pub struct OidcSettings {
     pub ca_file: Option<PathBuf>,
 }
 
+/// Where copies of the ledger's checkpoints go, so that nobody can change what came before them. Best out of reach of
+/// whoever runs the collector.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AnchorSettings {
+    /// File that they are appended to, 0600; best on another machine's storage, or append-only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<PathBuf>,
+    /// Server that they are posted to as `text/plain`, `https://…`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<String>,
+    /// Certificates that the server's is by, PEM; the system's own otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhook_ca_file: Option<PathBuf>,
+    /// The newest one goes out at most once in this time, and when a day is over.
+    pub interval: Interval,
+}
+
+impl Default for AnchorSettings {
+    fn default() -> Self {
+        Self {
+            file: None,
+            webhook: None,
+            webhook_ca_file: None,
+            interval: Interval::new(1, crate::interval::Unit::Hour),
+        }
+    }
+}
+
 /// What a user of an identity provider is recognised by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -109,6 +140,7 @@ impl Default for CollectorSettings {
             tls_certificate: None,
             tls_key: None,
             oidc: None,
+            anchor: AnchorSettings::default(),
             stale_after: Interval::new(3, crate::interval::Unit::Hour),
             certificate_lifetime: Interval::days(90),
             retention: Interval::new(5, crate::interval::Unit::Year),

@@ -6,6 +6,6 @@ mod evidence;
 mod store;
 
 pub use agent::{AgentSettings, DEFAULT_AGENT_SETTINGS};
-pub use collector::{CollectorSettings, DEFAULT_COLLECTOR_SETTINGS, OidcSettings, UsersBy};
+pub use collector::{AnchorSettings, CollectorSettings, DEFAULT_COLLECTOR_SETTINGS, OidcSettings, UsersBy};
 pub use evidence::{EvidenceSettings, ObjectLock, S3Settings};
 pub use store::{StoreAddress, without_password};

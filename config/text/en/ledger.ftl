@@ -10,6 +10,10 @@ ledger-uncovered = Leaves newer than the newest checkpoint: { $count }. A runnin
 ledger-progress-leaves = Leaves: { $done } of { $all }
 ledger-progress-reports = Reports: { $done }
 
+ledger-heading-anchor = anchor
+ledger-heading-leaves = leaves
+ledger-heading-anchored-at = anchored at
+ledger-heading-failure = last failure
 ledger-heading-fault = fault
 ledger-heading-report = report
 ledger-heading-leaf = leaf
@@ -23,6 +27,9 @@ ledger-place-leaves = one of { $first } to { $last }
 ledger-differs = { $what }: { $expected } → { $found }
 
 ledger-fault-act-outside = No leaf stands for the act: it was added, or its leaf taken away
+ledger-fault-anchor-ahead = The checkpoint kept elsewhere has more leaves than there are: leaves were taken away
+ledger-fault-anchor-root = The checkpoint kept elsewhere has another root than the leaves: the ledger was written anew
+ledger-fault-anchor-signature = The checkpoint kept elsewhere is not signed with the collector's key
 ledger-fault-body-changed = The body is not the one whose hash is on record
 ledger-fault-body-differs = What the body says is not what is on record of it
 ledger-fault-body-unreadable = The body can't be read

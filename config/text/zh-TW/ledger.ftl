@@ -10,6 +10,10 @@ ledger-uncovered = 晚於最新檢查點的葉節點：{ $count } 個。收集�
 ledger-progress-leaves = 葉節點：{ $done }／{ $all }
 ledger-progress-reports = 回報：{ $done }
 
+ledger-heading-anchor = 檢查點副本
+ledger-heading-leaves = 葉節點數
+ledger-heading-anchored-at = 送出時間
+ledger-heading-failure = 最近一次失敗原因
 ledger-heading-fault = 異常
 ledger-heading-report = 回報
 ledger-heading-leaf = 葉節點
@@ -23,6 +27,9 @@ ledger-place-leaves = { $first } 至 { $last } 之一
 ledger-differs = { $what }：{ $expected } → { $found }
 
 ledger-fault-act-outside = 此操作紀錄沒有對應的葉節點：紀錄係事後加入，或葉節點已遭移除
+ledger-fault-anchor-ahead = 另行保存之檢查點的葉節點多於現有數量：有葉節點遭移除
+ledger-fault-anchor-root = 另行保存之檢查點的根雜湊值與葉節點不符：帳本已遭重寫
+ledger-fault-anchor-signature = 另行保存之檢查點不是以收集端的金鑰簽署
 ledger-fault-body-changed = 回報內容與紀錄的雜湊值不符
 ledger-fault-body-differs = 回報內容所述與紀錄不符
 ledger-fault-body-unreadable = 無法讀取回報內容

@@ -1,4 +1,4 @@
-//! What an audit reads: a store as it is at one moment, and later an evidence bundle. Rows come as they are on record,
+//! What an audit reads: a store as it is at one moment, or an evidence bundle. Rows come as they are on record,
 //! so that a damaged one is a fault with a name and not the end of the audit.
 
 use std::io;
@@ -28,6 +28,9 @@ pub trait Archive {
     /// Reports in the order of hosts, incarnations and sequences, after the place `after`.
     fn reports(&self, after: Option<&Place>, limit: usize) -> Result<Vec<ReportRow>, Self::Error>;
 
+    /// Acts in the order of their numbers, after the number `after`, each with its leaf; those without one are left out.
+    fn acts(&self, after: i64, limit: usize) -> Result<Vec<(u64, ActRow)>, Self::Error>;
+
     /// Acts that no leaf stands for.
     fn acts_outside(&self, limit: usize) -> Result<Vec<ActRow>, Self::Error>;
 
@@ -42,6 +45,21 @@ pub trait Archive {
 
     /// What is on record of one incarnation of a host.
     fn incarnation(&self, host: &str, incarnation: i64) -> Result<Incarnation, Self::Error>;
+
+    /// What it is an excerpt of; `None`: it holds the whole ledger.
+    fn excerpt(&self) -> Option<&dyn Excerpt> {
+        None
+    }
+}
+
+/// An archive of some leaves that follow one another, and of all that stands for them. It keeps no inner nodes, and is
+/// read once, in the order of the leaves: bodies and gaps are there for the leaves that were read last.
+pub trait Excerpt {
+    /// The tree before its first leaf.
+    fn before(&self) -> &Frontier;
+
+    /// The gaps that the report of a leaf told of.
+    fn told(&self, leaf: u64) -> Vec<GapRow>;
 }
 
 /// Which report.

@@ -1,6 +1,7 @@
 //! The reports of each incarnation of a host, in their order.
 
 use std::collections::VecDeque;
+use std::io;
 
 use data_encoding::HEXLOWER;
 use plumbline_config::seal;
@@ -13,15 +14,17 @@ use super::{Audit, PAGE, Progress};
 use crate::ledger::tree::Hash;
 
 /// How far the chain of an incarnation is.
-struct Chain {
+pub(super) struct Chain {
     host: String,
     incarnation: i64,
-    record: Incarnation,
+    pub(super) record: Incarnation,
     /// Which of its keys signed the report before.
-    key: usize,
+    pub(super) key: usize,
+    /// Its first report is one of a time before the archive's: what it follows is not known.
+    cut: bool,
     /// The report before: itself, its sequence and its body's SHA-256.
     before: Option<ReportRow>,
-    sequence: i64,
+    pub(super) sequence: i64,
     sha256: String,
 }
 
@@ -31,6 +34,14 @@ struct Gaps {
     waiting: VecDeque<GapRow>,
     after: Option<GapRow>,
     ended: bool,
+}
+
+/// What a body shows by itself.
+pub(super) struct Examined {
+    sha256: String,
+    /// Which of the host's keys signed it.
+    key: Option<usize>,
+    body: Result<Body, String>,
 }
 
 /// What of a body must be what is on record of it.
@@ -121,9 +132,24 @@ impl<A: Archive + ?Sized> Audit<'_, A> {
             host: place.host.clone(),
             incarnation: place.incarnation,
             key: 0,
+            cut: false,
             before: None,
             sequence: 0,
             sha256: FIRST_PREVIOUS.to_owned(),
+        })
+    }
+
+    /// The chain that goes on with a report, whatever came before it.
+    pub(super) fn begin_at(&mut self, report: &ReportRow) -> Result<Chain, A::Error> {
+        let chain = self.begin(&report.place)?;
+        if report.place.sequence <= 1 {
+            return Ok(chain);
+        }
+        Ok(Chain {
+            cut: true,
+            sequence: report.place.sequence.saturating_sub(1),
+            sha256: report.previous.clone(),
+            ..chain
         })
     }
 
@@ -147,14 +173,29 @@ impl<A: Archive + ?Sized> Audit<'_, A> {
     }
 
     fn report(&mut self, report: &ReportRow, chain: &mut Chain, told: &[GapRow]) -> Result<(), A::Error> {
-        self.found.reports += 1;
         self.placed(report, chain.before.as_ref());
-        let body = self.body(report, chain)?;
-        self.follows(report, chain, body.as_ref(), told);
-        chain.sequence = report.place.sequence;
-        chain.sha256.clone_from(&report.body_sha256);
+        let unpacked = self.archive.body(report)?;
+        let examined =
+            unpacked.map(|bytes| bytes.map(|bytes| examine(&bytes, report, &chain.record, chain.key)));
+        self.linked(report, chain, examined, told);
         chain.before = Some(report.clone());
         Ok(())
+    }
+
+    /// A report must have its body, and follow the one before.
+    pub(super) fn linked(
+        &mut self,
+        report: &ReportRow,
+        chain: &mut Chain,
+        examined: Option<io::Result<Examined>>,
+        told: &[GapRow],
+    ) {
+        self.found.reports += 1;
+        let body = examined.and_then(|examined| self.body(report, chain, examined));
+        self.follows(report, chain, body.as_ref(), told);
+        chain.cut = false;
+        chain.sequence = report.place.sequence;
+        chain.sha256.clone_from(&report.body_sha256);
     }
 
     /// A report must have a leaf, after that of the report before.
@@ -197,8 +238,10 @@ impl<A: Archive + ?Sized> Audit<'_, A> {
                 ("chained", i64::from(chained), gap.chained),
                 ("noticed_at", report.received_at, gap.noticed_at),
             ] {
-                // Without its body nobody knows what the report said of a gap.
-                if is != on_record && (what != "missing" || body.is_some()) {
+                // Without its body nobody knows what the report said of a gap, and without the report before it
+                // nobody knows how large it is.
+                let known = what == "noticed_at" || !chain.cut && (what != "missing" || body.is_some());
+                if is != on_record && known {
                     self.fault(fault(FaultKind::GapDiffers).differs(what, is, on_record));
                 }
             }
@@ -214,34 +257,35 @@ impl<A: Archive + ?Sized> Audit<'_, A> {
     }
 
     /// A kept body must have its hash, say what is on record of it, and be signed by its host.
-    fn body(&mut self, report: &ReportRow, chain: &mut Chain) -> Result<Option<Body>, A::Error> {
-        let Some(unpacked) = self.archive.body(report)? else {
-            return Ok(None);
-        };
+    fn body(
+        &mut self,
+        report: &ReportRow,
+        chain: &mut Chain,
+        examined: io::Result<Examined>,
+    ) -> Option<Body> {
         self.found.bodies += 1;
         let fault = |kind| Fault::new(kind).report(report);
-        let bytes = match unpacked {
-            Ok(bytes) => bytes,
+        let Examined { sha256, key, body } = match examined {
+            Ok(examined) => examined,
             Err(error) => {
                 self.fault(fault(FaultKind::BodyUnreadable).differs("body", "a packed body", error));
-                return Ok(None);
+                return None;
             }
         };
-        let sha256 = Hash::of(&bytes).hex();
         if sha256 != report.body_sha256 {
             self.fault(fault(FaultKind::BodyChanged).differs("body_sha256", &report.body_sha256, sha256));
         }
-        if let Some(key) = signed_by(chain, &bytes, &report.signature) {
+        if let Some(key) = key {
             chain.key = key;
         } else {
             let keys = format!("by one of {} keys on record", chain.record.keys.len());
             self.fault(fault(FaultKind::Signature).differs("signature", keys, &report.signature));
         }
-        let body: Body = match serde_json::from_slice(&bytes) {
+        let body = match body {
             Ok(body) => body,
             Err(error) => {
                 self.fault(fault(FaultKind::BodyUnreadable).differs("body", "a report", error));
-                return Ok(None);
+                return None;
             }
         };
         let place = &report.place;
@@ -267,16 +311,25 @@ impl<A: Archive + ?Sized> Audit<'_, A> {
                 self.fault(fault(FaultKind::BodyDiffers).differs(what, said, on_record));
             }
         }
-        Ok(Some(body))
+        Some(body)
+    }
+}
+
+/// Looks at a body, most likely signed with the key `likely` of its host.
+pub(super) fn examine(bytes: &[u8], report: &ReportRow, of: &Incarnation, likely: usize) -> Examined {
+    Examined {
+        sha256: Hash::of(bytes).hex(),
+        key: signed_by(&of.keys, likely, bytes, &report.signature),
+        body: serde_json::from_slice(bytes).map_err(|error| error.to_string()),
     }
 }
 
 /// Which key made a signature: most often the one that made the signature before, or the next.
-fn signed_by(chain: &Chain, bytes: &[u8], signature: &str) -> Option<usize> {
+pub(crate) fn signed_by(keys: &[Vec<u8>], likely: usize, bytes: &[u8], signature: &str) -> Option<usize> {
     // One form alone: what is on record is what was hashed.
     HEXLOWER.decode(signature.as_bytes()).ok()?;
-    let (older, newer) = chain.record.keys.split_at_checked(chain.key)?;
-    let mut keys = (chain.key..).zip(newer).chain((0..).zip(older));
+    let (older, newer) = keys.split_at_checked(likely)?;
+    let mut keys = (likely..).zip(newer).chain((0..).zip(older));
     let made = keys.find(|(_, key)| seal::verify(key, bytes, signature).is_ok());
     made.map(|(index, _)| index)
 }

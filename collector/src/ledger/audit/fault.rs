@@ -34,6 +34,12 @@ macro_rules! kinds {
 kinds! {
     /// An act that no leaf stands for.
     ActOutside = "ledger-fault-act-outside";
+    /// A checkpoint kept elsewhere is of more leaves than there are.
+    AnchorAhead = "ledger-fault-anchor-ahead";
+    /// A checkpoint kept elsewhere has another root than the leaves.
+    AnchorRoot = "ledger-fault-anchor-root";
+    /// A checkpoint kept elsewhere is not signed with the collector's key, or is none.
+    AnchorSignature = "ledger-fault-anchor-signature";
     /// The body is not the one whose hash is on record.
     BodyChanged = "ledger-fault-body-changed";
     /// What the body says is not what is on record of it.
@@ -62,18 +68,32 @@ kinds! {
     HeadDiffers = "ledger-fault-head-differs";
     /// A leaf's hash is not that of what it stands for, as that is on record: one of them was changed.
     LeafDiffers = "ledger-fault-leaf-differs";
+    /// An act from before the leaves of a bundle is not in the tree.
+    InclusionFalse = "bundle-fault-inclusion-false";
     /// Of two reports of a host the later one has the earlier leaf.
     LeafOrder = "ledger-fault-leaf-order";
     /// A leaf is not there.
     LeafMissing = "ledger-fault-leaf-missing";
     /// A leaf that the tree has no room for.
     LeafOutside = "ledger-fault-leaf-outside";
+    /// The manifest of a bundle is not signed with the collector's key.
+    ManifestSignature = "bundle-fault-manifest-signature";
+    /// A member that the manifest of a bundle does not name.
+    MemberAdded = "bundle-fault-member-added";
+    /// A member that is not the one that the manifest of a bundle names.
+    MemberChanged = "bundle-fault-member-changed";
+    /// A member of a bundle that is not there.
+    MemberMissing = "bundle-fault-member-missing";
+    /// A member of a bundle, or a line of it, that can't be read.
+    MemberUnreadable = "bundle-fault-member-unreadable";
     /// An inner node has another hash than the leaves give it.
     NodeChanged = "ledger-fault-node-changed";
     /// An inner node is not there.
     NodeMissing = "ledger-fault-node-missing";
     /// An inner node that the tree has no room for.
     NodeOutside = "ledger-fault-node-outside";
+    /// A plan that is not the one published, or not signed with the collector's key.
+    PlanDiffers = "bundle-fault-plan-differs";
     /// A record is not the one that its act names, or its act names none.
     RecordDiffers = "ledger-fault-record-differs";
     /// The record that an act names is not there.
@@ -111,6 +131,8 @@ pub struct Fault {
     pub node: Option<(u8, u64)>,
     /// Size of the checkpoint.
     pub checkpoint: Option<i64>,
+    /// Name of the bundle's member.
+    pub member: Option<String>,
     /// What differs.
     pub what: Option<&'static str>,
     /// As it must be.
@@ -120,7 +142,7 @@ pub struct Fault {
 }
 
 impl Fault {
-    pub(super) const fn new(kind: FaultKind) -> Self {
+    pub(crate) const fn new(kind: FaultKind) -> Self {
         Self {
             kind,
             host: None,
@@ -132,6 +154,7 @@ impl Fault {
             leaves: None,
             node: None,
             checkpoint: None,
+            member: None,
             what: None,
             expected: None,
             found: None,
@@ -164,17 +187,17 @@ impl Fault {
         }
     }
 
-    pub(super) fn record(mut self, record: &RecordRow) -> Self {
+    pub(crate) fn record(mut self, record: &RecordRow) -> Self {
         self.record = Some(format!("{} {}", record.subject, record.version));
         self
     }
 
-    pub(super) const fn act(mut self, act: &ActRow) -> Self {
+    pub(crate) const fn act(mut self, act: &ActRow) -> Self {
         self.act = Some(act.id);
         self
     }
 
-    pub(super) const fn leaf(mut self, index: u64) -> Self {
+    pub(crate) const fn leaf(mut self, index: u64) -> Self {
         self.leaf = Some(index);
         self
     }
@@ -192,12 +215,17 @@ impl Fault {
         self
     }
 
-    pub(super) const fn checkpoint(mut self, size: i64) -> Self {
+    pub(crate) const fn checkpoint(mut self, size: i64) -> Self {
         self.checkpoint = Some(size);
         self
     }
 
-    pub(super) fn differs(
+    pub(crate) fn member(mut self, name: &str) -> Self {
+        self.member = Some(name.to_owned());
+        self
+    }
+
+    pub(crate) fn differs(
         mut self,
         what: &'static str,
         expected: impl ToString,

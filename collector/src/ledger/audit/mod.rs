@@ -6,11 +6,16 @@
 //! ([`chain`]): each must follow the one before, in the tree too, and have a body with the hash on record that the host
 //! signed. And no report or act may be without a leaf, and no record without an act that names it ([`record`]).
 //!
+//! An excerpt, as an evidence bundle is, begins with the tree before its first leaf and is read once, in the order of
+//! the leaves ([`excerpt`]).
+//!
 //! Rows are read a page at a time and bodies one by one, so memory is bounded whatever the number of hosts. All is read
 //! as it was at one moment ([`Archive`]), so a collector may take in more meanwhile.
 
+mod anchor;
 mod archive;
 mod chain;
+mod excerpt;
 mod fault;
 mod record;
 mod tree;
@@ -18,11 +23,17 @@ mod tree;
 use serde::Serialize;
 
 pub use archive::{
-    ActRow, Archive, CheckpointRow, GapRow, Incarnation, LeafRow, Place, RecordRow, ReportRow, Subject,
+    ActRow, Archive, CheckpointRow, Excerpt, GapRow, Incarnation, LeafRow, Place, RecordRow, ReportRow,
+    Subject,
 };
+pub(crate) use chain::signed_by;
 pub use fault::{Fault, FaultKind, MOST_FAULTS};
+pub(crate) use record::faults_of_record;
 
+use self::anchor::Anchors;
+use self::excerpt::Chains;
 use super::note::VerifierKey;
+use super::statement::Statement;
 use super::tree::{Frontier, Hash};
 
 /// Rows read at once.
@@ -33,7 +44,7 @@ const PAGE: usize = 1_000;
 const OVERDUE: i64 = 3_600 * 1_000_000;
 
 /// What an audit found.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Findings {
     /// Leaves of the tree.
     pub size: u64,
@@ -43,6 +54,12 @@ pub struct Findings {
     pub checkpoints: u64,
     /// Size of the largest of them that stands.
     pub newest_checkpoint: Option<u64>,
+    /// Checkpoints kept elsewhere that the tree continues.
+    pub anchors: u64,
+    /// Checkpoints kept elsewhere from before the leaves of an excerpt, which nothing can be said of.
+    pub anchors_before: u64,
+    /// Checkpoints kept elsewhere from after the leaves of an excerpt, which nothing can be said of.
+    pub anchors_after: u64,
     /// Reports looked at.
     pub reports: u64,
     /// Of these, bodies that are kept.
@@ -55,6 +72,16 @@ pub struct Findings {
     pub faults_total: u64,
     /// The first of them, at most [`MOST_FAULTS`].
     pub faults: Vec<Fault>,
+}
+
+impl Findings {
+    /// Adds a fault.
+    pub(crate) fn add(&mut self, fault: Fault) {
+        self.faults_total += 1;
+        if self.faults.len() < MOST_FAULTS {
+            self.faults.push(fault);
+        }
+    }
 }
 
 /// How far an audit is.
@@ -72,15 +99,19 @@ pub struct Audit<'a, A: ?Sized> {
     key: &'a VerifierKey,
     /// Now, in microseconds since 1970.
     now: i64,
+    anchors: Anchors<'a>,
+    chains: Chains,
     progress: &'a mut dyn FnMut(Progress),
     found: Findings,
 }
 
 impl<'a, A: Archive + ?Sized> Audit<'a, A> {
-    /// Audits `archive`, whose checkpoints are signed with `key`, at `now` in microseconds since 1970.
+    /// Audits `archive`, whose checkpoints are signed with `key`, at `now` in microseconds since 1970. The tree must
+    /// continue the checkpoints `anchors`, which were kept elsewhere and are in the order of their sizes.
     pub fn run(
         archive: &'a A,
         key: &'a VerifierKey,
+        anchors: &'a [Statement],
         now: i64,
         progress: &'a mut dyn FnMut(Progress),
     ) -> Result<Findings, A::Error> {
@@ -88,19 +119,10 @@ impl<'a, A: Archive + ?Sized> Audit<'a, A> {
             archive,
             key,
             now,
+            anchors: Anchors::new(anchors),
+            chains: Chains::default(),
             progress,
-            found: Findings {
-                size: 0,
-                root: None,
-                checkpoints: 0,
-                newest_checkpoint: None,
-                reports: 0,
-                bodies: 0,
-                acts: 0,
-                records: 0,
-                faults_total: 0,
-                faults: Vec::new(),
-            },
+            found: Findings::default(),
         };
         let head = match audit.archive.head()? {
             Some(head) => head,
@@ -112,17 +134,17 @@ impl<'a, A: Archive + ?Sized> Audit<'a, A> {
         };
         (audit.found.size, audit.found.root) = (head.size(), Some(head.root()));
         audit.tree(&head)?;
+        audit.anchors_ahead(&head);
         audit.acts_outside()?;
         audit.records_outside()?;
-        audit.chains()?;
+        if archive.excerpt().is_none() {
+            audit.chains()?;
+        }
         Ok(audit.found)
     }
 
     fn fault(&mut self, fault: Fault) {
-        self.found.faults_total += 1;
-        if self.found.faults.len() < MOST_FAULTS {
-            self.found.faults.push(fault);
-        }
+        self.found.add(fault);
     }
 
     /// Every act must have a leaf.

@@ -8,24 +8,9 @@ use crate::store::{binds, bound};
 impl<A: Archive + ?Sized> Audit<'_, A> {
     /// An act that stands for a record must have just that one.
     pub(super) fn record(&mut self, act: &ActRow) {
-        let Some(record) = &act.record else {
-            if binds(&act.what) {
-                let fault = Fault::new(FaultKind::RecordMissing).act(act);
-                self.fault(fault.differs("record", &act.on, "none"));
-            }
-            return;
-        };
-        self.found.records += 1;
-        let found = named(record);
-        let family = act.what.split_once('.').map_or("", |(family, _)| family);
-        for (what, expected, found) in [
-            ("record", act.on.as_str(), found.as_str()),
-            ("family", family, record.family.as_str()),
-        ] {
-            if expected != found {
-                let fault = Fault::new(FaultKind::RecordDiffers).act(act).record(record);
-                self.fault(fault.differs(what, expected, found));
-            }
+        self.found.records += u64::from(act.record.is_some());
+        for fault in faults_of_record(act) {
+            self.fault(fault);
         }
     }
 
@@ -36,6 +21,29 @@ impl<A: Archive + ?Sized> Audit<'_, A> {
         }
         Ok(())
     }
+}
+
+/// What is wrong with the record that is an act's body, or with its not being there.
+pub(crate) fn faults_of_record(act: &ActRow) -> Vec<Fault> {
+    let Some(record) = &act.record else {
+        let missing = || {
+            let fault = Fault::new(FaultKind::RecordMissing).act(act);
+            fault.differs("record", &act.on, "none")
+        };
+        return binds(&act.what).then(missing).into_iter().collect();
+    };
+    let found = named(record);
+    let family = act.what.split_once('.').map_or("", |(family, _)| family);
+    let pairs = [
+        ("record", act.on.as_str(), found.as_str()),
+        ("family", family, record.family.as_str()),
+    ];
+    let differing = pairs.into_iter().filter(|(_, expected, found)| expected != found);
+    let fault = |(what, expected, found)| {
+        let fault = Fault::new(FaultKind::RecordDiffers).act(act).record(record);
+        fault.differs(what, expected, found)
+    };
+    differing.map(fault).collect()
 }
 
 /// What the act must have been done to.

@@ -42,6 +42,8 @@ struct Book {
     gaps: Vec<GapRow>,
     /// Records that no act names.
     records: Vec<RecordRow>,
+    /// Checkpoints that were kept elsewhere.
+    anchors: Vec<Statement>,
     /// Keys of the hosts.
     hosts: BTreeMap<String, KeyPair>,
 }
@@ -229,7 +231,7 @@ impl Book {
 
     fn audited_at(&self, now: i64) -> Findings {
         let key = VerifierKey::of(ORIGIN, &pair()).unwrap();
-        let Ok(found) = Audit::run(self, &key, now, &mut |_| {});
+        let Ok(found) = Audit::run(self, &key, &self.anchors, now, &mut |_| {});
         found
     }
 
@@ -288,6 +290,20 @@ impl Archive for Book {
             .values()
             .filter(|report| after.is_none_or(|after| report.place > *after));
         Ok(later.take(limit.min(50)).cloned().collect())
+    }
+
+    fn acts(&self, after: i64, limit: usize) -> Result<Vec<(u64, ActRow)>, Infallible> {
+        let leaf = |id| {
+            self.references
+                .iter()
+                .find(|(_, of)| **of == Err(id))
+                .map(|(leaf, _)| *leaf)
+        };
+        let acts = self
+            .acts
+            .range(after + 1..)
+            .filter_map(|(id, act)| Some((leaf(*id)?, act.clone())));
+        Ok(acts.take(limit).collect())
     }
 
     fn acts_outside(&self, limit: usize) -> Result<Vec<ActRow>, Infallible> {

@@ -32,13 +32,20 @@ impl<A: Archive + ?Sized> Audit<'_, A> {
     /// Rebuilds the tree from its leaves, and compares everything with it.
     pub(super) fn tree(&mut self, head: &Frontier) -> Result<(), A::Error> {
         let mut due = Due::default();
-        let mut tree = Some(Frontier::empty());
+        let excerpt = self.archive.excerpt();
+        let mut tree = Some(excerpt.map_or_else(Frontier::empty, |excerpt| excerpt.before().clone()));
         let mut kept: Vec<Node> = Vec::new();
-        let mut next = 0;
-        self.checkpoints_at(&mut due, 0, tree.as_ref())?;
+        let mut next = tree.as_ref().map_or(0, Frontier::size);
+        due.stands = next;
+        self.anchors_before(next);
+        self.checkpoints_at(&mut due, next, tree.as_ref())?;
+        self.anchors_at(tree.as_ref());
         while next < head.size() {
             let page = self.archive.leaves(next, PAGE)?;
             let last = page.last().map(|leaf| leaf.index);
+            if let Some(excerpt) = excerpt {
+                self.follow(excerpt, &page)?;
+            }
             for leaf in page {
                 if leaf.index >= head.size() {
                     break;
@@ -54,6 +61,10 @@ impl<A: Archive + ?Sized> Audit<'_, A> {
                     kept.extend(tree.push(hash));
                 }
                 self.checkpoints_at(&mut due, next, tree.as_ref())?;
+                self.anchors_at(tree.as_ref());
+            }
+            if excerpt.is_some() {
+                kept.clear();
             }
             for node in kept.drain(..) {
                 self.node(&node)?;
@@ -218,7 +229,11 @@ impl<A: Archive + ?Sized> Audit<'_, A> {
     /// follow the same one.
     fn previous(&mut self, due: &Due, statement: &Statement) -> Result<(), A::Error> {
         let previous = statement.previous;
-        if previous == due.stated || previous == 0 {
+        let first = self
+            .archive
+            .excerpt()
+            .map_or(0, |excerpt| excerpt.before().size());
+        if previous == due.stated || previous == 0 || previous < first {
             return Ok(());
         }
         let found = self.archive.checkpoints(Some(signed(previous) - 1), 1)?;
@@ -244,6 +259,12 @@ impl<A: Archive + ?Sized> Audit<'_, A> {
     /// Leaves that have long had no checkpoint: it was taken away, or never signed.
     fn overdue(&mut self, due: &Due, head: &Frontier) -> Result<(), A::Error> {
         if due.stated >= head.size() {
+            return Ok(());
+        }
+        // An excerpt ends with a checkpoint.
+        if self.archive.excerpt().is_some() {
+            let fault = Fault::new(FaultKind::CheckpointMissing).checkpoint(signed(head.size()));
+            self.fault(fault.differs("size", head.size(), due.stated));
             return Ok(());
         }
         let first = self.archive.leaves(due.stated, 1)?;

@@ -133,6 +133,20 @@ impl Archive for Snapshot<'_, '_> {
         rows.iter().map(report).collect()
     }
 
+    fn acts(&self, after: i64, most: usize) -> Result<Vec<(u64, ActRow)>, StoreError> {
+        let rows = self.query(
+            "SELECT l.idx AS leaf, a.id AS act_id, a.at, a.who, a.what, a.subject, a.nonce, d.family AS record_family,
+                    d.subject AS record_subject, d.version AS record_version, d.body AS record_body
+             FROM acts a
+             JOIN ledger_leaves l ON l.kind = 'act' AND l.reference = a.id
+             LEFT JOIN records d ON d.nonce = a.nonce
+             WHERE a.id > $1 ORDER BY a.id LIMIT $2",
+            &[&after, &limit(most)],
+        )?;
+        let read = |row: &Row| Ok((row.value::<i64>("leaf")?.unsigned_abs(), act(row)?));
+        rows.iter().map(read).collect()
+    }
+
     fn acts_outside(&self, most: usize) -> Result<Vec<ActRow>, StoreError> {
         let rows = self.query(
             "SELECT id AS act_id, at, who, what, subject, nonce, NULL::text AS record_family FROM acts a

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use jiff::Timestamp;
 use plumbline_config::ident::HostId;
 use tokio_postgres::Row;
 
@@ -292,6 +293,14 @@ pub(super) fn checkpoints_after(
 
 pub(super) fn latest_checkpoint(tx: &mut Tx<'_>) -> Result<Option<KeptCheckpoint>, StoreError> {
     let row = tx.query_one("SELECT * FROM ledger_checkpoints ORDER BY size DESC LIMIT 1", &[])?;
+    row.as_ref().map(read_checkpoint).transpose()
+}
+
+pub(super) fn checkpoint_from(tx: &mut Tx<'_>, at: Timestamp) -> Result<Option<KeptCheckpoint>, StoreError> {
+    let row = tx.query_one(
+        "SELECT * FROM ledger_checkpoints WHERE signed_at >= $1 ORDER BY signed_at, size LIMIT 1",
+        &[&micros(at)],
+    )?;
     row.as_ref().map(read_checkpoint).transpose()
 }
 

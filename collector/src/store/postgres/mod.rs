@@ -40,10 +40,13 @@ use super::{
     PublishedPlan, RecordedAct, Session, Store, StoreError, Subject, TokenRefusal, Transition, User,
     UserChange,
 };
-use super::{Family, KeptCheckpoint, Leaf, LeafOf, NewRecord, Packing, Record, Recount, Totals, Waived};
+use super::{
+    Family, Kept, KeptCheckpoint, Leaf, LeafOf, NewRecord, Packing, Record, Recount, Totals, Waived,
+};
 use crate::freshness::Cutoff;
 use crate::ledger::audit::{Audit, Findings, Progress};
 use crate::ledger::note::VerifierKey;
+use crate::ledger::statement::Statement;
 use crate::ledger::tree::{Frontier, Hash};
 use address::Address;
 use column::Columns;
@@ -269,6 +272,10 @@ impl Store for PostgresStore {
         self.pool.read(ledger::latest_checkpoint)
     }
 
+    fn checkpoint_from(&self, at: Timestamp) -> Result<Option<KeptCheckpoint>, StoreError> {
+        self.pool.read(|tx| ledger::checkpoint_from(tx, at))
+    }
+
     fn report_body(
         &self,
         host: &HostId,
@@ -281,6 +288,7 @@ impl Store for PostgresStore {
     fn audit(
         &self,
         key: &VerifierKey,
+        anchors: &[Statement],
         now: Timestamp,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Findings, StoreError> {
@@ -288,10 +296,18 @@ impl Store for PostgresStore {
             Audit::run(
                 &audit::Snapshot::new(tx),
                 key,
+                anchors,
                 now.as_microsecond(),
                 &mut *progress,
             )
         })
+    }
+
+    fn at_one_moment(
+        &self,
+        read: &mut dyn FnMut(&Kept<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        self.pool.snapshot(|tx| read(&audit::Snapshot::new(tx)))
     }
 
     fn gaps(&self, host: &HostId, incarnation: u32) -> Result<Vec<(u64, bool)>, StoreError> {

@@ -142,6 +142,23 @@ impl Archive for SqliteSnapshot {
             .collect::<Result<_, _>>()?)
     }
 
+    fn acts(&self, after: i64, most: usize) -> Result<Vec<(u64, ActRow)>, StoreError> {
+        let read = |row: &Row<'_>| Ok((unsigned(row, "leaf")?, act(row)?));
+        Ok(self
+            .0
+            .prepare_cached(
+                "SELECT leaf.idx AS leaf, act.id AS act_id, act.at, act.who, act.what, act.subject, act.nonce,
+                        record.family AS record_family, record.subject AS record_subject,
+                        record.version AS record_version, record.body AS record_body
+                 FROM acts AS act
+                 JOIN ledger_leaves AS leaf ON leaf.kind = 'act' AND leaf.reference = act.id AND leaf.idx >= 0
+                 LEFT JOIN records AS record ON record.nonce = act.nonce
+                 WHERE act.id > ?1 ORDER BY act.id LIMIT ?2",
+            )?
+            .query_map((after, limit(most)), read)?
+            .collect::<Result<_, _>>()?)
+    }
+
     fn acts_outside(&self, most: usize) -> Result<Vec<ActRow>, StoreError> {
         Ok(self
             .0

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use jiff::Timestamp;
 use plumbline_config::ident::HostId;
 use rusqlite::types::Type;
 use rusqlite::{Connection, Error, OptionalExtension, Row, Transaction};
@@ -203,6 +204,15 @@ pub(super) fn latest_checkpoint(db: &Connection) -> Result<Option<KeptCheckpoint
     Ok(db
         .prepare_cached("SELECT * FROM ledger_checkpoints ORDER BY size DESC LIMIT 1")?
         .query_row([], read_checkpoint)
+        .optional()?)
+}
+
+pub(super) fn checkpoint_from(db: &Connection, at: Timestamp) -> Result<Option<KeptCheckpoint>, StoreError> {
+    Ok(db
+        .prepare_cached(
+            "SELECT * FROM ledger_checkpoints WHERE signed_at >= ?1 ORDER BY signed_at, size LIMIT 1",
+        )?
+        .query_row([micros(at)], read_checkpoint)
         .optional()?)
 }
 

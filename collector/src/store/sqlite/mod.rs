@@ -38,10 +38,13 @@ use super::{
     PublishedPlan, RecordedAct, Session, Store, StoreError, Subject, TokenRefusal, Transition, User,
     UserChange,
 };
-use super::{Family, KeptCheckpoint, Leaf, LeafOf, NewRecord, Packing, Record, Recount, Totals, Waived};
+use super::{
+    Family, Kept, KeptCheckpoint, Leaf, LeafOf, NewRecord, Packing, Record, Recount, Totals, Waived,
+};
 use crate::freshness::Cutoff;
 use crate::ledger::audit::{Audit, Findings, Progress};
 use crate::ledger::note::VerifierKey;
+use crate::ledger::statement::Statement;
 use crate::ledger::tree::{Frontier, Hash};
 pub use audit::SqliteSnapshot;
 use log::LogCopier;
@@ -315,6 +318,10 @@ impl Store for SqliteStore {
         self.read(ledger::latest_checkpoint)
     }
 
+    fn checkpoint_from(&self, at: Timestamp) -> Result<Option<KeptCheckpoint>, StoreError> {
+        self.read(|db| ledger::checkpoint_from(db, at))
+    }
+
     fn report_body(
         &self,
         host: &HostId,
@@ -327,10 +334,18 @@ impl Store for SqliteStore {
     fn audit(
         &self,
         key: &VerifierKey,
+        anchors: &[Statement],
         now: Timestamp,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Findings, StoreError> {
-        Audit::run(&self.snapshot()?, key, now.as_microsecond(), progress)
+        Audit::run(&self.snapshot()?, key, anchors, now.as_microsecond(), progress)
+    }
+
+    fn at_one_moment(
+        &self,
+        read: &mut dyn FnMut(&Kept<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        read(&self.snapshot()?)
     }
 
     fn gaps(&self, host: &HostId, incarnation: u32) -> Result<Vec<(u64, bool)>, StoreError> {

@@ -235,7 +235,7 @@ pub(in crate::store) fn assert_alike(one: &dyn Store, other: &dyn Store, cutoff:
         .parse()
         .unwrap();
     same("the audit", &|store| {
-        let found = store.audit(&key, at(0), &mut |_| {}).unwrap();
+        let found = store.audit(&key, &[], at(0), &mut |_| {}).unwrap();
         format!(
             "{:?} {:#?}",
             (

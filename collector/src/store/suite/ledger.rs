@@ -76,13 +76,18 @@ pub(super) fn checkpoints_are_kept_once(store: &dyn Store) {
     let checkpoint = |size, note: &str| KeptCheckpoint {
         size,
         note: note.to_owned(),
-        signed_at: at(1),
+        signed_at: at(size.try_into().unwrap()),
     };
     for size in [1, 5, 3] {
         store.add_checkpoint(&checkpoint(size, "first")).unwrap();
     }
     store.add_checkpoint(&checkpoint(5, "second")).unwrap();
     assert_eq!(store.latest_checkpoint().unwrap(), Some(checkpoint(5, "first")));
+    let from = |minutes| store.checkpoint_from(at(minutes)).unwrap().map(|kept| kept.size);
+    assert_eq!(
+        (from(0), from(3), from(4), from(6)),
+        (Some(1), Some(3), Some(5), None)
+    );
     let sizes = |after, most| {
         let kept = store.checkpoints_after(after, most).unwrap();
         kept.iter().map(|kept| kept.size).collect::<Vec<_>>()

@@ -9,6 +9,29 @@ fn at(kind: FaultKind, place: &Place) -> Fault {
     Fault::new(kind).at(place)
 }
 
+fn anchor(size: u64, root: Hash) -> Statement {
+    Statement {
+        origin: ORIGIN.to_owned(),
+        size,
+        root,
+        signed_at: 0,
+        previous: 0,
+    }
+}
+
+/// Kinds that no archive shows: those of a checkpoint over time, of files, and of bundles.
+const ELSEWHERE: &[FaultKind] = &[
+    FaultKind::AnchorSignature,
+    FaultKind::CheckpointOverdue,
+    FaultKind::InclusionFalse,
+    FaultKind::ManifestSignature,
+    FaultKind::MemberAdded,
+    FaultKind::MemberChanged,
+    FaultKind::MemberMissing,
+    FaultKind::MemberUnreadable,
+    FaultKind::PlanDiffers,
+];
+
 const TAMPERINGS: &[Tampering] = &[
     (FaultKind::ActOutside, |book| {
         let act = ActRow {
@@ -17,6 +40,15 @@ const TAMPERINGS: &[Tampering] = &[
         };
         book.acts.insert(99, act.clone());
         Fault::new(FaultKind::ActOutside).act(&act)
+    }),
+    (FaultKind::AnchorAhead, |book| {
+        let size = book.head.size() + 1;
+        book.anchors.push(anchor(size, Hash::of(b"")));
+        Fault::new(FaultKind::AnchorAhead).checkpoint(i64::try_from(size).unwrap())
+    }),
+    (FaultKind::AnchorRoot, |book| {
+        book.anchors.push(anchor(7, Hash::of(b"another history")));
+        Fault::new(FaultKind::AnchorRoot).checkpoint(7)
     }),
     (FaultKind::BodyChanged, |book| {
         let place = place("h-1", 5);
@@ -253,8 +285,7 @@ fn every_kind_of_fault_is_found_and_named() {
         );
     }
     for kind in FaultKind::ALL {
-        let tried =
-            TAMPERINGS.iter().any(|(tried, _)| tried == kind) || *kind == FaultKind::CheckpointOverdue;
+        let tried = TAMPERINGS.iter().any(|(tried, _)| tried == kind) || ELSEWHERE.contains(kind);
         assert!(tried, "{kind:?} is not tried");
     }
 }

@@ -11,3 +11,6 @@ CREATE TABLE records (
 );
 
 CREATE INDEX records_by_family ON records (family);
+
+-- A report of a period that is over shows the first checkpoint after it.
+CREATE INDEX ledger_checkpoints_by_time ON ledger_checkpoints (signed_at, size);
