@@ -69,6 +69,20 @@ fn a_record_is_kept_with_its_act_in_its_subjects_order(store: &dyn Store) {
         3,
         "each is a leaf, and those refused are none"
     );
+    let read = |archive: &Kept<'_>| {
+        let acts = archive.acts(0, 9)?;
+        let places: Vec<u64> = acts.iter().map(|(leaf, _)| *leaf).collect();
+        assert_eq!(places, [0, 1, 2]);
+        let bodies = acts
+            .iter()
+            .map(|(_, act)| act.record.as_ref().unwrap().body.clone());
+        let written = [&first, &second, &other].map(|record| record.body.clone());
+        assert_eq!(bodies.collect::<Vec<_>>(), written);
+        assert_eq!(archive.acts(kept[1].act, 9)?.len(), 1);
+        assert!(archive.records_outside(9)?.is_empty() && archive.acts_outside(9)?.is_empty());
+        Ok(())
+    };
+    store.at_one_moment(&mut |archive| read(archive)).unwrap();
     assert!(store.records_of("a-2").unwrap().is_empty());
 }
 
