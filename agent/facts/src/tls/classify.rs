@@ -10,7 +10,7 @@ use super::line::{Blocked, Cut, Stream};
 use super::spoken::{Spoken, recognise};
 use super::starttls::{self, Refusal};
 use super::trial::{Peer, Trial, Until};
-use super::versions::{Names, any_version, old_style};
+use super::versions::{First, Names, any_version, old_style};
 use super::{Protocol, StartTls, ssl2};
 
 /// Wait for an answer to the first hello, in percent of the time for the endpoint. A server under load takes longer to
@@ -32,8 +32,8 @@ pub(super) struct Found {
     pub(super) speaks: Option<&'static str>,
     /// What could not be found out.
     pub(super) why: Option<String>,
-    /// A hello that was accepted, and with which version.
-    pub(super) accepted: Option<(u16, Box<Hello>)>,
+    /// A hello that was accepted.
+    pub(super) accepted: Option<Box<First>>,
     pub(super) reachable: bool,
     /// What the peer has to be called, where it does not answer to the name that it was given.
     pub(super) name: Option<&'static str>,
@@ -186,9 +186,13 @@ fn hello(peer: &Peer<'_>, hello: &Hello, patience: u32) -> Result<Step, Blocked>
         patience: peer.line.share(patience),
         ..*peer
     };
-    Ok(match peer.say(hello, Until::Hello) {
-        Trial::Answered(answer, _) => Step::Found(Found {
-            accepted: Some((answer.version, Box::new(hello.clone()))),
+    Ok(match peer.say(hello, Until::Exchange) {
+        Trial::Answered(answer, flight) => Step::Found(Found {
+            accepted: Some(Box::new(First {
+                hello: hello.clone(),
+                answer,
+                flight: *flight,
+            })),
             ..Found::new(Protocol::Tls)
         }),
         Trial::Alert(_) => Step::Found(Found::new(Protocol::Tls)),

@@ -34,6 +34,8 @@ pub(super) struct Hello {
     pub(super) signatures: Vec<u16>,
     /// Public keys of some of the groups; none asks the server to name the group it likes (HelloRetryRequest).
     pub(super) key_shares: Vec<(u16, Vec<u8>)>,
+    /// `cookie`, which a server asked to hear again.
+    pub(super) cookie: Vec<u8>,
     /// `server_name`.
     pub(super) name: Option<String>,
     /// Whether the small extensions that every client of today sends go along.
@@ -43,6 +45,16 @@ pub(super) struct Hello {
 impl Hello {
     /// The record that carries it.
     pub(super) fn encode(&self) -> Vec<u8> {
+        // The first record is written as TLS 1.0 for the sake of old servers (RFC 5246 E.1).
+        let record_version = self.version.min(0x0301);
+        let mut record = vec![HANDSHAKE];
+        record.extend(record_version.to_be_bytes());
+        vector16(&mut record, &self.message());
+        record
+    }
+
+    /// The message alone.
+    pub(super) fn message(&self) -> Vec<u8> {
         let mut body = Vec::with_capacity(1024);
         body.extend(self.version.to_be_bytes());
         body.extend(RANDOM);
@@ -66,12 +78,7 @@ impl Hello {
 
         let mut message = vec![CLIENT_HELLO, 0];
         vector16(&mut message, &body);
-        // The first record is written as TLS 1.0 for the sake of old servers (RFC 5246 E.1).
-        let record_version = self.version.min(0x0301);
-        let mut record = vec![HANDSHAKE];
-        record.extend(record_version.to_be_bytes());
-        vector16(&mut record, &message);
-        record
+        message
     }
 
     fn extensions(&self) -> Vec<u8> {
@@ -98,6 +105,9 @@ impl Hello {
             let mut list = Vec::new();
             vector8(&mut list, &numbers(&self.versions));
             extension(&mut out, 43, &list);
+            if !self.cookie.is_empty() {
+                extension(&mut out, 44, &with_length16(&self.cookie));
+            }
             // psk_key_exchange_modes: psk_dhe_ke. Some servers want it beside a key_share.
             extension(&mut out, 45, &[1, 1]);
             let mut shares = Vec::new();
@@ -205,6 +215,7 @@ mod tests {
             groups: vec![29],
             signatures: vec![0x0804],
             key_shares: vec![(29, vec![9; 32])],
+            cookie: Vec::new(),
             name: Some("example.test".to_owned()),
             modern: true,
         };

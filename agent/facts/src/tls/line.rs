@@ -58,6 +58,11 @@ impl Line {
         self.deadline.saturating_duration_since(Instant::now())
     }
 
+    /// How many connections are left.
+    pub(super) fn connections_left(&self) -> u32 {
+        self.left.load(Ordering::Relaxed)
+    }
+
     /// Connects; what is said on the connection has to be said within `patience`.
     pub(super) fn connect(&self, patience: Duration) -> Result<Stream, Blocked> {
         if self

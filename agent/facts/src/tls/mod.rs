@@ -4,13 +4,19 @@
 //! slow to answer. Nothing is sent that a client would not send, no login is tried, and no key is made.
 
 mod certificate;
+mod chain;
 mod classify;
 mod depth;
+mod elimination;
+mod elimination_1_3;
 mod flight;
 mod hello;
 mod line;
 mod probe;
 mod reader;
+mod sealed;
+mod share;
+mod signature;
 mod spoken;
 mod ssl2;
 mod starttls;
@@ -29,9 +35,9 @@ use serde::Serialize;
 
 use crate::sockets::Listener;
 
-pub use certificate::{Certificate, Key, Trust};
+pub use certificate::{Certificate, Key, Trust, read_file};
 pub use probe::TlsProbe;
-pub use survey::{DEADLINE, Depth, MOST_CONNECTIONS, MOST_CONNECTIONS_FULL, Options, Target, survey};
+pub use survey::{DEADLINE, Depth, MOST_CONNECTIONS, Options, Target, survey};
 
 /// Every listening TCP socket, tried.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -62,10 +68,16 @@ pub struct Endpoint {
     pub speaks: Option<&'static str>,
     /// The conclusion on each version, in the order of [`TlsVersion::ALL`].
     pub versions: [Offer; 6],
-    /// Accepted suites; complete only at [`Depth::Full`] and where `error` does not say otherwise.
+    /// Accepted suites; at [`Depth::Full`].
     pub cipher_suites: Vec<Suite>,
+    /// Every suite that it accepts is among them.
+    pub cipher_suites_complete: bool,
+    /// Every weakness that one of its suites has is that of one among them.
+    pub weaknesses_complete: bool,
     /// Accepted key exchange groups, by IANA's names; at [`Depth::Full`].
     pub groups: Vec<String>,
+    /// Every group that it accepts is among them.
+    pub groups_complete: bool,
     /// Whether it asks for a certificate of the client; at [`Depth::Full`].
     pub client_certificate_required: bool,
     /// The certificates of its chains, each chain with its own certificate first; at [`Depth::Full`].

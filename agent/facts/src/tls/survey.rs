@@ -20,8 +20,6 @@ const SLOW_DEADLINE: Duration = Duration::from_secs(8);
 const BUDGET: Duration = Duration::from_secs(120);
 /// Most connections to one endpoint, over the whole dialogue.
 pub const MOST_CONNECTIONS: u32 = 40;
-/// Most connections to one endpoint at [`Depth::Full`], which a person asks for: one for each suite and group.
-pub const MOST_CONNECTIONS_FULL: u32 = 240;
 /// Endpoints that are spoken to at a time.
 const AT_ONCE: usize = 8;
 /// Connections to one endpoint at a time where it is slow to answer; one by one otherwise.
@@ -50,6 +48,8 @@ pub struct Options {
     pub deadline: Duration,
     /// Time for all.
     pub budget: Duration,
+    /// Most connections to one endpoint.
+    pub most_connections: u32,
     /// What certificates are held against.
     pub trust: Trust,
     /// A name to try in `server_name` where the target has none and refuses hellos without.
@@ -62,6 +62,7 @@ impl Default for Options {
             depth: Depth::Versions,
             deadline: DEADLINE,
             budget: BUDGET,
+            most_connections: MOST_CONNECTIONS,
             trust: Trust::default(),
             alternate_name: None,
         }
@@ -126,11 +127,7 @@ fn ask(target: &Target, options: &Options, end: Instant) -> Endpoint {
         options.deadline
     };
     let time = time.min(end.saturating_duration_since(Instant::now()));
-    let most_connections = match options.depth {
-        Depth::Versions => MOST_CONNECTIONS,
-        Depth::Full => MOST_CONNECTIONS_FULL,
-    };
-    let line = Line::new(target.addresses.clone(), time, most_connections);
+    let line = Line::new(target.addresses.clone(), time, options.most_connections);
     let names = names(target, options);
     let mut peer = Peer {
         line: &line,
@@ -158,7 +155,10 @@ fn ask(target: &Target, options: &Options, end: Instant) -> Endpoint {
             _ => std::array::from_fn(|_| Offer::NotOffered),
         },
         cipher_suites: Vec::new(),
+        cipher_suites_complete: false,
+        weaknesses_complete: false,
         groups: Vec::new(),
+        groups_complete: false,
         client_certificate_required: false,
         certificates: Vec::new(),
         error: found.why.clone(),
@@ -171,15 +171,15 @@ fn ask(target: &Target, options: &Options, end: Instant) -> Endpoint {
         peer.name = found.name.unwrap_or(peer.name);
     }
     let mut versions = Versions::default();
-    if let Some((number, hello)) = &found.accepted {
-        versions.accepted(*number, hello);
+    if let Some(first) = found.accepted {
+        versions.accepted(*first);
     }
     let at_once = if began.elapsed() > SLOW { AT_ONCE_TO_ONE } else { 1 };
     versions.try_all(&peer, &names, at_once);
     endpoint.versions = versions.conclude();
     let mut errors = reasons(&endpoint);
     if options.depth == Depth::Full {
-        errors.extend(look_deep(&mut endpoint, &peer, &names, target, &options.trust));
+        errors.extend(look_deep(&mut endpoint, &peer, &versions, target, &options.trust));
     }
     if !errors.is_empty() {
         endpoint.error = Some(errors.join("; "));
@@ -206,14 +206,16 @@ fn reasons(endpoint: &Endpoint) -> Vec<String> {
 fn look_deep(
     endpoint: &mut Endpoint,
     peer: &Peer<'_>,
-    names: &Names,
+    versions: &Versions,
     target: &Target,
     trust: &Trust,
 ) -> Vec<String> {
     let expected = target.expected_name.as_deref();
-    let offered: Vec<_> = endpoint.offered().collect();
-    let found = depth::Depth::look(peer, &offered, names);
+    let found = depth::Depth::look(peer, versions);
     endpoint.cipher_suites = found.suites;
+    endpoint.cipher_suites_complete = found.suites_complete;
+    endpoint.weaknesses_complete = found.weaknesses_complete;
+    endpoint.groups_complete = found.groups_complete;
     endpoint.groups = found
         .groups
         .iter()

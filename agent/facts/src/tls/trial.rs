@@ -30,7 +30,7 @@ pub(super) struct Peer<'a> {
 pub(super) enum Until {
     /// Its hello.
     Hello,
-    /// Its hello, and its parameters where the suite of TLS 1.2 or before has some.
+    /// Its hello, and its certificates and parameters where the suite of TLS 1.2 or before has some.
     Exchange,
     /// All that is in clear.
     Flight,
@@ -68,9 +68,11 @@ impl Peer<'_> {
         loop {
             let enough = match until {
                 Until::Hello => flight.hello.is_some(),
-                Until::Exchange => flight
-                    .hello
-                    .is_some_and(|hello| flight.exchange.is_some() || !suites::has_exchange(hello.suite)),
+                Until::Exchange => flight.hello.is_some_and(|hello| {
+                    flight.exchange.is_some()
+                        || !suites::has_exchange(hello.suite)
+                            && (!flight.certificates.is_empty() || !suites::has_certificate(hello.suite))
+                }),
                 Until::Flight => false,
             };
             if flight.over() || enough {
@@ -86,7 +88,8 @@ impl Peer<'_> {
                 heard.extend(piece);
             }
         }
-        if flight.foreign {
+        // What comes after a ServerHello can't unsay it.
+        if flight.foreign && flight.hello.is_none() {
             while recognise(&heard, false).is_none() && stream.listen().is_ok() {
                 heard.extend(stream.take());
             }
@@ -130,7 +133,7 @@ impl Peer<'_> {
         })
     }
 
-    fn open(&self) -> Result<Stream, Blocked> {
+    pub(super) fn open(&self) -> Result<Stream, Blocked> {
         let mut stream = self.line.connect(self.patience)?;
         if let Some(kind) = self.starttls {
             starttls::begin(kind, &mut stream, self.name)
