@@ -12,6 +12,7 @@ mod elimination_1_3;
 mod flight;
 mod hello;
 mod line;
+mod pool;
 mod probe;
 mod reader;
 mod sealed;
@@ -175,11 +176,17 @@ pub enum StartTls {
     Xmpp,
     /// RFC 6120, servers among themselves.
     XmppServer,
+    /// RFC 2033 with RFC 3207.
+    Lmtp,
+    /// RFC 5804.
+    Sieve,
+    /// RFC 4642.
+    Nntp,
 }
 
 impl StartTls {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::Smtp,
         Self::Imap,
         Self::Pop3,
@@ -189,6 +196,9 @@ impl StartTls {
         Self::Mysql,
         Self::Xmpp,
         Self::XmppServer,
+        Self::Lmtp,
+        Self::Sieve,
+        Self::Nntp,
     ];
 
     /// The name of the protocol, such as `smtp`.
@@ -204,6 +214,9 @@ impl StartTls {
             Self::Mysql => "mysql",
             Self::Xmpp => "xmpp",
             Self::XmppServer => "xmpp-server",
+            Self::Lmtp => "lmtp",
+            Self::Sieve => "sieve",
+            Self::Nntp => "nntp",
         }
     }
 
@@ -218,13 +231,16 @@ impl StartTls {
             Self::Mysql => "starttls-mysql",
             Self::Xmpp => "starttls-xmpp",
             Self::XmppServer => "starttls-xmpp-server",
+            Self::Lmtp => "starttls-lmtp",
+            Self::Sieve => "starttls-sieve",
+            Self::Nntp => "starttls-nntp",
         }
     }
 }
 
 /// A text that names no protocol with STARTTLS.
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is not one of smtp, imap, pop3, ftp, ldap, postgresql, mysql, xmpp, xmpp-server")]
+#[error("`{0}` is not one of smtp, imap, pop3, ftp, ldap, postgresql, mysql, xmpp, xmpp-server, lmtp, sieve, nntp")]
 pub struct InvalidStartTls(String);
 
 impl FromStr for StartTls {

@@ -1,12 +1,13 @@
 //! Many endpoints at once, a few at a time.
 
 use std::net::SocketAddr;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::classify::{self, DEFAULT_NAME, Found};
 use super::line::Line;
+use super::pool::Pool;
 use super::starttls;
 use super::trial::Peer;
 use super::versions::{Names, Versions};
@@ -20,8 +21,12 @@ const SLOW_DEADLINE: Duration = Duration::from_secs(8);
 const BUDGET: Duration = Duration::from_secs(120);
 /// Most connections to one endpoint, over the whole dialogue.
 pub const MOST_CONNECTIONS: u32 = 40;
+/// Time for one endpoint whose greeting was seen to be slow: each of its connections has to wait for one.
+const SLOWEST_DEADLINE: Duration = Duration::from_secs(12);
 /// Endpoints that are spoken to at a time.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 16;
+/// Time from one connection to the next to one endpoint of another host.
+const GAP: Duration = Duration::from_millis(20);
 /// Connections to one endpoint at a time where it is slow to answer; one by one otherwise.
 const AT_ONCE_TO_ONE: usize = 4;
 /// A peer that took longer than this to show what it speaks is slow.
@@ -50,6 +55,10 @@ pub struct Options {
     pub budget: Duration,
     /// Most connections to one endpoint.
     pub most_connections: u32,
+    /// Endpoints that are spoken to at a time.
+    pub at_once: usize,
+    /// Least time from one connection to the next to an endpoint of another host.
+    pub gap: Duration,
     /// What certificates are held against.
     pub trust: Trust,
     /// A name to try in `server_name` where the target has none and refuses hellos without.
@@ -63,6 +72,8 @@ impl Default for Options {
             deadline: DEADLINE,
             budget: BUDGET,
             most_connections: MOST_CONNECTIONS,
+            at_once: AT_ONCE,
+            gap: GAP,
             trust: Trust::default(),
             alternate_name: None,
         }
@@ -88,7 +99,7 @@ pub struct Target {
     pub starttls: Option<StartTls>,
 }
 
-/// Speaks to every target, eight at a time; `each` is told as each ends. The answers stand in the order of the targets.
+/// Speaks to every target, a few at a time; `each` is told as each ends. The answers stand in the order of the targets.
 pub fn survey(targets: &[Target], options: &Options, each: impl Fn(&Endpoint) + Sync) -> Vec<Endpoint> {
     let end = Instant::now() + options.budget;
     let next = AtomicUsize::new(0);
@@ -108,7 +119,7 @@ pub fn survey(targets: &[Target], options: &Options, each: impl Fn(&Endpoint) + 
         }
     };
     std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE.min(targets.len()) {
+        for _ in 0..options.at_once.min(targets.len()) {
             scope.spawn(work);
         }
     });
@@ -127,11 +138,13 @@ fn ask(target: &Target, options: &Options, end: Instant) -> Endpoint {
         options.deadline
     };
     let time = time.min(end.saturating_duration_since(Instant::now()));
-    let line = Line::new(target.addresses.clone(), time, options.most_connections);
+    let addresses = target.addresses.clone();
+    let line = Arc::new(Line::new(addresses, time, options.most_connections, options.gap));
     let names = names(target, options);
     let mut peer = Peer {
         line: &line,
         starttls: None,
+        pool: None,
         name: names
             .first
             .as_deref()
@@ -142,7 +155,7 @@ fn ask(target: &Target, options: &Options, end: Instant) -> Endpoint {
     let began = Instant::now();
     let found = match target.starttls {
         Some(kind) => begin(&peer, kind),
-        None => classify::classify(&peer, target.port, &target.process, &names),
+        None => classify::classify(&peer, &line, target, &names),
     };
     let unknown = || Offer::Unknown(found.why.clone().unwrap_or_default());
     let mut endpoint = Endpoint {
@@ -174,7 +187,17 @@ fn ask(target: &Target, options: &Options, end: Instant) -> Endpoint {
     if let Some(first) = found.accepted {
         versions.accepted(*first);
     }
-    let at_once = if began.elapsed() > SLOW { AT_ONCE_TO_ONE } else { 1 };
+    let slow = began.elapsed() > SLOW;
+    let pool = match peer.starttls {
+        Some(kind) if slow => {
+            line.extend((time * 3 / 2).min(SLOWEST_DEADLINE));
+            Some(Pool::new(&line, kind, peer.name))
+        }
+        _ => None,
+    };
+    peer.pool = pool.as_ref();
+    // Those of the pool are made at the same time already.
+    let at_once = if slow && pool.is_none() { AT_ONCE_TO_ONE } else { 1 };
     versions.try_all(&peer, &names, at_once);
     endpoint.versions = versions.conclude();
     let mut errors = reasons(&endpoint);

@@ -6,6 +6,7 @@ use super::StartTls;
 use super::flight::{Flight, ServerHello};
 use super::hello::{Hello, ssl2_hello};
 use super::line::{Blocked, Cut, Line, Stream};
+use super::pool::Pool;
 use super::spoken::recognise;
 use super::ssl2;
 use super::starttls;
@@ -19,6 +20,8 @@ const MOST_FOREIGN: usize = 1024;
 pub(super) struct Peer<'a> {
     pub(super) line: &'a Line,
     pub(super) starttls: Option<StartTls>,
+    /// Connections made ahead to a peer that is slow to greet.
+    pub(super) pool: Option<&'a Pool>,
     /// What the peer is taken to be called in protocols that ask for it.
     pub(super) name: &'a str,
     /// How long one connection may take.
@@ -134,6 +137,9 @@ impl Peer<'_> {
     }
 
     pub(super) fn open(&self) -> Result<Stream, Blocked> {
+        if let Some(pool) = self.pool {
+            return pool.take(self.patience);
+        }
         let mut stream = self.line.connect(self.patience)?;
         if let Some(kind) = self.starttls {
             starttls::begin(kind, &mut stream, self.name)
