@@ -20,7 +20,15 @@ mod invariants;
 pub mod logins;
 mod logins_abnormal;
 mod patch_security_updates;
+mod tls_certificates;
+mod tls_cipher_suites;
 mod tls_protocol_versions;
+mod transfer_cleartext_services;
+mod transfer_endpoints;
+#[cfg(test)]
+mod transfer_examples;
+mod transfer_ssh;
+mod transfer_tested;
 
 pub use assess::assess;
 pub use check::{Check, Context, Verdict};
@@ -31,6 +39,11 @@ pub const CHECKS: &[Check] = &[
     encryption_cipher::CHECK,
     encryption_swap::CHECK,
     tls_protocol_versions::CHECK,
+    tls_cipher_suites::CHECK,
+    tls_certificates::CHECK,
+    transfer_cleartext_services::CHECK,
+    transfer_ssh::CHECK,
+    transfer_tested::CHECK,
     firewall_active::CHECK,
     firewall_reachable_ports::CHECK,
     logins_abnormal::CHECK,

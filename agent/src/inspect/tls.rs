@@ -16,7 +16,7 @@ use plumbline_config::plan::{Plan, Transport};
 use plumbline_console::{Failure, Format, Outcome, Output};
 use plumbline_facts::sockets::Listener;
 use plumbline_facts::tls::{
-    Certificate, Depth, Endpoint, Options, StartTls, Suite, Target, TlsListener, TlsListeners, Trust, survey,
+    Certificate, Depth, Endpoint, HOST_ANCHORS, Options, StartTls, Suite, Target, TlsListener, TlsListeners, Trust, survey,
 };
 use plumbline_facts::{Facts, Host, Known, ProbeId};
 use serde::Serialize;
@@ -32,13 +32,6 @@ const MOST_ENDPOINTS: usize = 10_000;
 const DEADLINE: Duration = Duration::from_secs(8);
 /// Longest time for one run over many endpoints.
 const BUDGET: Duration = Duration::from_secs(3600);
-/// Where distributions keep the authorities that the host trusts.
-const HOST_ANCHORS: [&str; 3] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/cert.pem",
-];
-
 /// Arguments of `inspect tls`.
 #[derive(Debug, clap::Args)]
 #[command(

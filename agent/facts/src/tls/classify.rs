@@ -24,6 +24,8 @@ const TALK_PATIENCE: u32 = 8;
 /// Wait for a greeting where one is expected: mail servers let strangers wait (postscreen(8)).
 const GREETING_PATIENCE: u32 = 43;
 
+/// Most bytes read of the head of an answer of HTTP.
+const LONGEST_HEAD: usize = 16 * 1024;
 /// A peer that has not answered the first hello by then may be one that greets.
 const SOON: Duration = Duration::from_millis(250);
 
@@ -41,6 +43,8 @@ pub(super) struct Found {
     /// A hello that was accepted.
     pub(super) accepted: Option<Box<First>>,
     pub(super) reachable: bool,
+    /// Over HTTP it only sends one on to HTTPS.
+    pub(super) redirects: bool,
     /// What the peer has to be called, where it does not answer to the name that it was given.
     pub(super) name: Option<&'static str>,
 }
@@ -53,6 +57,7 @@ impl Found {
             why: None,
             accepted: None,
             reachable: true,
+            redirects: false,
             name: None,
         }
     }
@@ -175,7 +180,7 @@ pub(super) fn classify(peer: &Peer<'_>, line: &Arc<Line>, target: &Target, names
             Ok(Step::Silent) => {}
             Ok(Step::Closed) => closed = true,
             Ok(Step::Unrecognised) => unrecognised = true,
-            Err(error @ Blocked::Refused(..)) if tried.len() == 1 => {
+            Err(error @ (Blocked::Refused(..) | Blocked::NoAddress)) if tried.len() == 1 => {
                 return Found {
                     reachable: false,
                     ..Found::unknown(error.to_string())
@@ -298,7 +303,8 @@ fn ssl2_hello(peer: &Peer<'_>) -> Result<Step, Blocked> {
 fn after_foreign(heard: &[u8]) -> Step {
     match recognise(heard, true) {
         Some(Spoken::Ssh) => Step::Found(Found::new(Protocol::Ssh)),
-        Some(Spoken::Http) => Step::Found(Found::plain("http")),
+        // It answered what was no request; one shows whether it sends on to HTTPS.
+        Some(Spoken::Http) => Step::Next(Attempt::Http),
         Some(Spoken::Telnet) => Step::Found(Found::plain("telnet")),
         Some(Spoken::Text) => Step::Found(Found::plain("text")),
         Some(Spoken::Reply | Spoken::Imap | Spoken::Pop3 | Spoken::Mysql | Spoken::Sieve) => Step::Next(Attempt::Greeting),
@@ -386,7 +392,7 @@ pub(super) fn after_named(kind: StartTls, outcome: Result<Result<(), Refusal>, B
         },
         Ok(Err(why)) => Found::unknown(why.to_string()),
         Err(why) => Found {
-            reachable: !matches!(why, Blocked::Refused(..)),
+            reachable: !matches!(why, Blocked::Refused(..) | Blocked::NoAddress),
             ..Found::unknown(why.to_string())
         },
     }
@@ -398,9 +404,33 @@ fn http(peer: &Peer<'_>) -> Result<Step, Blocked> {
         .send(b"HEAD / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         .and_then(|()| hear(&mut stream));
     Ok(match outcome {
+        Ok(Spoken::Http) => {
+            // Its head, as far as it comes.
+            while !ends_head(stream.heard()) && stream.listen().is_ok() {}
+            Step::Found(Found {
+                redirects: sends_on(stream.heard()),
+                ..Found::plain("http")
+            })
+        }
         Ok(_spoken) => after_foreign(stream.heard()),
         Err(cut) => step_of(cut),
     })
+}
+
+fn ends_head(heard: &[u8]) -> bool {
+    heard.len() > LONGEST_HEAD || heard.windows(4).any(|end| end == b"\r\n\r\n")
+}
+
+/// Whether an answer of HTTP sends one on to HTTPS and gives nothing else (RFC 9110 15.4).
+fn sends_on(heard: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(heard).to_ascii_lowercase();
+    let mut lines = text.lines();
+    let status = lines.next().and_then(|line| line.split(' ').nth(1));
+    let moved = matches!(status, Some("301" | "302" | "303" | "307" | "308"));
+    moved
+        && lines
+            .filter_map(|line| line.strip_prefix("location:"))
+            .any(|place| place.trim_start().starts_with("https://"))
 }
 
 /// Speaks first, in the protocol of `kind`, to a peer that waits for that.

@@ -34,6 +34,8 @@ pub(super) struct Line {
 pub(super) enum Blocked {
     #[error("could not connect to {0}: {1}")]
     Refused(SocketAddr, String),
+    #[error("no address is known for it")]
+    NoAddress,
     #[error("the time for this endpoint was used up")]
     TimeUp,
     #[error("the number of connections allowed for one endpoint was used up")]
@@ -100,6 +102,9 @@ impl Line {
 
     /// Connects; what is said on the connection has to be said within `patience`.
     pub(super) fn connect(&self, patience: Duration) -> Result<Stream, Blocked> {
+        if self.addresses.is_empty() {
+            return Err(Blocked::NoAddress);
+        }
         if self
             .left
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1))

@@ -19,6 +19,7 @@ mod sealed;
 mod share;
 mod signature;
 mod spoken;
+mod ssh;
 mod ssl2;
 mod starttls;
 mod suite_table;
@@ -37,14 +38,28 @@ use serde::Serialize;
 use crate::sockets::Listener;
 
 pub use certificate::{Certificate, Key, Trust, read_file};
-pub use probe::TlsProbe;
+pub use probe::{HOST_ANCHORS, TlsProbe};
+pub use ssh::SshOffer;
 pub use survey::{DEADLINE, Depth, MOST_CONNECTIONS, Options, Target, survey};
 
-/// Every listening TCP socket, tried.
+/// Every listening TCP socket, tried, and what else was asked for.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TlsListeners {
     /// In the order of the sockets.
     pub listeners: Vec<TlsListener>,
+    /// Endpoints of other hosts that were named, in the order in which they were.
+    pub named: Vec<Endpoint>,
+    /// Certificate files that were named.
+    pub certificate_files: Vec<CertificateFile>,
+}
+
+/// A file of certificates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateFile {
+    /// Where it lies.
+    pub path: String,
+    /// Its certificates, or why they can't be read.
+    pub certificates: Result<Vec<Certificate>, String>,
 }
 
 /// A listening socket and what was found out by speaking to it.
@@ -83,6 +98,10 @@ pub struct Endpoint {
     pub client_certificate_required: bool,
     /// The certificates of its chains, each chain with its own certificate first; at [`Depth::Full`].
     pub certificates: Vec<Certificate>,
+    /// What it offers where it speaks SSH; at [`Depth::Full`].
+    pub ssh: Option<SshOffer>,
+    /// Where it speaks HTTP in clear: whether it only sends one on to HTTPS.
+    pub redirects: bool,
     /// What could not be found out.
     pub error: Option<String>,
 }

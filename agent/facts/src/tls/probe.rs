@@ -1,17 +1,28 @@
 //! The probe over the listening sockets of the running host.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, ToSocketAddrs};
+use std::path::Path;
+use std::time::Duration;
 
 use plumbline_config::plan::Transport;
 
-use super::survey::{Options, Target, survey};
-use super::{TlsListener, TlsListeners};
+use super::survey::{Depth, Options, Target, survey};
+use super::{CertificateFile, TlsListener, TlsListeners, Trust, read_file};
 use crate::ask::Ask;
 use crate::facts::Facts;
 use crate::host::Host;
 use crate::known::Known;
 use crate::probe::{Probe, ProbeId};
 use crate::sockets::Listener;
+
+/// Largest file of certificates taken, in bytes.
+const LARGEST_FILE: u64 = 16 * 1024 * 1024;
+/// Where distributions keep the authorities that the host trusts.
+pub const HOST_ANCHORS: [&str; 3] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/cert.pem",
+];
 
 /// Speaks to every listening TCP socket.
 pub struct TlsProbe;
@@ -20,7 +31,7 @@ impl Probe for TlsProbe {
     type Fact = TlsListeners;
     const ID: ProbeId = ProbeId::Tls;
 
-    fn gather(host: &Host, _ask: &Ask, facts: &mut Facts) -> Known<TlsListeners> {
+    fn gather(host: &Host, ask: &Ask, facts: &mut Facts) -> Known<TlsListeners> {
         if !host.is_live() {
             return Known::failed("TLS", "TLS can only be tried on the running host");
         }
@@ -34,11 +45,17 @@ impl Probe for TlsProbe {
             .filter(|listener| listener.transport == Transport::Tcp)
             .collect();
         let targets: Vec<Target> = listeners.iter().map(|listener| target(host, listener)).collect();
+        let trust = trust(host, ask);
         let options = Options {
+            depth: Depth::Full,
             alternate_name: facts.os.value().ok().map(|os| os.host_name.clone()),
+            trust: trust.clone(),
             ..Options::default()
         };
         let endpoints = survey(&targets, &options, |_| {});
+        let named = survey(&named(ask), &options, |_| {});
+        let files = ask.certificate_paths.iter();
+        let certificate_files = files.map(|path| certificate_file(host, path, &trust)).collect();
         let listeners = listeners
             .into_iter()
             .zip(endpoints)
@@ -47,12 +64,69 @@ impl Probe for TlsProbe {
                 endpoint,
             })
             .collect();
-        Known::Value(TlsListeners { listeners })
+        Known::Value(TlsListeners {
+            listeners,
+            named,
+            certificate_files,
+        })
     }
 
     fn slot(facts: &mut Facts) -> &mut Known<TlsListeners> {
         &mut facts.tls
     }
+}
+
+/// The authorities that certificates are held against. What expires soon is for the plan to say.
+fn trust(host: &Host, ask: &Ask) -> Trust {
+    let read = |path: &Path| host.read(path, LARGEST_FILE).ok();
+    let anchors = if ask.authority_paths.is_empty() {
+        HOST_ANCHORS.iter().find_map(|path| read(Path::new(path)))
+    } else {
+        let files: Option<Vec<_>> = ask.authority_paths.iter().map(|path| read(path)).collect();
+        files.map(|files| files.concat())
+    };
+    Trust {
+        anchors: anchors.map(|pem| Trust::anchors_of_pem(&pem)),
+        now: ask.now,
+        notice: Duration::ZERO,
+    }
+}
+
+fn certificate_file(host: &Host, path: &Path, trust: &Trust) -> CertificateFile {
+    let read = host.read(path, LARGEST_FILE).map_err(|error| error.to_string());
+    let certificates = read.and_then(|bytes| {
+        let read = read_file(&bytes, trust);
+        if read.is_empty() {
+            Err("it holds no certificate in PEM or DER form".to_owned())
+        } else {
+            Ok(read)
+        }
+    });
+    CertificateFile {
+        path: path.display().to_string(),
+        certificates,
+    }
+}
+
+/// Endpoints of other hosts that the plan names.
+fn named(ask: &Ask) -> Vec<Target> {
+    let target = |endpoint: &String| {
+        let (host, port) = endpoint.rsplit_once(':').unwrap_or((endpoint, ""));
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let port = port.parse().unwrap_or_default();
+        let name = host.parse::<IpAddr>().is_err().then(|| host.to_owned());
+        // What leads nowhere is an endpoint that can't be reached, and so said to be one.
+        let addresses = (port != 0).then(|| (host, port).to_socket_addrs());
+        Target {
+            endpoint: endpoint.clone(),
+            addresses: addresses.and_then(Result::ok).map(Iterator::collect).unwrap_or_default(),
+            port,
+            name: name.clone(),
+            expected_name: name,
+            ..Target::default()
+        }
+    };
+    ask.endpoints.iter().map(target).collect()
 }
 
 fn target(host: &Host, listener: &Listener) -> Target {

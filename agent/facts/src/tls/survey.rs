@@ -11,7 +11,7 @@ use super::pool::Pool;
 use super::starttls;
 use super::trial::Peer;
 use super::versions::{Names, Versions};
-use super::{Endpoint, Offer, Protocol, StartTls, Trust, certificate, depth, suites};
+use super::{Endpoint, Offer, Protocol, StartTls, Trust, certificate, depth, ssh, suites};
 
 /// Time for one endpoint.
 pub const DEADLINE: Duration = Duration::from_secs(5);
@@ -174,8 +174,16 @@ fn ask(target: &Target, options: &Options, end: Instant) -> Endpoint {
         groups_complete: false,
         client_certificate_required: false,
         certificates: Vec::new(),
+        ssh: None,
+        redirects: found.redirects,
         error: found.why.clone(),
     };
+    if found.protocol == Protocol::Ssh && options.depth == Depth::Full {
+        match ssh::offer(&line) {
+            Ok(offer) => endpoint.ssh = Some(offer),
+            Err(why) => endpoint.error = Some(why.to_string()),
+        }
+    }
     if !found.protocol.is_tls() {
         return endpoint;
     }
