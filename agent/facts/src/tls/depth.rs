@@ -18,6 +18,8 @@ use super::{Suite, sealed, share, ssl2, suites};
 
 /// Connections spent at first on the suites of the newest version before TLS 1.3, and of each older one.
 const FIRST_TURN: [u32; 2] = [13, 4];
+/// Connections kept for what comes after the first turn.
+const KEPT: u32 = 5;
 /// Connections spent at first on the suites of the only version before TLS 1.3.
 const ONLY_TURN: u32 = 24;
 /// Most connections spent on weaknesses that were not seen in the first turn.
@@ -53,8 +55,9 @@ impl Depth {
         if let Some(hello) = versions.ssl2() {
             found.take_ssl2(hello);
         }
-        let mut before_1_3: Vec<Elimination> =
-            versions.firsts().iter().filter_map(Elimination::new).collect();
+        let mut closes = versions.closes();
+        let begin = |first| Elimination::new(first, closes);
+        let mut before_1_3: Vec<Elimination> = versions.firsts().iter().filter_map(begin).collect();
         before_1_3.retain(|elimination| elimination.version != TlsVersion::V1_3);
         before_1_3.sort_by_key(|elimination| std::cmp::Reverse(elimination.version));
         let first_1_3 = versions.firsts().iter().find(|first| first.answer.version == TLS1_3);
@@ -62,13 +65,20 @@ impl Depth {
         if let Some(elimination) = &mut v1_3 {
             elimination.run_suites(peer);
         }
-        let [newest, older] = match before_1_3.as_slice() {
-            [_only] => [ONLY_TURN, 0],
-            _ => FIRST_TURN,
+        let [newest, older] = match u32::try_from(before_1_3.len()).unwrap_or(u32::MAX) {
+            ..=1 => [ONLY_TURN, 0],
+            versions => {
+                // Each older version needs its turn, and a few connections to see whether it has a weak suite.
+                let [most, older] = FIRST_TURN;
+                let kept = (versions - 1).saturating_mul(older + 2) + KEPT;
+                [peer.line.connections_left().saturating_sub(kept).clamp(older, most), older]
+            }
         };
         let turns = std::iter::once(newest).chain(std::iter::repeat(older));
         for (elimination, most) in before_1_3.iter_mut().zip(turns) {
+            elimination.learn(closes);
             elimination.run(peer, Offered::All, most);
+            closes |= elimination.closes();
         }
         let mut seen = found.weaknesses(&before_1_3);
         for elimination in &mut before_1_3 {
@@ -254,7 +264,7 @@ impl Depth {
             ..first.hello.clone()
         };
         hello.groups.retain(|group| !self.groups.contains(group));
-        while !hello.groups.is_empty() {
+        while !hello.groups.is_empty() && peer.line.connections_left() > 1 {
             let group = match peer.say(&hello, Until::Exchange) {
                 Trial::Answered(answer, flight) if answer.version == version => match flight.exchange {
                     Some(Exchange::Group(group)) => Some(group),
@@ -271,6 +281,6 @@ impl Depth {
             };
             self.groups.push(hello.groups.remove(place));
         }
-        self.groups_complete = true;
+        self.groups_complete = hello.groups.is_empty() || peer.line.connections_left() > 1;
     }
 }

@@ -31,6 +31,8 @@ pub(super) struct Elimination {
     pub(super) flights: Vec<Flight>,
     /// A closed connection was taken for a no.
     pub(super) rests_on_closing: bool,
+    /// The server is known to say no by closing.
+    closes: bool,
     /// It can't be gone on with.
     pub(super) broken: bool,
     /// Prime lengths are known of suites with a certificate, and of those without.
@@ -55,10 +57,11 @@ pub(super) enum Offered<'a> {
 
 impl Elimination {
     /// Starts from the first answer of a version before TLS 1.3.
-    pub(super) fn new(first: &First) -> Option<Self> {
+    pub(super) fn new(first: &First, closes: bool) -> Option<Self> {
         let version = from_wire(first.answer.version)?;
         let liked = &first.hello;
-        let plain = liked.groups.is_empty();
+        // Whatever a server of SSL 3.0 makes of extensions, its suites are asked for without any.
+        let plain = liked.groups.is_empty() || version == TlsVersion::Ssl3;
         let base = Hello {
             version: first.answer.version,
             versions: Vec::new(),
@@ -70,7 +73,9 @@ impl Elimination {
             } else {
                 Vec::new()
             },
-            ..liked.clone()
+            cookie: Vec::new(),
+            name: liked.name.clone().filter(|_| !plain),
+            modern: liked.modern && !plain,
         };
         let all = suites::all_before_1_3();
         let length = if version == TlsVersion::Ssl3 || liked.suites.len() >= all.len() {
@@ -91,11 +96,22 @@ impl Elimination {
             found: Vec::new(),
             flights: Vec::new(),
             rests_on_closing: false,
+            closes,
             broken: false,
             primes_known: [false; 2],
         };
         elimination.take(first.answer, first.flight.clone());
         Some(elimination)
+    }
+
+    /// Whether the server was found to say no by closing.
+    pub(super) const fn closes(&self) -> bool {
+        self.closes
+    }
+
+    /// Takes over what another version found out about the server.
+    pub(super) const fn learn(&mut self, closes: bool) {
+        self.closes |= closes;
     }
 
     /// Whether every suite is either accepted or refused.
@@ -114,7 +130,8 @@ impl Elimination {
     /// Asks up to `most` times, or until there is nothing left to ask.
     pub(super) fn run(&mut self, peer: &Peer<'_>, offered: Offered<'_>, most: u32) {
         for _ in 0..most {
-            if self.broken {
+            // One connection is kept to see whether a server that closes still answers.
+            if self.broken || self.rests_on_closing && peer.line.connections_left() <= 1 {
                 return;
             }
             let Some(list) = self.next(offered) else {
@@ -180,6 +197,7 @@ impl Elimination {
             Trial::Answered(..) => {}
             Trial::Alert(alert) if NONE_LEFT.contains(&alert) => {}
             // It may have chosen a suite that it can't use, and hide with it those that come after.
+            Trial::Closed if self.closes => self.rests_on_closing = true,
             Trial::Alert(_) | Trial::Closed if list.halvings < MOST_HALVINGS && list.suites.len() > 1 => {
                 let rest = list.suites.split_off(list.suites.len() / 2);
                 let halvings = list.halvings + 1;
@@ -190,7 +208,11 @@ impl Elimination {
                 });
             }
             Trial::Alert(_) => {}
-            Trial::Closed => self.rests_on_closing = true,
+            // So it is the whole list that it does not like.
+            Trial::Closed => {
+                self.rests_on_closing = true;
+                self.closes = true;
+            }
             // What is not known stays on its list.
             Trial::Foreign(_) | Trial::Silent | Trial::Blocked(_) => {
                 self.lists.push(list);

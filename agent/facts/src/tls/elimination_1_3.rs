@@ -138,6 +138,10 @@ impl Elimination1_3 {
     }
 
     fn ask(&mut self, peer: &Peer<'_>, mut hello: Hello) -> Answer {
+        // One connection is kept to see whether a server that closes still answers.
+        if self.rests_on_closing && peer.line.connections_left() <= 1 {
+            return Answer::Broken;
+        }
         hello.key_shares.retain(|(group, _)| hello.groups.contains(group));
         match peer.say(&hello, Until::Hello) {
             Trial::Answered(answer, _) if answer.version == TLS1_3 => {

@@ -209,7 +209,7 @@ fn ask(target: &Target, options: &Options, end: Instant) -> Endpoint {
     versions.try_all(&peer, &names, at_once);
     endpoint.versions = versions.conclude();
     let mut errors = reasons(&endpoint);
-    if options.depth == Depth::Full {
+    if options.depth == Depth::Full && endpoint.offered().next().is_some() {
         errors.extend(look_deep(&mut endpoint, &peer, &versions, target, &options.trust));
     }
     if !errors.is_empty() {
@@ -267,10 +267,12 @@ fn look_deep(
             endpoint.certificates.push(certificate);
         }
     }
+    let unreadable = !found.chains.is_empty() && endpoint.certificates.is_empty();
     found
         .unfinished
         .iter()
         .map(|what| format!("{what}: not finished"))
+        .chain(unreadable.then(|| "certificates: what is shown can't be read".to_owned()))
         .collect()
 }
 

@@ -162,6 +162,12 @@ impl Versions {
         }
     }
 
+    /// Whether the server says no by closing the connection.
+    pub(super) fn closes(&self) -> bool {
+        let closes = |evidence: &Evidence| evidence.rests_on_closing() && evidence.blocked.is_none();
+        self.evidence.iter().any(closes)
+    }
+
     /// The conclusion on each version.
     pub(super) fn conclude(&self) -> [Offer; 6] {
         let any = self.evidence.iter().any(|evidence| evidence.accepted);
