@@ -41,7 +41,10 @@ fn judge(facts: &Facts, context: &Context<'_>) -> Result<Vec<Verdict>, Unknown> 
         verdicts.extend(judge_file(file, dates));
     }
     if verdicts.is_empty() {
-        verdicts.push(Verdict::not_applicable(Verdict::HOST, Message::new("tls-no-listener")));
+        verdicts.push(Verdict::not_applicable(
+            Verdict::HOST,
+            Message::new("tls-no-listener"),
+        ));
     }
     Ok(verdicts)
 }
@@ -113,7 +116,10 @@ fn judge_certificates(subject: &str, certificates: &[Certificate], dates: Dates)
                 .arg("until", day(certificate.not_after))
                 .arg("from", day(certificate.not_before))
                 .arg("days", dates.days_left(certificate))
-                .arg("key", format!("{} {}", certificate.key.kind, certificate.key.bits))
+                .arg(
+                    "key",
+                    format!("{} {}", certificate.key.kind, certificate.key.bits),
+                )
                 .arg("algorithm", &certificate.signature_algorithm)
                 .arg("names", certificate.names.join(", "));
             let verdict = Verdict::fail(format!("{subject}#{fault}-{of}"), message)
@@ -126,10 +132,15 @@ fn judge_certificates(subject: &str, certificates: &[Certificate], dates: Dates)
         }
     }
     if verdicts.is_empty() {
-        let first = certificates.iter().min_by_key(|certificate| certificate.not_after);
+        let first = certificates
+            .iter()
+            .min_by_key(|certificate| certificate.not_after);
         let message = Message::new("tls-certificates-good")
             .number("count", certificates.len())
-            .arg("until", first.map(|first| day(first.not_after)).unwrap_or_default())
+            .arg(
+                "until",
+                first.map(|first| day(first.not_after)).unwrap_or_default(),
+            )
             .arg("days", first.map_or(0, |first| dates.days_left(first)));
         let shown: Vec<_> = certificates.iter().map(|shown| evidence(shown, dates)).collect();
         verdicts.push(Verdict::pass(subject, message).evidence(json!({ "certificates": shown })));
@@ -182,14 +193,20 @@ mod tests {
     pub(super) fn examples() -> Examples {
         Examples {
             passing: (with(&[], "2027-11-22T00:00:00Z"), Plan::default()),
-            failing: (with(&["self-signed", "weak-key"], "2027-11-22T00:00:00Z"), Plan::default()),
+            failing: (
+                with(&["self-signed", "weak-key"], "2027-11-22T00:00:00Z"),
+                Plan::default(),
+            ),
         }
     }
 
     #[test]
     fn each_fault_is_a_finding_of_its_own() {
         let verdicts = verdicts(&CHECK, &examples().failing.0, &Plan::default());
-        let seen: Vec<_> = verdicts.iter().map(|v| (v.subject.as_str(), v.severity)).collect();
+        let seen: Vec<_> = verdicts
+            .iter()
+            .map(|v| (v.subject.as_str(), v.severity))
+            .collect();
         assert_eq!(
             seen,
             [
@@ -229,7 +246,10 @@ mod tests {
         let seen: Vec<_> = verdicts.iter().map(|v| (v.subject.as_str(), v.status)).collect();
         assert_eq!(
             seen,
-            [("/a.pem#expired-00112233", Status::Fail), ("/b.pem", Status::Error)]
+            [
+                ("/a.pem#expired-00112233", Status::Fail),
+                ("/b.pem", Status::Error)
+            ]
         );
     }
 

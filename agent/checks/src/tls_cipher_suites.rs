@@ -41,7 +41,10 @@ fn judge(facts: &Facts, context: &Context<'_>) -> Result<Vec<Verdict>, Unknown> 
     let facts = facts.tls.value()?;
     let verdicts: Vec<Verdict> = tried(facts).map(|tried| judge_one(&tried)).collect();
     Ok(if verdicts.is_empty() {
-        vec![Verdict::not_applicable(Verdict::HOST, Message::new("tls-no-listener"))]
+        vec![Verdict::not_applicable(
+            Verdict::HOST,
+            Message::new("tls-no-listener"),
+        )]
     } else {
         verdicts
     })
@@ -84,7 +87,10 @@ fn judge_one(tried: &Tried<'_>) -> Verdict {
     });
     tried.weighed(
         verdict
-            .compared(json!(FAILING.map(|weakness| format!("no {weakness}"))), json!(weak.keys().collect::<Vec<_>>()))
+            .compared(
+                json!(FAILING.map(|weakness| format!("no {weakness}"))),
+                json!(weak.keys().collect::<Vec<_>>()),
+            )
             .evidence(evidence),
         Severity::Medium,
     )

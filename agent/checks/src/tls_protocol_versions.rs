@@ -32,7 +32,10 @@ fn judge(facts: &Facts, context: &Context<'_>) -> Result<Vec<Verdict>, Unknown> 
         .map(|tried| judge_one(&tried, transfer.minimum_tls))
         .collect();
     Ok(if verdicts.is_empty() {
-        vec![Verdict::not_applicable(Verdict::HOST, Message::new("tls-no-listener"))]
+        vec![Verdict::not_applicable(
+            Verdict::HOST,
+            Message::new("tls-no-listener"),
+        )]
     } else {
         verdicts
     })

@@ -1,7 +1,6 @@
 //! `transfer.cleartext-services`: nothing that other hosts can reach carries data without encryption.
 
 use plumbline_config::message::Message;
-use plumbline_config::plan::Transport;
 use plumbline_facts::reachability::{Reach, Reachability, reachability};
 use plumbline_facts::sockets::Listener;
 use plumbline_facts::tls::{Endpoint, Protocol};
@@ -47,7 +46,10 @@ fn judge(facts: &Facts, context: &Context<'_>) -> Result<Vec<Verdict>, Unknown> 
         })));
     }
     if verdicts.is_empty() {
-        verdicts.push(Verdict::not_applicable(Verdict::HOST, Message::new("tls-no-listener")));
+        verdicts.push(Verdict::not_applicable(
+            Verdict::HOST,
+            Message::new("tls-no-listener"),
+        ));
     }
     Ok(verdicts)
 }
@@ -55,7 +57,7 @@ fn judge(facts: &Facts, context: &Context<'_>) -> Result<Vec<Verdict>, Unknown> 
 /// Whether other hosts can reach a socket, or it can't be told.
 fn reaches(reach: &Reachability, socket: &Listener) -> bool {
     let is = |reach: &Reach| {
-        (reach.transport, reach.address) == (Transport::Tcp, socket.address)
+        (reach.transport, reach.address) == (socket.transport, socket.address)
             && (reach.port..=reach.last_port.unwrap_or(reach.port)).contains(&socket.port)
     };
     !reach.unreachable.iter().any(is) || reach.reachable.iter().chain(&reach.unknown).any(is)
@@ -63,10 +65,12 @@ fn reaches(reach: &Reachability, socket: &Listener) -> bool {
 
 fn judge_one(subject: String, endpoint: &Endpoint) -> Verdict {
     match (endpoint.protocol, endpoint.speaks) {
-        (Protocol::Tls | Protocol::StartTls(_) | Protocol::Ssh, _) => Verdict::pass(
-            subject,
-            Message::new("transfer-encrypted").arg("protocol", endpoint.protocol),
-        ),
+        (Protocol::Tls | Protocol::StartTls(_) | Protocol::Dtls | Protocol::Quic | Protocol::Ssh, _) => {
+            Verdict::pass(
+                subject,
+                Message::new("transfer-encrypted").arg("protocol", endpoint.protocol),
+            )
+        }
         (Protocol::Cleartext, Some("http")) if endpoint.redirects => {
             Verdict::pass(subject, Message::new("transfer-redirects"))
         }
@@ -122,6 +126,9 @@ mod tests {
         if let Known::Value(tls) = &mut facts.tls {
             tls.listeners[0].listener.address = "127.0.0.1".parse().unwrap();
         }
-        assert_eq!(verdicts(&CHECK, &facts, &Plan::default())[0].status, Status::NotApplicable);
+        assert_eq!(
+            verdicts(&CHECK, &facts, &Plan::default())[0].status,
+            Status::NotApplicable
+        );
     }
 }

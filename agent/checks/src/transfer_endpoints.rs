@@ -28,7 +28,11 @@ enum Subject<'f> {
 pub(crate) fn tried(facts: &TlsListeners) -> impl Iterator<Item = Tried<'_>> {
     let own = facts.listeners.iter().map(|tried| Tried {
         endpoint: &tried.endpoint,
-        process: tried.listener.process.as_ref().map(|process| process.name.as_str()),
+        process: tried
+            .listener
+            .process
+            .as_ref()
+            .map(|process| process.name.as_str()),
         loopback: tried.listener.address.is_loopback(),
         subject: Subject::Socket(&tried.listener),
     });
@@ -55,7 +59,7 @@ impl Tried<'_> {
         let subject = self.subject();
         let endpoint = self.endpoint;
         Some(match endpoint.protocol {
-            Protocol::Tls | Protocol::StartTls(_) => return None,
+            Protocol::Tls | Protocol::StartTls(_) | Protocol::Dtls | Protocol::Quic => return None,
             Protocol::Ssh => Verdict::not_applicable(subject, Message::new("tls-not-spoken-ssh")),
             Protocol::Cleartext => Verdict::not_applicable(
                 subject,
@@ -80,9 +84,10 @@ impl Tried<'_> {
 
     /// What to change where, by the program behind the endpoint.
     pub(crate) fn mend(&self, what: Mend) -> Option<Message> {
-        let program = PROGRAMS
-            .iter()
-            .find(|program| self.process.is_some_and(|process| program.processes.contains(&process)))?;
+        let program = PROGRAMS.iter().find(|program| {
+            self.process
+                .is_some_and(|process| program.processes.contains(&process))
+        })?;
         let setting = match what {
             Mend::Versions => program.versions,
             Mend::Suites => program.suites,

@@ -46,7 +46,13 @@ pub(crate) fn endpoint() -> Endpoint {
         reachable: true,
         protocol: Protocol::Tls,
         speaks: None,
-        versions: offers.map(|offered| if offered { Offer::Offered } else { Offer::NotOffered }),
+        versions: offers.map(|offered| {
+            if offered {
+                Offer::Offered
+            } else {
+                Offer::NotOffered
+            }
+        }),
         cipher_suites: Vec::new(),
         cipher_suites_complete: true,
         weaknesses_complete: true,

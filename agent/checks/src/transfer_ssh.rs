@@ -39,7 +39,10 @@ fn judge(facts: &Facts, context: &Context<'_>) -> Result<Vec<Verdict>, Unknown> 
         verdicts.push(verdict);
     }
     if verdicts.is_empty() {
-        verdicts.push(Verdict::not_applicable(Verdict::HOST, Message::new("transfer-ssh-none")));
+        verdicts.push(Verdict::not_applicable(
+            Verdict::HOST,
+            Message::new("transfer-ssh-none"),
+        ));
     }
     Ok(verdicts)
 }
@@ -57,7 +60,10 @@ fn judge_offer(subject: String, offer: &SshOffer) -> Verdict {
     } else if let Some(why) = &offer.rsa_unknown {
         Verdict::error(subject, Message::new("transfer-ssh-key-unknown").arg("why", why))
     } else {
-        Verdict::pass(subject, Message::new("transfer-ssh-strong").arg("version", &offer.version))
+        Verdict::pass(
+            subject,
+            Message::new("transfer-ssh-strong").arg("version", &offer.version),
+        )
     };
     let evidence = serde_json::to_value(offer).unwrap_or_default();
     verdict
@@ -69,12 +75,20 @@ fn judge_offer(subject: String, offer: &SshOffer) -> Verdict {
 /// as attacked by CVE-2008-5161), RC4 (RFC 8758), MACs of MD5, RIPEMD and of 96 bits.
 fn weak(offer: &SshOffer) -> Vec<String> {
     let exchange = |name: &str| name.contains("sha1") || name.ends_with("-md5");
-    let host_key = |name: &str| name == "ssh-rsa" || name.contains("-dss") || name.starts_with("ssh-rsa-cert");
+    let host_key =
+        |name: &str| name == "ssh-rsa" || name.contains("-dss") || name.starts_with("ssh-rsa-cert");
     let cipher = |name: &str| {
-        name.contains("-cbc") || name.starts_with("arcfour") || name == "none" || name == "des" || name == "idea"
+        name.contains("-cbc")
+            || name.starts_with("arcfour")
+            || name == "none"
+            || name == "des"
+            || name == "idea"
     };
     let mac = |name: &str| {
-        ["md5", "ripemd", "-96", "sha0"].iter().any(|part| name.contains(part)) || name == "none"
+        ["md5", "ripemd", "-96", "sha0"]
+            .iter()
+            .any(|part| name.contains(part))
+            || name == "none"
     };
     let among = |names: &[String], is: &dyn Fn(&str) -> bool| -> Vec<String> {
         names.iter().filter(|name| is(name)).cloned().collect()
@@ -153,8 +167,14 @@ mod tests {
             offer.rsa_bits = None;
             offer.rsa_unknown = Some("no key exchange in common".to_owned());
         });
-        assert_eq!(verdicts(&CHECK, &facts, &Plan::default())[0].status, Status::Error);
+        assert_eq!(
+            verdicts(&CHECK, &facts, &Plan::default())[0].status,
+            Status::Error
+        );
         let silent = host(vec![speaking(Protocol::Ssh, None)]);
-        assert_eq!(verdicts(&CHECK, &silent, &Plan::default())[0].status, Status::Error);
+        assert_eq!(
+            verdicts(&CHECK, &silent, &Plan::default())[0].status,
+            Status::Error
+        );
     }
 }

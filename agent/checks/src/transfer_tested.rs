@@ -125,7 +125,10 @@ mod tests {
         let passing = verdicts(&CHECK, &examples().passing.0, &Plan::default());
         let text = passing[0].message.render();
         for text in [text.en, text.zh_tw] {
-            assert!(text.contains("2026-11-22") && text.contains("tcp/[::]:443"), "{text}");
+            assert!(
+                text.contains("2026-11-22") && text.contains("tcp/[::]:443"),
+                "{text}"
+            );
         }
         let failing = verdicts(&CHECK, &examples().failing.0, &Plan::default());
         assert_eq!(failing[0].actual, json!(["tcp/[::]:443 (tls.protocol-versions)"]));
@@ -134,7 +137,10 @@ mod tests {
     #[test]
     fn an_endpoint_that_was_not_tested_to_the_end_never_passes() {
         let facts = host(vec![sound(), speaking(Protocol::Unknown, None)]);
-        assert_eq!(verdicts(&CHECK, &facts, &Plan::default())[0].status, Status::Error);
+        assert_eq!(
+            verdicts(&CHECK, &facts, &Plan::default())[0].status,
+            Status::Error
+        );
         let nothing = host(vec![speaking(Protocol::Silent, None)]);
         assert_eq!(
             verdicts(&CHECK, &nothing, &Plan::default())[0].status,

@@ -16,8 +16,8 @@ use plumbline_config::plan::Plan;
 use plumbline_console::{Failure, Format, Outcome, Output};
 use plumbline_facts::firewall::FirewallFacts;
 use plumbline_facts::tls::{
-    Certificate, Depth, Endpoint, HOST_ANCHORS, MOST_CONNECTIONS, Options, SshOffer, StartTls, Suite, Target, TlsListeners,
-    Trust, survey,
+    Certificate, Depth, Endpoint, HOST_ANCHORS, MOST_CONNECTIONS, Options, SshOffer, StartTls, Suite, Target,
+    TlsListeners, Trust, survey,
 };
 use plumbline_facts::{Facts, Host, Known, ProbeId};
 use serde::Serialize;
@@ -131,11 +131,6 @@ struct ShownVerdict {
 
 /// Speaks to the endpoints and prints what was found.
 pub(crate) fn run(args: &Args, output: &Output) -> Result<Outcome, Failure> {
-    if args.udp {
-        return Err(Failure::new(
-            "DTLS and QUIC (--udp) are not supported by this version; leave --udp out to speak TLS over TCP",
-        ));
-    }
     let plan = args
         .plan
         .as_deref()
@@ -149,7 +144,11 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Outcome, Failure> {
     });
     let targets = targets(args)?;
     let options = Options {
-        depth: if args.versions_only { Depth::Versions } else { Depth::Full },
+        depth: if args.versions_only {
+            Depth::Versions
+        } else {
+            Depth::Full
+        },
         deadline: Duration::from_secs(args.timeout),
         budget: BUDGET,
         most_connections: args.connections,
@@ -233,9 +232,14 @@ fn target(endpoint: &str, args: &Args) -> Result<Target, Failure> {
         endpoint: endpoint.to_owned(),
         addresses,
         port,
-        name: args.sni.clone().or_else(|| args.name.clone()).or_else(|| host_name.clone()),
+        name: args
+            .sni
+            .clone()
+            .or_else(|| args.name.clone())
+            .or_else(|| host_name.clone()),
         expected_name: args.name.clone().or(host_name),
         process: String::new(),
+        datagrams: args.udp,
         starttls: args.starttls,
     })
 }

@@ -88,7 +88,9 @@ pub(super) fn read_chain(chain: &[Vec<u8>], expected_name: Option<&str>, trust: 
         };
         // The signature of a root over itself proves nothing to anyone; that of a server's own certificate is its only one.
         if place > 0 && certificate.self_signed {
-            certificate.weaknesses.retain(|weakness| *weakness != "weak-signature");
+            certificate
+                .weaknesses
+                .retain(|weakness| *weakness != "weak-signature");
         }
         // A server may show more than a client needs, such as an older way to another root.
         if place > 0 && !on_the_way(place) {
@@ -125,7 +127,10 @@ pub fn read_file(bytes: &[u8], trust: &Trust) -> Vec<Certificate> {
 /// Whether the key of a chain's own certificate is an elliptic one.
 pub(super) fn is_elliptic(chain: &[Vec<u8>]) -> Option<bool> {
     let (_rest, certificate) = X509Certificate::from_der(chain.first()?).ok()?;
-    Some(matches!(key(&certificate).kind.as_str(), "ec" | "ed25519" | "ed448"))
+    Some(matches!(
+        key(&certificate).kind.as_str(),
+        "ec" | "ed25519" | "ed448"
+    ))
 }
 
 fn read_one(der: &[u8], trust: &Trust) -> Option<Certificate> {
@@ -185,15 +190,24 @@ fn key(certificate: &X509Certificate<'_>) -> Key {
         // RSA for PSS alone: a SEQUENCE of modulus and exponent as well (RFC 4055 1.2).
         ("1.2.840.113549.1.1.10", _) => kind(
             "rsa",
-            sequence(&info.subject_public_key.data).and_then(first_integer).map_or(0, bits_of),
+            sequence(&info.subject_public_key.data)
+                .and_then(first_integer)
+                .map_or(0, bits_of),
         ),
         (_, Ok(PublicKey::DSA(_))) => kind(
             "dsa",
-            parameters.and_then(|parameters| first_integer(parameters.data)).map_or(0, bits_of),
+            parameters
+                .and_then(|parameters| first_integer(parameters.data))
+                .map_or(0, bits_of),
         ),
         (_, Ok(PublicKey::EC(point))) => {
             let curve = parameters.and_then(|parameters| parameters.as_oid().ok());
-            kind("ec", curve.and_then(|oid| curve_bits(&oid.to_id_string())).unwrap_or(point.key_size()))
+            kind(
+                "ec",
+                curve
+                    .and_then(|oid| curve_bits(&oid.to_id_string()))
+                    .unwrap_or(point.key_size()),
+            )
         }
         ("1.3.101.112", _) => kind("ed25519", whole),
         ("1.3.101.113", _) => kind("ed448", whole),
@@ -205,7 +219,9 @@ fn key(certificate: &X509Certificate<'_>) -> Key {
 fn bits_of(number: &[u8]) -> usize {
     let zeros = number.iter().take_while(|byte| **byte == 0).count();
     let first = number.get(zeros).map_or(8, |byte| byte.leading_zeros());
-    (number.len() - zeros).saturating_mul(8).saturating_sub(first as usize)
+    (number.len() - zeros)
+        .saturating_mul(8)
+        .saturating_sub(first as usize)
 }
 
 /// Bits of the field of a named curve whose points do not fill their bytes.
@@ -242,7 +258,12 @@ fn pss_hash_is_weak(certificate: &X509Certificate<'_>) -> bool {
     let parameters = certificate.signature_algorithm.parameters.as_ref();
     let parameters = parameters.and_then(|parameters| RsaSsaPssParams::try_from(parameters).ok());
     let hash = parameters.as_ref().and_then(RsaSsaPssParams::hash_algorithm);
-    hash.is_none_or(|hash| matches!(hash.algorithm.to_id_string().as_str(), "1.3.14.3.2.26" | "1.2.840.113549.2.5"))
+    hash.is_none_or(|hash| {
+        matches!(
+            hash.algorithm.to_id_string().as_str(),
+            "1.3.14.3.2.26" | "1.2.840.113549.2.5"
+        )
+    })
 }
 
 /// The name of a signature algorithm by RFC 3279, RFC 4055, RFC 5758 and RFC 8410, or its number.

@@ -106,7 +106,8 @@ impl Search<'_> {
     /// Whether there is a way from `certificate` to an anchor; it is left in `way`.
     fn reaches(&mut self, certificate: &X509Certificate<'_>) -> bool {
         let anchors = self.anchors;
-        let issues = |issuer: &&X509Certificate<'_>| issuer.subject().as_raw() == certificate.issuer().as_raw();
+        let issues =
+            |issuer: &&X509Certificate<'_>| issuer.subject().as_raw() == certificate.issuer().as_raw();
         for anchor in anchors.iter().filter(issues) {
             if self.signed(certificate, anchor) {
                 return true;
@@ -170,7 +171,8 @@ fn refused_for_good(chain: &[Vec<u8>], own: &X509Certificate<'_>, anchors: &[Vec
         .map(|der| CertificateDer::from(der.as_slice()))
         .collect();
     let moment = UnixTime::since_unix_epoch(Duration::from_secs(start));
-    let verdict = verifier.verify_server_cert(&CertificateDer::from(der.as_slice()), &others, &name, &[], moment);
+    let verdict =
+        verifier.verify_server_cert(&CertificateDer::from(der.as_slice()), &others, &name, &[], moment);
     match verdict {
         Err(rustls::Error::InvalidCertificate(CertificateError::InvalidPurpose)) => true,
         Err(rustls::Error::InvalidCertificate(CertificateError::Other(other))) => {

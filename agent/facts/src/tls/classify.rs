@@ -50,7 +50,7 @@ pub(super) struct Found {
 }
 
 impl Found {
-    fn new(protocol: Protocol) -> Self {
+    pub(super) fn new(protocol: Protocol) -> Self {
         Self {
             protocol,
             speaks: None,
@@ -69,7 +69,7 @@ impl Found {
         }
     }
 
-    fn unknown(why: impl Into<String>) -> Self {
+    pub(super) fn unknown(why: impl Into<String>) -> Self {
         Self {
             why: Some(why.into()),
             ..Self::new(Protocol::Unknown)
@@ -226,6 +226,7 @@ fn hello_or_greeting(peer: &Peer<'_>, line: &Arc<Line>, hello: &Hello) -> Result
                 line: &line,
                 starttls: None,
                 pool: None,
+                datagrams: false,
                 name: DEFAULT_NAME,
                 patience,
             };
@@ -307,7 +308,9 @@ fn after_foreign(heard: &[u8]) -> Step {
         Some(Spoken::Http) => Step::Next(Attempt::Http),
         Some(Spoken::Telnet) => Step::Found(Found::plain("telnet")),
         Some(Spoken::Text) => Step::Found(Found::plain("text")),
-        Some(Spoken::Reply | Spoken::Imap | Spoken::Pop3 | Spoken::Mysql | Spoken::Sieve) => Step::Next(Attempt::Greeting),
+        Some(Spoken::Reply | Spoken::Imap | Spoken::Pop3 | Spoken::Mysql | Spoken::Sieve) => {
+            Step::Next(Attempt::Greeting)
+        }
         Some(Spoken::Xmpp) => Step::Next(Attempt::Talk(StartTls::Xmpp)),
         Some(Spoken::Ldap) => Step::Next(Attempt::Talk(StartTls::Ldap)),
         Some(Spoken::Postgresql) => Step::Next(Attempt::Talk(StartTls::Postgresql)),

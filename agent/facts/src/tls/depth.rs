@@ -60,7 +60,10 @@ impl Depth {
         let mut before_1_3: Vec<Elimination> = versions.firsts().iter().filter_map(begin).collect();
         before_1_3.retain(|elimination| elimination.version != TlsVersion::V1_3);
         before_1_3.sort_by_key(|elimination| std::cmp::Reverse(elimination.version));
-        let first_1_3 = versions.firsts().iter().find(|first| first.answer.version == TLS1_3);
+        let first_1_3 = versions
+            .firsts()
+            .iter()
+            .find(|first| first.answer.version == TLS1_3);
         let mut v1_3 = first_1_3.map(Elimination1_3::new);
         if let Some(elimination) = &mut v1_3 {
             elimination.run_suites(peer);
@@ -71,7 +74,13 @@ impl Depth {
                 // Each older version needs its turn, and a few connections to see whether it has a weak suite.
                 let [most, older] = FIRST_TURN;
                 let kept = (versions - 1).saturating_mul(older + 2) + KEPT;
-                [peer.line.connections_left().saturating_sub(kept).clamp(older, most), older]
+                [
+                    peer.line
+                        .connections_left()
+                        .saturating_sub(kept)
+                        .clamp(older, most),
+                    older,
+                ]
             }
         };
         let turns = std::iter::once(newest).chain(std::iter::repeat(older));
@@ -106,9 +115,10 @@ impl Depth {
             elimination.run_groups(peer);
             found.take_1_3(elimination);
         } else if let Some(elimination) = before_1_3.first()
-            && let Some(first) = versions.firsts().iter().find(|first| {
-                from_wire(first.answer.version) == Some(elimination.version)
-            })
+            && let Some(first) = versions
+                .firsts()
+                .iter()
+                .find(|first| from_wire(first.answer.version) == Some(elimination.version))
         {
             found.look_at_groups(peer, first, &elimination.found);
         }
@@ -117,7 +127,9 @@ impl Depth {
             found.suites_complete &= elimination.complete();
             if !elimination.weaknesses_known(&seen) {
                 found.weaknesses_complete = false;
-                found.unfinished.push(format!("suites of {}", elimination.version));
+                found
+                    .unfinished
+                    .push(format!("suites of {}", elimination.version));
             }
             for flight in &elimination.flights {
                 found.take_flight(flight);
@@ -198,7 +210,10 @@ impl Depth {
 
     /// Whether a certificate of the client is asked for, which before TLS 1.3 is said at the end of a flight.
     fn look_for_request(&mut self, peer: &Peer<'_>, versions: &Versions) {
-        let before_1_3 = versions.firsts().iter().filter(|first| first.answer.version < TLS1_3);
+        let before_1_3 = versions
+            .firsts()
+            .iter()
+            .filter(|first| first.answer.version < TLS1_3);
         let Some(first) = before_1_3.max_by_key(|first| first.answer.version) else {
             return;
         };
@@ -222,7 +237,10 @@ impl Depth {
         let mut refused = 0;
         let in_clear = self.chains.clone();
         for (signatures, elliptic) in [(suites::EC_SIGNATURES, true), (suites::RSA_SIGNATURES, false)] {
-            if in_clear.iter().any(|chain| super::certificate::is_elliptic(chain) == Some(elliptic)) {
+            if in_clear
+                .iter()
+                .any(|chain| super::certificate::is_elliptic(chain) == Some(elliptic))
+            {
                 continue;
             }
             let hello = Hello {
@@ -245,7 +263,8 @@ impl Depth {
 
     /// Groups of the elliptic suites of a version before TLS 1.3.
     fn look_at_groups(&mut self, peer: &Peer<'_>, first: &First, found: &[Suite]) {
-        let elliptic = |suite: &&Suite| suite.name.starts_with("TLS_ECDHE_") || suite.name.contains("_ECDH_anon_");
+        let elliptic =
+            |suite: &&Suite| suite.name.starts_with("TLS_ECDHE_") || suite.name.contains("_ECDH_anon_");
         let suites: Vec<u16> = found
             .iter()
             .filter(elliptic)

@@ -157,7 +157,10 @@ impl Elimination {
             .into_iter()
             .partition(|suite| self.beyond(*suite, seen));
         if !rest.is_empty() {
-            self.lists.push(List { suites: rest, halvings });
+            self.lists.push(List {
+                suites: rest,
+                halvings,
+            });
         }
         Some(List { suites, halvings })
     }
@@ -201,7 +204,10 @@ impl Elimination {
             Trial::Alert(_) | Trial::Closed if list.halvings < MOST_HALVINGS && list.suites.len() > 1 => {
                 let rest = list.suites.split_off(list.suites.len() / 2);
                 let halvings = list.halvings + 1;
-                self.lists.push(List { suites: rest, halvings });
+                self.lists.push(List {
+                    suites: rest,
+                    halvings,
+                });
                 self.lists.push(List {
                     suites: list.suites,
                     halvings,
@@ -232,7 +238,9 @@ impl Elimination {
         };
         let suite = described(self.version, answer.suite, prime);
         if prime.is_some()
-            && let Some(known) = self.primes_known.get_mut(usize::from(suite.name.contains("_anon_")))
+            && let Some(known) = self
+                .primes_known
+                .get_mut(usize::from(suite.name.contains("_anon_")))
         {
             *known = true;
         }

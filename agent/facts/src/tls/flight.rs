@@ -144,7 +144,8 @@ impl Flight {
         }
     }
 
-    fn take_message(&mut self, kind: u8, content: &[u8]) {
+    /// Takes one message.
+    pub(super) fn take_message(&mut self, kind: u8, content: &[u8]) {
         match kind {
             SERVER_HELLO => match server_hello(content) {
                 Some(hello) if self.hello.is_none() => {

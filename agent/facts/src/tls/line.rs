@@ -46,8 +46,15 @@ pub(super) enum Blocked {
 
 impl Line {
     /// To the first of `addresses` that can be connected to.
-    pub(super) fn new(addresses: Vec<SocketAddr>, time: Duration, most_connections: u32, gap: Duration) -> Self {
-        let near = addresses.iter().all(|address| address.ip().to_canonical().is_loopback());
+    pub(super) fn new(
+        addresses: Vec<SocketAddr>,
+        time: Duration,
+        most_connections: u32,
+        gap: Duration,
+    ) -> Self {
+        let near = addresses
+            .iter()
+            .all(|address| address.ip().to_canonical().is_loopback());
         let now = Instant::now();
         Self {
             addresses,
@@ -82,7 +89,10 @@ impl Line {
             *next = turn + self.gap;
             turn
         };
-        std::thread::sleep(turn.min(self.deadline()).saturating_duration_since(Instant::now()));
+        std::thread::sleep(
+            turn.min(self.deadline())
+                .saturating_duration_since(Instant::now()),
+        );
     }
 
     /// A share of the time for the endpoint.
@@ -98,6 +108,19 @@ impl Line {
     /// How many connections are left.
     pub(super) fn connections_left(&self) -> u32 {
         self.left.load(Ordering::Relaxed)
+    }
+
+    /// Where to send datagrams of one dialogue, and until when it may take.
+    pub(super) fn datagrams(&self, patience: Duration) -> Result<(SocketAddr, Instant), Blocked> {
+        let address = *self.addresses.first().ok_or(Blocked::NoAddress)?;
+        self.left
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1))
+            .map_err(|_none| Blocked::TooMany)?;
+        self.wait_for_turn();
+        if self.time_left().is_zero() {
+            return Err(Blocked::TimeUp);
+        }
+        Ok((address, self.deadline().min(Instant::now() + patience)))
     }
 
     /// Connects; what is said on the connection has to be said within `patience`.

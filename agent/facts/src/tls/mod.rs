@@ -6,7 +6,9 @@
 mod certificate;
 mod chain;
 mod classify;
+mod datagram;
 mod depth;
+mod dtls;
 mod elimination;
 mod elimination_1_3;
 mod flight;
@@ -137,6 +139,10 @@ pub enum Protocol {
     Tls,
     /// TLS after a request in another protocol.
     StartTls(StartTls),
+    /// DTLS over UDP; its versions are told as the versions of TLS that they are built on.
+    Dtls,
+    /// QUIC over UDP, which speaks TLS 1.3 and nothing else (RFC 9001 4.2).
+    Quic,
     /// SSH.
     Ssh,
     /// Something without TLS.
@@ -154,6 +160,8 @@ impl Protocol {
         match self {
             Self::Tls => "tls",
             Self::StartTls(kind) => kind.protocol_name(),
+            Self::Dtls => "dtls",
+            Self::Quic => "quic",
             Self::Ssh => "ssh",
             Self::Cleartext => "cleartext",
             Self::Silent => "silent",
@@ -161,10 +169,10 @@ impl Protocol {
         }
     }
 
-    /// Whether TLS is spoken, at once or after a request.
+    /// Whether TLS is spoken, of whatever kind.
     #[must_use]
     pub const fn is_tls(self) -> bool {
-        matches!(self, Self::Tls | Self::StartTls(_))
+        matches!(self, Self::Tls | Self::StartTls(_) | Self::Dtls | Self::Quic)
     }
 }
 
@@ -259,7 +267,9 @@ impl StartTls {
 
 /// A text that names no protocol with STARTTLS.
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is not one of smtp, imap, pop3, ftp, ldap, postgresql, mysql, xmpp, xmpp-server, lmtp, sieve, nntp")]
+#[error(
+    "`{0}` is not one of smtp, imap, pop3, ftp, ldap, postgresql, mysql, xmpp, xmpp-server, lmtp, sieve, nntp"
+)]
 pub struct InvalidStartTls(String);
 
 impl FromStr for StartTls {

@@ -24,7 +24,7 @@ pub const HOST_ANCHORS: [&str; 3] = [
     "/etc/ssl/cert.pem",
 ];
 
-/// Speaks to every listening TCP socket.
+/// Speaks to every listening TCP socket, and over UDP to those that may speak DTLS or QUIC.
 pub struct TlsProbe;
 
 impl Probe for TlsProbe {
@@ -42,7 +42,7 @@ impl Probe for TlsProbe {
         let listeners: Vec<&Listener> = sockets
             .listeners
             .iter()
-            .filter(|listener| listener.transport == Transport::Tcp)
+            .filter(|listener| listener.transport == Transport::Tcp || may_encrypt_datagrams(listener))
             .collect();
         let targets: Vec<Target> = listeners.iter().map(|listener| target(host, listener)).collect();
         let trust = trust(host, ask);
@@ -59,6 +59,8 @@ impl Probe for TlsProbe {
         let listeners = listeners
             .into_iter()
             .zip(endpoints)
+            // A UDP socket that speaks neither is none of TLS's.
+            .filter(|(listener, endpoint)| listener.transport == Transport::Tcp || endpoint.protocol.is_tls())
             .map(|(listener, endpoint)| TlsListener {
                 listener: listener.clone(),
                 endpoint,
@@ -119,7 +121,10 @@ fn named(ask: &Ask) -> Vec<Target> {
         let addresses = (port != 0).then(|| (host, port).to_socket_addrs());
         Target {
             endpoint: endpoint.clone(),
-            addresses: addresses.and_then(Result::ok).map(Iterator::collect).unwrap_or_default(),
+            addresses: addresses
+                .and_then(Result::ok)
+                .map(Iterator::collect)
+                .unwrap_or_default(),
             port,
             name: name.clone(),
             expected_name: name,
@@ -129,11 +134,27 @@ fn named(ask: &Ask) -> Vec<Target> {
     ask.endpoints.iter().map(target).collect()
 }
 
+/// UDP services that are known to speak something else, and would only wonder: DNS, DHCP, TFTP, portmap, NTP, NetBIOS,
+/// SNMP, syslog, RIP, SSDP, NFS, mDNS, LLMNR.
+const OTHER_UDP: [u16; 18] = [
+    53, 67, 68, 69, 111, 123, 137, 138, 161, 162, 500, 514, 520, 1900, 2049, 4500, 5353, 5355,
+];
+/// From here on ports are those that clients send from (`ip_local_port_range`, ip(7)).
+const FIRST_CLIENT_PORT: u16 = 32_768;
+
+/// Whether DTLS or QUIC may be spoken on a UDP socket.
+fn may_encrypt_datagrams(listener: &Listener) -> bool {
+    listener.transport == Transport::Udp
+        && listener.port < FIRST_CLIENT_PORT
+        && !OTHER_UDP.contains(&listener.port)
+}
+
 fn target(host: &Host, listener: &Listener) -> Target {
     Target {
         endpoint: SocketAddr::new(listener.address, listener.port).to_string(),
         addresses: addresses(host, listener),
         port: listener.port,
+        datagrams: listener.transport == Transport::Udp,
         process: listener
             .process
             .as_ref()

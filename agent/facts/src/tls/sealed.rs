@@ -2,8 +2,8 @@
 //!
 //! The server is not authenticated and no handshake is finished: the flight is read, and the connection ends.
 
-use aes::cipher::{Array, BlockCipherEncrypt, KeyInit};
 use aes::Aes128;
+use aes::cipher::{Array, BlockCipherEncrypt, KeyInit};
 use ring::{aead, digest, hmac};
 
 use super::flight::{self, Details};
@@ -83,7 +83,12 @@ fn unseal(stream: &mut Stream, hello: &Hello) -> Result<Unsealed, Broken> {
         }
         hello.cookie = details.cookie.to_vec();
         let hash = digest::digest(suite.digest(), &first);
-        transcript = vec![MESSAGE_HASH, 0, 0, u8::try_from(hash.as_ref().len()).unwrap_or_default()];
+        transcript = vec![
+            MESSAGE_HASH,
+            0,
+            0,
+            u8::try_from(hash.as_ref().len()).unwrap_or_default(),
+        ];
         transcript.extend(hash.as_ref());
         transcript.extend(&answer);
         transcript.extend(hello.message());
@@ -102,7 +107,10 @@ fn unseal(stream: &mut Stream, hello: &Hello) -> Result<Unsealed, Broken> {
 }
 
 fn details(message: &[u8]) -> Result<Details<'_>, Broken> {
-    let details = message.get(4..).and_then(flight::details).ok_or(Broken::Foreign)?;
+    let details = message
+        .get(4..)
+        .and_then(flight::details)
+        .ok_or(Broken::Foreign)?;
     if details.hello.version == TLS1_3 {
         Ok(details)
     } else {

@@ -50,7 +50,11 @@ enum Kind {
     /// A point of a curve over a prime field; the secret is its first coordinate.
     Point(u16),
     /// A number, of this length and with this generator: Curve25519, Curve448, finite fields.
-    Number { length: usize, generator: u8, first: bool },
+    Number {
+        length: usize,
+        generator: u8,
+        first: bool,
+    },
     /// ML-KEM of this rank.
     Kem(usize),
 }
@@ -132,7 +136,8 @@ impl Kind {
 
 fn generator(group: u16) -> Vec<u8> {
     let text = POINTS.iter().find(|(known, _)| *known == group);
-    text.and_then(|(_, text)| hex::decode(text).ok()).unwrap_or_default()
+    text.and_then(|(_, text)| hex::decode(text).ok())
+        .unwrap_or_default()
 }
 
 /// Bytes of the two parts of a ciphertext, FIPS 203 table 2.

@@ -26,10 +26,16 @@ pub(super) fn holds(certificate: &X509Certificate<'_>, key: &SubjectPublicKeyInf
     let on_p384 = public.len() == 97;
     match (algorithm.as_str(), key.parsed()) {
         ("1.2.840.113549.1.1.10", Ok(PublicKey::RSA(key))) => pss(certificate, &key, message, signed),
-        (oid, Ok(PublicKey::RSA(key))) => Hash::of_rsa(oid).is_some_and(|hash| pkcs1(hash, &key, message, signed)),
-        ("1.2.840.10045.4.3.2", Ok(PublicKey::EC(_))) if on_p384 => by_ring(&signature::ECDSA_P384_SHA256_ASN1),
+        (oid, Ok(PublicKey::RSA(key))) => {
+            Hash::of_rsa(oid).is_some_and(|hash| pkcs1(hash, &key, message, signed))
+        }
+        ("1.2.840.10045.4.3.2", Ok(PublicKey::EC(_))) if on_p384 => {
+            by_ring(&signature::ECDSA_P384_SHA256_ASN1)
+        }
         ("1.2.840.10045.4.3.2", Ok(PublicKey::EC(_))) => by_ring(&signature::ECDSA_P256_SHA256_ASN1),
-        ("1.2.840.10045.4.3.3", Ok(PublicKey::EC(_))) if on_p384 => by_ring(&signature::ECDSA_P384_SHA384_ASN1),
+        ("1.2.840.10045.4.3.3", Ok(PublicKey::EC(_))) if on_p384 => {
+            by_ring(&signature::ECDSA_P384_SHA384_ASN1)
+        }
         ("1.2.840.10045.4.3.3", Ok(PublicKey::EC(_))) => by_ring(&signature::ECDSA_P256_SHA384_ASN1),
         ("1.3.101.112", _) => by_ring(&signature::ED25519),
         _ => false,
@@ -105,7 +111,10 @@ fn encoded(key: &RSAPublicKey<'_>, signed: &[u8]) -> Option<Vec<u8>> {
         return None;
     }
     let number = BigUint::from_bytes_be(signed)
-        .modpow(&BigUint::from_bytes_be(key.exponent), &BigUint::from_bytes_be(modulus))
+        .modpow(
+            &BigUint::from_bytes_be(key.exponent),
+            &BigUint::from_bytes_be(modulus),
+        )
         .to_bytes_be();
     let mut message = vec![0; modulus.len().checked_sub(number.len())?];
     message.extend(number);
@@ -117,7 +126,11 @@ fn pkcs1(hash: Hash, key: &RSAPublicKey<'_>, message: &[u8], signed: &[u8]) -> b
         return false;
     };
     let info = [hash.prefix(), &hash.digest(message)].concat();
-    let Some(padding) = encoded.len().checked_sub(info.len() + 3).filter(|length| *length >= 8) else {
+    let Some(padding) = encoded
+        .len()
+        .checked_sub(info.len() + 3)
+        .filter(|length| *length >= 8)
+    else {
         return false;
     };
     let expected = [&[0, 1], vec![0xff; padding].as_slice(), &[0], &info].concat();
@@ -126,7 +139,8 @@ fn pkcs1(hash: Hash, key: &RSAPublicKey<'_>, message: &[u8], signed: &[u8]) -> b
 
 fn pss(certificate: &X509Certificate<'_>, key: &RSAPublicKey<'_>, message: &[u8], signed: &[u8]) -> bool {
     let parameters = certificate.signature_algorithm.parameters.as_ref();
-    let Some(parameters) = parameters.and_then(|parameters| RsaSsaPssParams::try_from(parameters).ok()) else {
+    let Some(parameters) = parameters.and_then(|parameters| RsaSsaPssParams::try_from(parameters).ok())
+    else {
         return false;
     };
     let hash = Hash::of_oid(&parameters.hash_algorithm_oid().to_id_string());

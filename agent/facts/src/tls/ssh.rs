@@ -73,7 +73,9 @@ pub(super) fn offer(line: &Line) -> Result<SshOffer, NoOffer> {
     let mut offer = read_offer(&payload).ok_or(NoOffer::Malformed)?;
     offer.version = version;
     let common = |ours: &[&'static str], theirs: &[String]| -> Option<&'static str> {
-        ours.iter().copied().find(|name| theirs.iter().any(|their| their == name))
+        ours.iter()
+            .copied()
+            .find(|name| theirs.iter().any(|their| their == name))
     };
     if let Some(key) = common(&RSA, &offer.host_keys) {
         let exchanges = EXCHANGES.map(|(name, _)| name);
@@ -105,7 +107,9 @@ fn version(stream: &mut Stream) -> Result<String, NoOffer> {
 fn packet(stream: &mut Stream, kind: u8) -> Result<Vec<u8>, NoOffer> {
     for _ in 0..MOST_BEFORE {
         let head = stream.exactly(4)?;
-        let length = head.iter().fold(0, |length, byte| length << 8 | usize::from(*byte));
+        let length = head
+            .iter()
+            .fold(0, |length, byte| length << 8 | usize::from(*byte));
         if !(2..=LARGEST_PACKET).contains(&length) {
             return Err(NoOffer::Malformed);
         }
@@ -132,7 +136,10 @@ fn wrapped(payload: &[u8]) -> Vec<u8> {
 }
 
 fn string(bytes: &[u8]) -> Vec<u8> {
-    let mut string = u32::try_from(bytes.len()).unwrap_or_default().to_be_bytes().to_vec();
+    let mut string = u32::try_from(bytes.len())
+        .unwrap_or_default()
+        .to_be_bytes()
+        .to_vec();
     string.extend(bytes);
     string
 }
@@ -184,7 +191,9 @@ fn rsa_bits(stream: &mut Stream, exchange: &str, key: &str, offer: &SshOffer) ->
     init.extend([0; 16]);
     let ciphers = offer.ciphers.join(",");
     let macs = offer.macs.join(",");
-    for list in [exchange, key, &ciphers, &ciphers, &macs, &macs, "none", "none", "", ""] {
+    for list in [
+        exchange, key, &ciphers, &ciphers, &macs, &macs, "none", "none", "", "",
+    ] {
         init.extend(string(list.as_bytes()));
     }
     init.extend([0; 5]);
@@ -233,7 +242,12 @@ mod tests {
         assert_eq!(offer.key_exchanges, ["a", "b"]);
         assert_eq!(offer.ciphers, ["x", "y"]);
         assert_eq!(offer.macs, ["m", "n"]);
-        let key = [string(b"ssh-rsa"), string(&[1, 0, 1]), string(&[&[0, 0x80][..], &[1; 127]].concat())].concat();
+        let key = [
+            string(b"ssh-rsa"),
+            string(&[1, 0, 1]),
+            string(&[&[0, 0x80][..], &[1; 127]].concat()),
+        ]
+        .concat();
         assert_eq!(key_bits(&string(&key)), Some(1024));
     }
 

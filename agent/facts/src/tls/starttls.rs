@@ -144,7 +144,11 @@ fn sieve(stream: &mut Stream) -> Result<(), Refusal> {
             }
             stream.send(b"STARTTLS\r\n")?;
             let answer = stream.line()?.to_ascii_uppercase();
-            return if answer.starts_with("OK") { Ok(()) } else { Err(Refusal::Plain) };
+            return if answer.starts_with("OK") {
+                Ok(())
+            } else {
+                Err(Refusal::Plain)
+            };
         }
         if !line.starts_with('"') {
             return Err(Refusal::Other);

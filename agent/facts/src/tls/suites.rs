@@ -46,7 +46,14 @@ pub(super) const X25519MLKEM768: u16 = 0x11EC;
 
 /// Groups that a quantum computer is not known to break, alone or beside another.
 pub(super) const POST_QUANTUM: &[u16] = &[
-    X25519MLKEM768, 0x11EB, 0x11ED, 0x0200, 0x0201, 0x0202, 0x6399, 0x639A,
+    X25519MLKEM768,
+    0x11EB,
+    0x11ED,
+    0x0200,
+    0x0201,
+    0x0202,
+    0x6399,
+    0x639A,
 ];
 
 /// Groups by number: the TLS Supported Groups registry of IANA, in the order in which they are offered.
@@ -166,7 +173,13 @@ pub(super) fn has_prime(number: u16) -> bool {
 
 /// Whether a server shows a certificate in clear when it chooses this suite.
 pub(super) fn has_certificate(number: u16) -> bool {
-    let without = ["_anon_", "_PSK_WITH_", "TLS_SRP_SHA_WITH_", "TLS_KRB5_", "TLS_ECCPWD_"];
+    let without = [
+        "_anon_",
+        "_PSK_WITH_",
+        "TLS_SRP_SHA_WITH_",
+        "TLS_KRB5_",
+        "TLS_ECCPWD_",
+    ];
     !TLS1_3.contains(&number)
         && name(number).is_some_and(|name| {
             name.starts_with("TLS_RSA_PSK_") || !without.iter().any(|part| name.contains(part))

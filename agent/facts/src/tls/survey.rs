@@ -1,8 +1,8 @@
 //! Many endpoints at once, a few at a time.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::classify::{self, DEFAULT_NAME, Found};
@@ -11,7 +11,7 @@ use super::pool::Pool;
 use super::starttls;
 use super::trial::Peer;
 use super::versions::{Names, Versions};
-use super::{Endpoint, Offer, Protocol, StartTls, Trust, certificate, depth, ssh, suites};
+use super::{Endpoint, Offer, Protocol, StartTls, Trust, certificate, datagram, depth, ssh, suites};
 
 /// Time for one endpoint.
 pub const DEADLINE: Duration = Duration::from_secs(5);
@@ -95,6 +95,8 @@ pub struct Target {
     pub expected_name: Option<String>,
     /// The process behind it, where it is known; orders the attempts.
     pub process: String,
+    /// To be spoken to over UDP, in DTLS or QUIC.
+    pub datagrams: bool,
     /// The protocol to begin with, where it is known; otherwise it is found out.
     pub starttls: Option<StartTls>,
 }
@@ -144,6 +146,7 @@ fn ask(target: &Target, options: &Options, end: Instant) -> Endpoint {
     let mut peer = Peer {
         line: &line,
         starttls: None,
+        datagrams: target.datagrams,
         pool: None,
         name: names
             .first
@@ -154,6 +157,7 @@ fn ask(target: &Target, options: &Options, end: Instant) -> Endpoint {
     };
     let began = Instant::now();
     let found = match target.starttls {
+        _ if target.datagrams => datagram::classify(&peer, &names),
         Some(kind) => begin(&peer, kind),
         None => classify::classify(&peer, &line, target, &names),
     };
@@ -192,6 +196,26 @@ fn ask(target: &Target, options: &Options, end: Instant) -> Endpoint {
         peer.name = found.name.unwrap_or(peer.name);
     }
     let mut versions = Versions::default();
+    if found.protocol == Protocol::Quic {
+        let [.., v1_3] = &mut endpoint.versions;
+        *v1_3 = Offer::Offered;
+        endpoint.error = Some("certificates: not read over QUIC".to_owned());
+        // RFC 9001 5.3 leaves no other suites than the sound ones of TLS 1.3.
+        endpoint.weaknesses_complete = true;
+        return endpoint;
+    }
+    if found.protocol == Protocol::Dtls {
+        let (offers, firsts) = datagram::versions(&peer, &names, found.accepted.map(|first| *first));
+        endpoint.versions = offers;
+        for first in firsts {
+            versions.accepted(first);
+        }
+        if options.depth == Depth::Full && endpoint.offered().next().is_some() {
+            let errors = look_deep(&mut endpoint, &peer, &versions, target, &options.trust);
+            endpoint.error = (!errors.is_empty()).then(|| errors.join("; "));
+        }
+        return endpoint;
+    }
     if let Some(first) = found.accepted {
         versions.accepted(*first);
     }

@@ -98,12 +98,42 @@ pub(crate) fn gnutls() -> Vec<Animal> {
     let all = "NORMAL:+VERS-ALL:+ARCFOUR-128:+3DES-CBC:+NULL:+ANON-DH:+ANON-ECDH:+MD5:%COMPAT";
     let cases: [(&str, &str, bool, Truth); 7] = [
         ("gnutls", "NORMAL", true, tls("nnyyyy", STATIC, "", "rsa")),
-        ("gnutls-all", all, true, tls("nnyyyn", "3des anonymous no-forward-secrecy null rc4", "", "rsa")),
-        ("gnutls-1.0", "NORMAL:-VERS-ALL:+VERS-TLS1.0", true, tls("nnynnn", STATIC, "", "rsa")),
-        ("gnutls-1.2", "SECURE128:-VERS-ALL:+VERS-TLS1.2:-RSA", true, tls("nnnnyn", "", "", "rsa")),
-        ("gnutls-1.3", "NORMAL:-VERS-ALL:+VERS-TLS1.3", true, tls("nnnnny", "", "", "rsa")),
-        ("gnutls-rc4", "NORMAL:-VERS-ALL:+VERS-TLS1.1:-CIPHER-ALL:+ARCFOUR-128", true, tls("nnnynn", "no-forward-secrecy rc4", "", "rsa")),
-        ("gnutls-anonymous", "NORMAL:-VERS-ALL:+VERS-TLS1.2:-KX-ALL:+ANON-ECDH", false, tls("nnnnyn", "anonymous", "", "")),
+        (
+            "gnutls-all",
+            all,
+            true,
+            tls("nnyyyn", "3des anonymous no-forward-secrecy null rc4", "", "rsa"),
+        ),
+        (
+            "gnutls-1.0",
+            "NORMAL:-VERS-ALL:+VERS-TLS1.0",
+            true,
+            tls("nnynnn", STATIC, "", "rsa"),
+        ),
+        (
+            "gnutls-1.2",
+            "SECURE128:-VERS-ALL:+VERS-TLS1.2:-RSA",
+            true,
+            tls("nnnnyn", "", "", "rsa"),
+        ),
+        (
+            "gnutls-1.3",
+            "NORMAL:-VERS-ALL:+VERS-TLS1.3",
+            true,
+            tls("nnnnny", "", "", "rsa"),
+        ),
+        (
+            "gnutls-rc4",
+            "NORMAL:-VERS-ALL:+VERS-TLS1.1:-CIPHER-ALL:+ARCFOUR-128",
+            true,
+            tls("nnnynn", "no-forward-secrecy rc4", "", "rsa"),
+        ),
+        (
+            "gnutls-anonymous",
+            "NORMAL:-VERS-ALL:+VERS-TLS1.2:-KX-ALL:+ANON-ECDH",
+            false,
+            tls("nnnnyn", "anonymous", "", ""),
+        ),
     ];
     let pki = pki();
     cases
@@ -112,7 +142,14 @@ pub(crate) fn gnutls() -> Vec<Animal> {
             let address = free_port();
             let mut command = Command::new(&server);
             command
-                .args(["--http", "--quiet", "--disable-client-cert", "--priority", priority, "--port"])
+                .args([
+                    "--http",
+                    "--quiet",
+                    "--disable-client-cert",
+                    "--priority",
+                    priority,
+                    "--port",
+                ])
                 .arg(address.port().to_string());
             if certificate {
                 command
@@ -129,7 +166,10 @@ pub(crate) fn gnutls() -> Vec<Animal> {
 
 /// nginx, Dovecot, OpenLDAP, PostgreSQL and vsftpd, each with a configuration of a few lines.
 pub(crate) fn daemons() -> Vec<Animal> {
-    [nginx(), dovecot(), slapd(), vsftpd(), sshd()].into_iter().flatten().collect()
+    [nginx(), dovecot(), slapd(), vsftpd(), sshd()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn nginx() -> Vec<Animal> {
@@ -164,7 +204,12 @@ fn nginx() -> Vec<Animal> {
         ..tls("", "", "", "")
     };
     vec![
-        Animal::new("nginx-two", two, tls("nnyyyy", "", "", "ec rsa"), Some(Keeper::Daemon(daemon))),
+        Animal::new(
+            "nginx-two",
+            two,
+            tls("nnyyyy", "", "", "ec rsa"),
+            Some(Keeper::Daemon(daemon)),
+        ),
         Animal::new("nginx-strict-name", strict, tls("nnnnyy", "", "", "rsa"), None),
         Animal::new("nginx-sends-on", sends_on, http, None),
         Animal::new("nginx-plain", plain, http, None),
@@ -191,8 +236,14 @@ fn dovecot() -> Vec<Animal> {
         format!("inet_listener {name} {{\n address = {ip}\n port = {port}\n {ssl}\n}}\n")
     };
     let services = [
-        ("imap-login", inet("imap", imap, "") + &inet("imaps", imaps, "ssl = yes")),
-        ("pop3-login", inet("pop3", pop3, "") + "inet_listener pop3s {\n port = 0\n}\n"),
+        (
+            "imap-login",
+            inet("imap", imap, "") + &inet("imaps", imaps, "ssl = yes"),
+        ),
+        (
+            "pop3-login",
+            inet("pop3", pop3, "") + "inet_listener pop3s {\n port = 0\n}\n",
+        ),
         ("anvil", String::new()),
         ("stats", String::new()),
     ];
@@ -212,7 +263,12 @@ fn dovecot() -> Vec<Animal> {
     let daemon = start(&mut command, home, &[imap, pop3, imaps]);
     let truth = tls("nnnnyy", "", "", "rsa");
     vec![
-        Animal::new("dovecot-imap", imap, starttls("starttls-imap", truth), Some(Keeper::Daemon(daemon))),
+        Animal::new(
+            "dovecot-imap",
+            imap,
+            starttls("starttls-imap", truth),
+            Some(Keeper::Daemon(daemon)),
+        ),
         Animal::new("dovecot-pop3", pop3, starttls("starttls-pop3", truth), None),
         Animal::new("dovecot-imaps", imaps, truth, None),
     ]
@@ -224,20 +280,29 @@ fn slapd() -> Vec<Animal> {
     };
     let [plain, implicit] = std::array::from_fn(|_| free_port());
     let (home, pki) = (home(), pki().display());
-    let text = format!(
-        "TLSCertificateFile {pki}/good.pem\nTLSCertificateKeyFile {pki}/good.key\n"
-    );
+    let text = format!("TLSCertificateFile {pki}/good.pem\nTLSCertificateKeyFile {pki}/good.key\n");
     let file = home.path().join("conf");
     std::fs::write(&file, text).unwrap();
     let mut command = Command::new(server);
     command
-        .args(["-d", "0", "-h", &format!("ldap://{plain}/ ldaps://{implicit}/"), "-f"])
+        .args([
+            "-d",
+            "0",
+            "-h",
+            &format!("ldap://{plain}/ ldaps://{implicit}/"),
+            "-f",
+        ])
         .arg(&file);
     let daemon = start(&mut command, home, &[plain, implicit]);
     // As Debian builds it, with GnuTLS and the versions that GnuTLS has.
     let truth = tls("nnyyyy", STATIC, "", "rsa");
     vec![
-        Animal::new("slapd", plain, starttls("starttls-ldap", truth), Some(Keeper::Daemon(daemon))),
+        Animal::new(
+            "slapd",
+            plain,
+            starttls("starttls-ldap", truth),
+            Some(Keeper::Daemon(daemon)),
+        ),
         Animal::new("slapd-implicit", implicit, truth, None),
     ]
 }
@@ -289,7 +354,17 @@ fn sshd() -> Vec<Animal> {
     }
     let mut command = Command::new(server);
     command
-        .args(["-D", "-e", "-f", "/dev/null", "-p", &address.port().to_string(), "-o", "ListenAddress=127.0.0.1", "-h"])
+        .args([
+            "-D",
+            "-e",
+            "-f",
+            "/dev/null",
+            "-p",
+            &address.port().to_string(),
+            "-o",
+            "ListenAddress=127.0.0.1",
+            "-h",
+        ])
         .arg(&key);
     let daemon = start(&mut command, home, &[address]);
     let truth = Truth {

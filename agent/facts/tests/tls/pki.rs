@@ -38,8 +38,18 @@ const ISSUES: &[Issue] = &[
     ("short", "rsa:1024", "ca", "sha256", "leaf", YESTERYEAR, FAR),
     ("sha1", "rsa:2048", "ca", "sha1", "leaf", YESTERYEAR, FAR),
     ("md5", "rsa:2048", "ca", "md5", "leaf", YESTERYEAR, FAR),
-    ("expired", "rsa:2048", "ca", "sha256", "leaf", LONG_AGO, YESTERYEAR),
-    ("expired-elliptic", "P-256", "ca", "sha256", "leaf", LONG_AGO, YESTERYEAR),
+    (
+        "expired", "rsa:2048", "ca", "sha256", "leaf", LONG_AGO, YESTERYEAR,
+    ),
+    (
+        "expired-elliptic",
+        "P-256",
+        "ca",
+        "sha256",
+        "leaf",
+        LONG_AGO,
+        YESTERYEAR,
+    ),
     ("future", "rsa:2048", "ca", "sha256", "leaf", FAR, FARTHER),
     ("other", "rsa:2048", "ca", "sha256", "other", YESTERYEAR, FAR),
     ("stranger", "rsa:2048", "rogue", "sha256", "leaf", YESTERYEAR, FAR),
@@ -95,7 +105,11 @@ fn make(at: &Path, issue: &Issue) {
         curve @ ("P-256" | "P-521") => format!("ec -pkeyopt ec_paramgen_curve:{curve}"),
         other => other.to_owned(),
     };
-    let subject = if *name == "int" { "/CN=Zoo Intermediate" } else { "/CN=zoo" };
+    let subject = if *name == "int" {
+        "/CN=Zoo Intermediate"
+    } else {
+        "/CN=zoo"
+    };
     openssl(
         at,
         &format!("req -nodes -newkey {key} -keyout {name}.key -out {name}.csr -subj"),

@@ -71,10 +71,18 @@ fn flood(mut stream: TcpStream, bytes: &[u8]) {
 
 pub(crate) fn traps() -> Vec<Animal> {
     let mut traps = Vec::new();
-    let mut add = |name: &str, address: SocketAddr, truth: Truth| traps.push(Animal::new(name, address, truth, None));
+    let mut add =
+        |name: &str, address: SocketAddr, truth: Truth| traps.push(Animal::new(name, address, truth, None));
     let forever = Duration::from_secs(600);
 
-    add("silent", scripted(move |_stream| std::thread::sleep(forever)).0, Truth { protocol: "silent", ..NOTHING });
+    add(
+        "silent",
+        scripted(move |_stream| std::thread::sleep(forever)).0,
+        Truth {
+            protocol: "silent",
+            ..NOTHING
+        },
+    );
     add("closing", scripted(drop).0, NOTHING);
     let drip = |mut stream: TcpStream| {
         for byte in [22, 3, 3, 64, 0].into_iter().chain(std::iter::repeat(0)) {
@@ -92,7 +100,11 @@ pub(crate) fn traps() -> Vec<Animal> {
     add("echo", scripted(echo).0, plain("echo"));
     let records = |stream: TcpStream| flood(stream, &[&[22, 3, 3, 0x40, 0][..], &[0; 0x4000]].concat());
     add("endless-records", scripted(records).0, NOTHING);
-    add("endless-noise", scripted(|stream| flood(stream, &[0xAA; 65536])).0, NOTHING);
+    add(
+        "endless-noise",
+        scripted(|stream| flood(stream, &[0xAA; 65536])).0,
+        NOTHING,
+    );
     let lying = |mut stream: TcpStream| {
         let _hello = read_hello(&mut stream);
         let _sent = stream.write_all(&[22, 3, 3, 0, 4, 2, 0xff, 0xff, 0xff]);
@@ -102,11 +114,21 @@ pub(crate) fn traps() -> Vec<Animal> {
         let _hello = read_hello(&mut stream);
         let _sent = stream.write_all(&alert(40));
     };
-    add("refusing", scripted(refusing).0, Truth { protocol: "tls", weak: "?", ..NOTHING });
+    add(
+        "refusing",
+        scripted(refusing).0,
+        Truth {
+            protocol: "tls",
+            weak: "?",
+            ..NOTHING
+        },
+    );
 
     // Old versions, by their bytes.
     let ssl3 = |mut stream: TcpStream| {
-        let Some(hello) = read_hello(&mut stream) else { return };
+        let Some(hello) = read_hello(&mut stream) else {
+            return;
+        };
         let offered = |suite: [u8; 2]| hello[44..].chunks(2).any(|pair| pair == suite);
         let answer = match hello[0] {
             22 if offered([0, 5]) => server_hello([3, 0], [0, 5]),
@@ -115,7 +137,11 @@ pub(crate) fn traps() -> Vec<Animal> {
         };
         let _sent = stream.write_all(&answer);
     };
-    add("ssl3", scripted(ssl3).0, tls("nynnnn", "no-forward-secrecy rc4", "", ""));
+    add(
+        "ssl3",
+        scripted(ssl3).0,
+        tls("nynnnn", "no-forward-secrecy rc4", "", ""),
+    );
     let ssl2 = |mut stream: TcpStream| {
         if read_hello(&mut stream).is_some_and(|hello| hello[0] & 0x80 != 0) {
             let mut answer = vec![0x80, 11 + 4 + 3 + 2, 4, 0, 1, 0, 2, 0, 4, 0, 3, 0, 2];
@@ -123,12 +149,20 @@ pub(crate) fn traps() -> Vec<Animal> {
             let _sent = stream.write_all(&answer);
         }
     };
-    add("ssl2", scripted(ssl2).0, tls("ynnnnn", "export no-forward-secrecy rc4", "", ""));
+    add(
+        "ssl2",
+        scripted(ssl2).0,
+        tls("ynnnnn", "export no-forward-secrecy rc4", "", ""),
+    );
 
     // A retry that asks for the same again, for ever; the version is proven, and nothing else is.
     let retry = |mut stream: TcpStream| {
         while let Some(hello) = read_hello(&mut stream) {
-            if hello[0] != 22 || !hello.windows(6).any(|w| w[..2] == [0, 43] && w[5] == 4 || w == [0, 43, 0, 3, 2, 3]) {
+            if hello[0] != 22
+                || !hello
+                    .windows(6)
+                    .any(|w| w[..2] == [0, 43] && w[5] == 4 || w == [0, 43, 0, 3, 2, 3])
+            {
                 let _sent = stream.write_all(&alert(70));
                 return;
             }
@@ -141,11 +175,22 @@ pub(crate) fn traps() -> Vec<Animal> {
             let _sent = stream.write_all(&retry);
         }
     };
-    add("endless-retry", scripted(retry).0, Truth { protocol: "tls", versions: "nnnnny", weak: "?", ..NOTHING });
+    add(
+        "endless-retry",
+        scripted(retry).0,
+        Truth {
+            protocol: "tls",
+            versions: "nnnnny",
+            weak: "?",
+            ..NOTHING
+        },
+    );
 
     // Five thousand certificates, in records that never come to an end of the flight.
     let chain = |mut stream: TcpStream| {
-        let Some(hello) = read_hello(&mut stream) else { return };
+        let Some(hello) = read_hello(&mut stream) else {
+            return;
+        };
         if hello[0] != 22 || hello[10] != 3 {
             let _sent = stream.write_all(&alert(70));
             return;
@@ -156,20 +201,33 @@ pub(crate) fn traps() -> Vec<Animal> {
             list.extend([0, 3, 0x20]);
             list.extend(&certificate);
         }
-        let length = |n: usize| [(n >> 16) as u8, (n >> 8) as u8, n as u8];
+        let length = |n: usize| u32::try_from(n).unwrap().to_be_bytes()[1..].to_vec();
         let mut message = vec![11];
         message.extend(length(list.len() + 3));
         message.extend(length(list.len()));
         message.extend(list);
         let _sent = stream.write_all(&server_hello([3, 3], [0xc0, 0x2f]));
         for piece in message.chunks(16_000) {
-            let [high, low] = (piece.len() as u16).to_be_bytes();
-            if stream.write_all(&[22, 3, 3, high, low]).and_then(|()| stream.write_all(piece)).is_err() {
+            let [high, low] = u16::try_from(piece.len()).unwrap().to_be_bytes();
+            if stream
+                .write_all(&[22, 3, 3, high, low])
+                .and_then(|()| stream.write_all(piece))
+                .is_err()
+            {
                 return;
             }
         }
     };
-    add("5000-certificates", scripted(chain).0, Truth { protocol: "tls", versions: "nnnnyn", weak: "?", ..NOTHING });
+    add(
+        "5000-certificates",
+        scripted(chain).0,
+        Truth {
+            protocol: "tls",
+            versions: "nnnnyn",
+            weak: "?",
+            ..NOTHING
+        },
+    );
 
     // Out of breath after a few connections.
     let left = Arc::new(AtomicU32::new(12));
@@ -180,20 +238,67 @@ pub(crate) fn traps() -> Vec<Animal> {
             relay(stream, inner);
         }
     });
-    traps.push(Animal::new("twelve-connections", tired.0, tls("nnnnyy", "?", "", "rsa"), Some(keeper)));
+    traps.push(Animal::new(
+        "twelve-connections",
+        tired.0,
+        tls("nnnnyy", "?", "", "rsa"),
+        Some(keeper),
+    ));
 
     // Talk before TLS, late and long. Each has a server of its own, which speaks to one client after the other.
     let secure = tls("nnnnyy", "", "", "rsa");
     let late = Duration::from_millis(900);
     let now = Duration::ZERO;
     let mail = "220-mail.example.test ESMTP\r\n220-no unsolicited mail\r\n220-at all\r\n220 ready\r\n";
-    let cases: [(&str, Duration, &'static str, &'static [&'static str], &'static str); 6] = [
-        ("late-smtp", late, mail, &["250-mail\r\n250-PIPELINING\r\n250 STARTTLS\r\n", "220 go\r\n"], "starttls-smtp"),
-        ("late-imap", late, "* OK ready\r\n", &["* CAPABILITY IMAP4\r\na OK begin\r\n"], "starttls-imap"),
-        ("wordy-ftp", now, "220-Welcome\r\n this is\r\n220-FTP, and\r\n220 long\r\n", &["234 go\r\n"], "starttls-ftp"),
-        ("sieve", now, "\"IMPLEMENTATION\" \"Example\"\r\n\"STARTTLS\"\r\nOK\r\n", &["OK\r\n"], "starttls-sieve"),
-        ("news", now, "201 news ready\r\n", &["382 go\r\n"], "starttls-nntp"),
-        ("local-mail", now, "220 mail LMTP\r\n", &["250-mail\r\n250 STARTTLS\r\n", "220 go\r\n"], "starttls-lmtp"),
+    let cases: [(
+        &str,
+        Duration,
+        &'static str,
+        &'static [&'static str],
+        &'static str,
+    ); 6] = [
+        (
+            "late-smtp",
+            late,
+            mail,
+            &["250-mail\r\n250-PIPELINING\r\n250 STARTTLS\r\n", "220 go\r\n"],
+            "starttls-smtp",
+        ),
+        (
+            "late-imap",
+            late,
+            "* OK ready\r\n",
+            &["* CAPABILITY IMAP4\r\na OK begin\r\n"],
+            "starttls-imap",
+        ),
+        (
+            "wordy-ftp",
+            now,
+            "220-Welcome\r\n this is\r\n220-FTP, and\r\n220 long\r\n",
+            &["234 go\r\n"],
+            "starttls-ftp",
+        ),
+        (
+            "sieve",
+            now,
+            "\"IMPLEMENTATION\" \"Example\"\r\n\"STARTTLS\"\r\nOK\r\n",
+            &["OK\r\n"],
+            "starttls-sieve",
+        ),
+        (
+            "news",
+            now,
+            "201 news ready\r\n",
+            &["382 go\r\n"],
+            "starttls-nntp",
+        ),
+        (
+            "local-mail",
+            now,
+            "220 mail LMTP\r\n",
+            &["250-mail\r\n250 STARTTLS\r\n", "220 go\r\n"],
+            "starttls-lmtp",
+        ),
     ];
     for (name, delay, greeting, answers, protocol) in cases {
         let (inner, keeper) = sound();
@@ -209,6 +314,6 @@ pub(crate) fn traps() -> Vec<Animal> {
 
 /// RFC 8446 4.1.3.
 const RETRY: [u8; 32] = [
-    0xCF, 0x21, 0xAD, 0x74, 0xE5, 0x9A, 0x61, 0x11, 0xBE, 0x1D, 0x8C, 0x02, 0x1E, 0x65, 0xB8, 0x91, 0xC2, 0xA2, 0x11,
-    0x16, 0x7A, 0xBB, 0x8C, 0x5E, 0x07, 0x9E, 0x09, 0xE2, 0xC8, 0xA8, 0x33, 0x9C,
+    0xCF, 0x21, 0xAD, 0x74, 0xE5, 0x9A, 0x61, 0x11, 0xBE, 0x1D, 0x8C, 0x02, 0x1E, 0x65, 0xB8, 0x91, 0xC2,
+    0xA2, 0x11, 0x16, 0x7A, 0xBB, 0x8C, 0x5E, 0x07, 0x9E, 0x09, 0xE2, 0xC8, 0xA8, 0x33, 0x9C,
 ];

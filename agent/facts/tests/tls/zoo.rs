@@ -69,49 +69,229 @@ const STATIC: &str = "no-forward-secrecy";
 const OPENSSL: &[(&str, &str, &str, Truth)] = &[
     ("default", "good", "", tls("nnnnyy", STATIC, "", "rsa")),
     ("everything", "good", "-cipher ALL", tls("nnyyyy", OLD, "", "rsa")),
-    ("forward-secret", "good", "-cipher ECDHE+AESGCM", tls("nnnnyy", "", "", "rsa")),
-    ("only-1.0", "good", "-tls1 -cipher ALL", tls("nnynnn", OLD, "", "rsa")),
-    ("only-1.1", "good", "-tls1_1 -cipher ALL", tls("nnnynn", OLD, "", "rsa")),
+    (
+        "forward-secret",
+        "good",
+        "-cipher ECDHE+AESGCM",
+        tls("nnnnyy", "", "", "rsa"),
+    ),
+    (
+        "only-1.0",
+        "good",
+        "-tls1 -cipher ALL",
+        tls("nnynnn", OLD, "", "rsa"),
+    ),
+    (
+        "only-1.1",
+        "good",
+        "-tls1_1 -cipher ALL",
+        tls("nnnynn", OLD, "", "rsa"),
+    ),
     ("only-1.2", "good", "-tls1_2", tls("nnnnyn", STATIC, "", "rsa")),
     ("only-1.3", "good", "-tls1_3", tls("nnnnny", "", "", "rsa")),
-    ("hole", "good", "-no_tls1_1 -no_tls1_2 -cipher ALL", tls("nnynny", OLD, "", "rsa")),
-    ("no-1.3", "good", "-no_tls1_3 -cipher ECDHE+AESGCM:ECDHE+AES:@SECLEVEL=0", tls("nnyyyn", "", "", "rsa")),
-    ("two-keys", "good", "-dcert PKI/elliptic.pem -dkey PKI/elliptic.key", tls("nnnnyy", STATIC, "", "ec rsa")),
-    ("two-keys-1.3", "good", "-tls1_3 -dcert PKI/elliptic.pem -dkey PKI/elliptic.key", tls("nnnnny", "", "", "ec rsa")),
-    ("one-of-two-expired", "good", "-dcert PKI/expired-elliptic.pem -dkey PKI/expired-elliptic.key", tls("nnnnyy", STATIC, "expired", "ec rsa")),
-    ("one-of-two-expired-1.3", "good", "-tls1_3 -dcert PKI/expired-elliptic.pem -dkey PKI/expired-elliptic.key", tls("nnnnny", "", "expired", "ec rsa")),
+    (
+        "hole",
+        "good",
+        "-no_tls1_1 -no_tls1_2 -cipher ALL",
+        tls("nnynny", OLD, "", "rsa"),
+    ),
+    (
+        "no-1.3",
+        "good",
+        "-no_tls1_3 -cipher ECDHE+AESGCM:ECDHE+AES:@SECLEVEL=0",
+        tls("nnyyyn", "", "", "rsa"),
+    ),
+    (
+        "two-keys",
+        "good",
+        "-dcert PKI/elliptic.pem -dkey PKI/elliptic.key",
+        tls("nnnnyy", STATIC, "", "ec rsa"),
+    ),
+    (
+        "two-keys-1.3",
+        "good",
+        "-tls1_3 -dcert PKI/elliptic.pem -dkey PKI/elliptic.key",
+        tls("nnnnny", "", "", "ec rsa"),
+    ),
+    (
+        "one-of-two-expired",
+        "good",
+        "-dcert PKI/expired-elliptic.pem -dkey PKI/expired-elliptic.key",
+        tls("nnnnyy", STATIC, "expired", "ec rsa"),
+    ),
+    (
+        "one-of-two-expired-1.3",
+        "good",
+        "-tls1_3 -dcert PKI/expired-elliptic.pem -dkey PKI/expired-elliptic.key",
+        tls("nnnnny", "", "expired", "ec rsa"),
+    ),
     ("elliptic", "elliptic", "", tls("nnnnyy", "", "", "ec")),
     ("p521", "p521", "", tls("nnnnyy", "", "", "ec")),
     ("edwards", "edwards", "", tls("nnnnyy", "", "", "ed25519")),
     ("pss", "pss", "", tls("nnnnyy", "", "", "rsa")),
-    ("dsa", "dsa", "-tls1_2 -cipher DHE-DSS-AES128-SHA256:@SECLEVEL=0", tls("nnnnyn", "", "", "dsa")),
-    ("group-p384", "elliptic", "-tls1_3 -groups P-384", tls("nnnnny", "", "", "ec")),
-    ("group-p521", "elliptic", "-tls1_3 -groups P-521", tls("nnnnny", "", "", "ec")),
-    ("group-x448", "elliptic", "-tls1_3 -groups X448", tls("nnnnny", "", "", "ec")),
-    ("group-field", "elliptic", "-tls1_3 -groups ffdhe4096", tls("nnnnny", "", "", "ec")),
-    ("ccm", "elliptic", "-tls1_3 -ciphersuites TLS_AES_128_CCM_SHA256", tls("nnnnny", "", "", "ec")),
-    ("ccm8", "elliptic", "-tls1_3 -ciphersuites TLS_AES_128_CCM_8_SHA256", tls("nnnnny", "", "", "ec")),
-    ("chacha", "elliptic", "-tls1_3 -ciphersuites TLS_CHACHA20_POLY1305_SHA256", tls("nnnnny", "", "", "ec")),
-    ("cookie", "elliptic", "-tls1_3 -stateless", tls("nnnnny", "", "", "ec")),
-    ("client-certificate-1.3", "elliptic", "-tls1_3 -Verify 2", tls("nnnnny", "", "", "ec")),
-    ("client-certificate-1.2", "good", "-tls1_2 -Verify 2", tls("nnnnyn", STATIC, "", "rsa")),
-    ("null", "good", "-tls1_2 -cipher NULL-SHA256:@SECLEVEL=0", tls("nnnnyn", "no-forward-secrecy null", "", "rsa")),
-    ("anonymous", "good", "-tls1_2 -nocert -cipher AECDH-AES128-SHA:@SECLEVEL=0", tls("nnnnyn", "anonymous", "", "")),
-    ("key-agreed-before", "good", "-tls1_2 -nocert -psk 0a1b -cipher ECDHE-PSK-CHACHA20-POLY1305:@SECLEVEL=0", tls("nnnnyn", "", "", "")),
-    ("key-agreed-before-1.3", "good", "-tls1_3 -nocert -psk 0a1b", tls("nnnnny", "", "", "")),
-    ("short-prime", "short", "-tls1_2 -cipher DHE-RSA-AES128-GCM-SHA256:@SECLEVEL=0", tls("nnnnyn", "dh-below-2048", "weak-key", "rsa")),
-    ("short-key", "short", "-cipher ECDHE+AESGCM:@SECLEVEL=0", tls("nnnnyy", "", "weak-key", "rsa")),
-    ("sha1", "sha1", "-cipher ECDHE+AESGCM:@SECLEVEL=0", tls("nnnnyy", "", "weak-signature", "rsa")),
-    ("md5", "md5", "-cipher ECDHE+AESGCM:@SECLEVEL=0", tls("nnnnyy", "", "weak-signature", "rsa")),
-    ("md5-1.3", "md5", "-tls1_3 -cipher ALL:@SECLEVEL=0", tls("nnnnny", "", "weak-signature", "rsa")),
+    (
+        "dsa",
+        "dsa",
+        "-tls1_2 -cipher DHE-DSS-AES128-SHA256:@SECLEVEL=0",
+        tls("nnnnyn", "", "", "dsa"),
+    ),
+    (
+        "group-p384",
+        "elliptic",
+        "-tls1_3 -groups P-384",
+        tls("nnnnny", "", "", "ec"),
+    ),
+    (
+        "group-p521",
+        "elliptic",
+        "-tls1_3 -groups P-521",
+        tls("nnnnny", "", "", "ec"),
+    ),
+    (
+        "group-x448",
+        "elliptic",
+        "-tls1_3 -groups X448",
+        tls("nnnnny", "", "", "ec"),
+    ),
+    (
+        "group-field",
+        "elliptic",
+        "-tls1_3 -groups ffdhe4096",
+        tls("nnnnny", "", "", "ec"),
+    ),
+    (
+        "ccm",
+        "elliptic",
+        "-tls1_3 -ciphersuites TLS_AES_128_CCM_SHA256",
+        tls("nnnnny", "", "", "ec"),
+    ),
+    (
+        "ccm8",
+        "elliptic",
+        "-tls1_3 -ciphersuites TLS_AES_128_CCM_8_SHA256",
+        tls("nnnnny", "", "", "ec"),
+    ),
+    (
+        "chacha",
+        "elliptic",
+        "-tls1_3 -ciphersuites TLS_CHACHA20_POLY1305_SHA256",
+        tls("nnnnny", "", "", "ec"),
+    ),
+    (
+        "cookie",
+        "elliptic",
+        "-tls1_3 -stateless",
+        tls("nnnnny", "", "", "ec"),
+    ),
+    (
+        "client-certificate-1.3",
+        "elliptic",
+        "-tls1_3 -Verify 2",
+        tls("nnnnny", "", "", "ec"),
+    ),
+    (
+        "client-certificate-1.2",
+        "good",
+        "-tls1_2 -Verify 2",
+        tls("nnnnyn", STATIC, "", "rsa"),
+    ),
+    (
+        "null",
+        "good",
+        "-tls1_2 -cipher NULL-SHA256:@SECLEVEL=0",
+        tls("nnnnyn", "no-forward-secrecy null", "", "rsa"),
+    ),
+    (
+        "anonymous",
+        "good",
+        "-tls1_2 -nocert -cipher AECDH-AES128-SHA:@SECLEVEL=0",
+        tls("nnnnyn", "anonymous", "", ""),
+    ),
+    (
+        "key-agreed-before",
+        "good",
+        "-tls1_2 -nocert -psk 0a1b -cipher ECDHE-PSK-CHACHA20-POLY1305:@SECLEVEL=0",
+        tls("nnnnyn", "", "", ""),
+    ),
+    (
+        "key-agreed-before-1.3",
+        "good",
+        "-tls1_3 -nocert -psk 0a1b",
+        tls("nnnnny", "", "", ""),
+    ),
+    (
+        "short-prime",
+        "short",
+        "-tls1_2 -cipher DHE-RSA-AES128-GCM-SHA256:@SECLEVEL=0",
+        tls("nnnnyn", "dh-below-2048", "weak-key", "rsa"),
+    ),
+    (
+        "short-key",
+        "short",
+        "-cipher ECDHE+AESGCM:@SECLEVEL=0",
+        tls("nnnnyy", "", "weak-key", "rsa"),
+    ),
+    (
+        "sha1",
+        "sha1",
+        "-cipher ECDHE+AESGCM:@SECLEVEL=0",
+        tls("nnnnyy", "", "weak-signature", "rsa"),
+    ),
+    (
+        "md5",
+        "md5",
+        "-cipher ECDHE+AESGCM:@SECLEVEL=0",
+        tls("nnnnyy", "", "weak-signature", "rsa"),
+    ),
+    (
+        "md5-1.3",
+        "md5",
+        "-tls1_3 -cipher ALL:@SECLEVEL=0",
+        tls("nnnnny", "", "weak-signature", "rsa"),
+    ),
     ("expired", "expired", "", tls("nnnnyy", STATIC, "expired", "rsa")),
-    ("expired-1.3", "expired", "-tls1_3", tls("nnnnny", "", "expired", "rsa")),
-    ("future", "future", "", tls("nnnnyy", STATIC, "not-yet-valid", "rsa")),
-    ("other-name", "other", "", tls("nnnnyy", STATIC, "host-name-mismatch", "rsa")),
-    ("self-signed", "self", "", tls("nnnnyy", STATIC, "self-signed", "rsa")),
-    ("whole-chain", "under", "-cert_chain PKI/int.pem", tls("nnnnyy", STATIC, "", "rsa")),
-    ("broken-chain", "under", "", tls("nnnnyy", STATIC, "incomplete-chain", "rsa")),
-    ("strange-root", "stranger", "-cert_chain PKI/rogue.pem", tls("nnnnyy", STATIC, "untrusted", "rsa")),
+    (
+        "expired-1.3",
+        "expired",
+        "-tls1_3",
+        tls("nnnnny", "", "expired", "rsa"),
+    ),
+    (
+        "future",
+        "future",
+        "",
+        tls("nnnnyy", STATIC, "not-yet-valid", "rsa"),
+    ),
+    (
+        "other-name",
+        "other",
+        "",
+        tls("nnnnyy", STATIC, "host-name-mismatch", "rsa"),
+    ),
+    (
+        "self-signed",
+        "self",
+        "",
+        tls("nnnnyy", STATIC, "self-signed", "rsa"),
+    ),
+    (
+        "whole-chain",
+        "under",
+        "-cert_chain PKI/int.pem",
+        tls("nnnnyy", STATIC, "", "rsa"),
+    ),
+    (
+        "broken-chain",
+        "under",
+        "",
+        tls("nnnnyy", STATIC, "incomplete-chain", "rsa"),
+    ),
+    (
+        "strange-root",
+        "stranger",
+        "-cert_chain PKI/rogue.pem",
+        tls("nnnnyy", STATIC, "untrusted", "rsa"),
+    ),
 ];
 
 fn openssl_animals() -> Vec<Animal> {
@@ -211,7 +391,14 @@ fn compare(animals: &[Animal]) {
     let mut wrong = Vec::new();
     for (animal, endpoint) in animals.iter().zip(visit(animals)) {
         let truth = animal.truth;
-        let expected = [truth.protocol, truth.versions, truth.weak, truth.faults, truth.keys].map(str::to_owned);
+        let expected = [
+            truth.protocol,
+            truth.versions,
+            truth.weak,
+            truth.faults,
+            truth.keys,
+        ]
+        .map(str::to_owned);
         let mut told = told(&endpoint);
         if endpoint.protocol.is_tls() && !endpoint.weaknesses_complete && endpoint.error.is_some() {
             "?".clone_into(&mut told[2]);
@@ -223,7 +410,12 @@ fn compare(animals: &[Animal]) {
             ));
         }
     }
-    assert!(wrong.is_empty(), "of {} endpoints:\n{}", animals.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "of {} endpoints:\n{}",
+        animals.len(),
+        wrong.join("\n")
+    );
 }
 
 #[test]
