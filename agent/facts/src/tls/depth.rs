@@ -22,8 +22,8 @@ const FIRST_TURN: [u32; 2] = [13, 4];
 const KEPT: u32 = 5;
 /// Connections spent at first on the suites of the only version before TLS 1.3.
 const ONLY_TURN: u32 = 24;
-/// Most connections spent on weaknesses that were not seen in the first turn.
-const SECOND_TURN: u32 = 12;
+/// Versions before TLS 1.3 that a slow server is asked about at the same time.
+const AT_ONCE: usize = 3;
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -46,7 +46,7 @@ pub(super) struct Depth {
 
 impl Depth {
     /// Looks at everything that is told before a key is needed, starting from the first answer of each version.
-    pub(super) fn look(peer: &Peer<'_>, versions: &Versions) -> Self {
+    pub(super) fn look(peer: &Peer<'_>, versions: &Versions, slow: bool) -> Self {
         let mut found = Self {
             suites_complete: true,
             weaknesses_complete: true,
@@ -65,6 +65,17 @@ impl Depth {
             .iter()
             .find(|first| first.answer.version == TLS1_3);
         let mut v1_3 = first_1_3.map(Elimination1_3::new);
+        if slow {
+            // There is time for few answers: whether anything weak is accepted comes first, of every version at once.
+            std::thread::scope(|scope| {
+                if let Some(elimination) = &mut v1_3 {
+                    scope.spawn(|| elimination.ask_null(peer));
+                }
+                for elimination in before_1_3.iter_mut().take(AT_ONCE) {
+                    scope.spawn(|| elimination.run_beyond(peer, &mut BTreeSet::new()));
+                }
+            });
+        }
         if let Some(elimination) = &mut v1_3 {
             elimination.run_suites(peer);
         }
@@ -91,12 +102,7 @@ impl Depth {
         }
         let mut seen = found.weaknesses(&before_1_3);
         for elimination in &mut before_1_3 {
-            for _ in 0..SECOND_TURN {
-                let known = elimination.found.len();
-                elimination.run(peer, Offered::Beyond(&seen), 1);
-                let new = elimination.found.get(known..).unwrap_or_default();
-                seen.extend(new.iter().flat_map(|suite| suite.weaknesses.iter().copied()));
-            }
+            elimination.run_beyond(peer, &mut seen);
         }
         for flight in before_1_3.iter().flat_map(|elimination| &elimination.flights) {
             found.take_flight(flight);
@@ -195,14 +201,15 @@ impl Depth {
     }
 
     fn take_1_3(&mut self, elimination: Elimination1_3) {
+        let weaknesses_known = elimination.weaknesses_known();
         for group in elimination.groups {
             self.take_group(group);
         }
         self.suites.extend(elimination.suites);
         self.rests_on_closing |= elimination.rests_on_closing;
         self.groups_complete = elimination.groups_done;
-        if !elimination.suites_done {
-            self.suites_complete = false;
+        self.suites_complete &= elimination.suites_done;
+        if !weaknesses_known {
             self.weaknesses_complete = false;
             self.unfinished.push("suites of TLSv1.3".to_owned());
         }

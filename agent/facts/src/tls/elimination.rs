@@ -16,6 +16,8 @@ use super::{Suite, suites};
 pub(super) const NONE_LEFT: [u8; 4] = [40, 47, 70, 71];
 /// How often a list is halved when a server breaks off instead of choosing from it.
 const MOST_HALVINGS: u8 = 2;
+/// Most questions about weaknesses: as many as there are kinds, and some for lists in parts.
+const MOST_BEYOND: u32 = 12;
 /// Suites of one hello to a server that did not like a long one.
 const SHORT_LIST: usize = 60;
 
@@ -138,6 +140,22 @@ impl Elimination {
                 return;
             };
             self.ask(peer, list);
+        }
+    }
+
+    /// Asks for suites that may have a weakness which is not among `seen`, until there are none; `seen` grows by those that
+    /// are found.
+    pub(super) fn run_beyond(&mut self, peer: &Peer<'_>, seen: &mut BTreeSet<&'static str>) {
+        seen.extend(
+            self.found
+                .iter()
+                .flat_map(|suite| suite.weaknesses.iter().copied()),
+        );
+        for _ in 0..MOST_BEYOND {
+            let known = self.found.len();
+            self.run(peer, Offered::Beyond(seen), 1);
+            let new = self.found.get(known..).unwrap_or_default();
+            seen.extend(new.iter().flat_map(|suite| suite.weaknesses.iter().copied()));
         }
     }
 

@@ -78,6 +78,26 @@ impl Elimination1_3 {
         }
     }
 
+    /// Whether suites without encryption are accepted, the only weak ones of this version.
+    pub(super) fn ask_null(&mut self, peer: &Peer<'_>) {
+        let null = |suite: &u16| suites::INTEGRITY_ONLY.contains(suite);
+        let alone = Hello {
+            suites: suites::INTEGRITY_ONLY.to_vec(),
+            ..self.base.clone()
+        };
+        match self.ask(peer, alone) {
+            Answer::Chosen(suite, group) => self.take(suite, group),
+            Answer::NoneLeft => self.left.suites.retain(|suite| !null(suite)),
+            Answer::Broken => {}
+        }
+    }
+
+    /// Whether it is known if a weak suite is accepted.
+    pub(super) fn weaknesses_known(&self) -> bool {
+        let left = || self.left.suites.iter();
+        self.suites_done || !left().any(|suite| suites::INTEGRITY_ONLY.contains(suite))
+    }
+
     /// Whether one of the groups that a quantum computer does not break is accepted, where there may be no connection left
     /// to ask for all.
     fn ask_post_quantum(&mut self, peer: &Peer<'_>) {

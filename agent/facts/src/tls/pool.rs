@@ -10,8 +10,11 @@ use super::StartTls;
 use super::line::{Blocked, Line, Stream};
 use super::starttls;
 
-/// Connections that wait; one more is spoken on.
-const AHEAD: usize = 3;
+/// Connections that wait for a greeting at a time; none is spoken on while one is taken.
+const AHEAD: usize = 4;
+
+/// Wait for an answer to a hello, in percent of the time for the endpoint.
+const ANSWER_PATIENCE: u32 = 20;
 
 /// Connections on which TLS can begin at once.
 #[derive(Debug)]
@@ -52,7 +55,11 @@ impl Pool {
             Ok(made) => made?,
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return Err(Blocked::TimeUp),
         };
-        stream.until(Instant::now() + patience.min(self.line.time_left()));
+        // What is left to wait for is an answer to a hello, not a greeting.
+        let patience = patience
+            .min(self.line.share(ANSWER_PATIENCE))
+            .min(self.line.time_left());
+        stream.until(Instant::now() + patience);
         Ok(stream)
     }
 

@@ -10,6 +10,9 @@ pub(super) const TLS1_3: &[u16] = &[
     0xC105, 0xC106,
 ];
 
+/// Suites of TLS 1.3 that do not encrypt (RFC 9150).
+pub(super) const INTEGRITY_ONLY: &[u16] = &[0xC0B4, 0xC0B5];
+
 /// A short list that servers of the last fifteen years have one of, the elliptic ones first.
 pub(super) const SHORT: &[u16] = &[
     0xC02F, 0xC02B, 0xC030, 0xC02C, 0xCCA8, 0xCCA9, 0xC013, 0xC009, 0xC014, 0xC00A, 0x009C, 0x009D, 0x003C,

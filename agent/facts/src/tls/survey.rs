@@ -21,7 +21,7 @@ const SLOW_DEADLINE: Duration = Duration::from_secs(8);
 const BUDGET: Duration = Duration::from_secs(120);
 /// Most connections to one endpoint, over the whole dialogue.
 pub const MOST_CONNECTIONS: u32 = 40;
-/// Time for one endpoint whose greeting was seen to be slow: each of its connections has to wait for one.
+/// Time for one endpoint that was seen to be slow: each of its connections has to be waited for.
 const SLOWEST_DEADLINE: Duration = Duration::from_secs(12);
 /// Endpoints that are spoken to at a time.
 const AT_ONCE: usize = 16;
@@ -211,7 +211,7 @@ fn ask(target: &Target, options: &Options, end: Instant) -> Endpoint {
             versions.accepted(first);
         }
         if options.depth == Depth::Full && endpoint.offered().next().is_some() {
-            let errors = look_deep(&mut endpoint, &peer, &versions, target, &options.trust);
+            let errors = look_deep(&mut endpoint, &peer, (&versions, false), target, &options.trust);
             endpoint.error = (!errors.is_empty()).then(|| errors.join("; "));
         }
         return endpoint;
@@ -220,13 +220,13 @@ fn ask(target: &Target, options: &Options, end: Instant) -> Endpoint {
         versions.accepted(*first);
     }
     let slow = began.elapsed() > SLOW;
-    let pool = match peer.starttls {
-        Some(kind) if slow => {
-            line.extend((time * 3 / 2).min(SLOWEST_DEADLINE));
-            Some(Pool::new(&line, kind, peer.name))
-        }
-        _ => None,
-    };
+    if slow {
+        line.extend((time * 3 / 2).min(SLOWEST_DEADLINE));
+    }
+    let pool = peer
+        .starttls
+        .filter(|_| slow)
+        .map(|kind| Pool::new(&line, kind, peer.name));
     peer.pool = pool.as_ref();
     // Those of the pool are made at the same time already.
     let at_once = if slow && pool.is_none() { AT_ONCE_TO_ONE } else { 1 };
@@ -234,7 +234,13 @@ fn ask(target: &Target, options: &Options, end: Instant) -> Endpoint {
     endpoint.versions = versions.conclude();
     let mut errors = reasons(&endpoint);
     if options.depth == Depth::Full && endpoint.offered().next().is_some() {
-        errors.extend(look_deep(&mut endpoint, &peer, &versions, target, &options.trust));
+        errors.extend(look_deep(
+            &mut endpoint,
+            &peer,
+            (&versions, slow),
+            target,
+            &options.trust,
+        ));
     }
     if !errors.is_empty() {
         endpoint.error = Some(errors.join("; "));
@@ -261,12 +267,12 @@ fn reasons(endpoint: &Endpoint) -> Vec<String> {
 fn look_deep(
     endpoint: &mut Endpoint,
     peer: &Peer<'_>,
-    versions: &Versions,
+    (versions, slow): (&Versions, bool),
     target: &Target,
     trust: &Trust,
 ) -> Vec<String> {
     let expected = target.expected_name.as_deref();
-    let found = depth::Depth::look(peer, versions);
+    let found = depth::Depth::look(peer, versions, slow);
     endpoint.cipher_suites = found.suites;
     endpoint.cipher_suites_complete = found.suites_complete;
     endpoint.weaknesses_complete = found.weaknesses_complete;

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use crate::keepers::Keeper;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection};
+
 use crate::pki::pki;
 use crate::support::*;
 use crate::zoo::{Animal, Truth, tls};
@@ -27,12 +30,29 @@ fn plain(protocol: &'static str) -> Truth {
     }
 }
 
-/// A server behind other talk, with its keeper.
-fn sound() -> (SocketAddr, Keeper) {
-    let at = pki().to_str().unwrap();
-    let (cert, key) = (format!("{at}/good.pem"), format!("{at}/good.key"));
-    let server = openssl(&["-cert", &cert, "-key", &key, "-cipher", "ECDHE+AESGCM"]);
-    (server.address, Keeper::Openssl(server))
+/// A server behind other talk, which speaks to many at a time.
+fn sound() -> SocketAddr {
+    let read = |name: &str| std::fs::read(pki().join(name)).unwrap();
+    let certificate = CertificateDer::from_pem_slice(&read("good.pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(&read("good.key")).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .unwrap();
+    let config = Arc::new(config);
+    scripted(move |mut stream| {
+        let mut connection = ServerConnection::new(Arc::clone(&config)).unwrap();
+        while connection
+            .complete_io(&mut stream)
+            .is_ok_and(|(read, _)| read > 0)
+        {}
+        // The alert that says why.
+        let _said = connection.write_tls(&mut stream);
+    })
+    .0
 }
 
 /// Says `greeting` after `delay`, answers each line by the next of `answers`, and then is a TLS server.
@@ -231,7 +251,7 @@ pub(crate) fn traps() -> Vec<Animal> {
 
     // Out of breath after a few connections.
     let left = Arc::new(AtomicU32::new(12));
-    let (inner, keeper) = sound();
+    let inner = sound();
     let tired = scripted(move |stream| {
         let breath = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1));
         if breath.is_ok() {
@@ -242,10 +262,10 @@ pub(crate) fn traps() -> Vec<Animal> {
         "twelve-connections",
         tired.0,
         tls("nnnnyy", "?", "", "rsa"),
-        Some(keeper),
+        None,
     ));
 
-    // Talk before TLS, late and long. Each has a server of its own, which speaks to one client after the other.
+    // Talk before TLS, late and long.
     let secure = tls("nnnnyy", "", "", "rsa");
     let late = Duration::from_millis(900);
     let now = Duration::ZERO;
@@ -301,10 +321,10 @@ pub(crate) fn traps() -> Vec<Animal> {
         ),
     ];
     for (name, delay, greeting, answers, protocol) in cases {
-        let (inner, keeper) = sound();
+        let inner = sound();
         let address = lines(delay, greeting, answers, inner);
         let truth = Truth { protocol, ..secure };
-        traps.push(Animal::new(name, address, truth, Some(keeper)));
+        traps.push(Animal::new(name, address, truth, None));
     }
     let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
     let plain_pop3 = lines(now, "+OK ready\r\n", &["-ERR no\r\n"], nowhere);
