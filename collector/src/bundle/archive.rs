@@ -15,7 +15,7 @@ use super::name;
 use super::rows::{CheckpointLine, EntryLine, GapLine, HostLine};
 use crate::ledger::audit::{
     ActRow, Archive, CheckpointRow, Excerpt, Fault, FaultKind, GapRow, Incarnation, LeafRow, Place,
-    RecordRow, ReportRow, Subject,
+    RecordRow, ReportRow, Signatures, Subject,
 };
 use crate::ledger::tree::{Frontier, Hash};
 
@@ -44,6 +44,7 @@ pub(super) struct BundleArchive {
     hosts: HashMap<(String, i64), Vec<Vec<u8>>>,
     reading: RefCell<Reading>,
     seen: Seen,
+    signatures: Signatures,
 }
 
 struct Reading {
@@ -86,7 +87,12 @@ pub(super) struct Rest {
 
 impl BundleArchive {
     /// Opens the members that the audit reads; those that can't be are faults, and then there is nothing to audit.
-    pub(super) fn open(container: &Container, before: Frontier, after: Frontier) -> Result<Self, Vec<Fault>> {
+    pub(super) fn open(
+        container: &Container,
+        before: Frontier,
+        after: Frontier,
+        signatures: Signatures,
+    ) -> Result<Self, Vec<Fault>> {
         let mut faults = Vec::new();
         let mut open = |name: &'static str, longest| {
             let opened = Lines::open(container, name, longest);
@@ -142,6 +148,7 @@ impl BundleArchive {
             after,
             hosts,
             seen: Seen::default(),
+            signatures,
         })
     }
 
@@ -399,5 +406,9 @@ impl Excerpt for BundleArchive {
             })
         };
         gaps.unwrap_or_default().into_iter().map(place).collect()
+    }
+
+    fn signatures(&self) -> Signatures {
+        self.signatures
     }
 }

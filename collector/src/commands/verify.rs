@@ -13,7 +13,7 @@ use plumbline_console::{Failure, Format, Outcome, Output};
 use crate::bundle::{self, Container, Identity};
 use crate::cli::Place;
 use crate::home::Home;
-use crate::ledger::audit::{Fault, Findings, Progress};
+use crate::ledger::audit::{Fault, Findings, Progress, Signatures};
 use crate::ledger::kept_elsewhere;
 use crate::ledger::note::VerifierKey;
 use crate::ledger::statement::Statement;
@@ -40,6 +40,11 @@ pub(crate) struct Args {
     /// Checkpoints kept elsewhere, which the ledger must continue: signed notes, one after another
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
+
+    /// Verify the signature of each report of a bundle, and not just the last of each unbroken chain, which vouches for
+    /// those before it; of the collector's own store each is verified anyway
+    #[arg(long, requires = "file")]
+    every_signature: bool,
 }
 
 /// Runs the command.
@@ -92,9 +97,13 @@ fn bundle(args: &Args, file: &Path, output: &Output) -> Result<Findings, Failure
     };
     let now = Timestamp::now().as_microsecond();
     let spinner = Spinner::start(output);
-    let mut verified = bundle::verify(&container, args.key.as_ref(), &anchors, now, &mut |progress| {
-        spinner.say(progress);
-    });
+    let signatures = if args.every_signature {
+        Signatures::Every
+    } else {
+        Signatures::OfLast
+    };
+    let mut say = |progress| spinner.say(progress);
+    let mut verified = bundle::verify(&container, args.key.as_ref(), &anchors, signatures, now, &mut say);
     drop(spinner);
     faults.into_iter().for_each(|fault| verified.findings.add(fault));
     if output.format == Format::Json {

@@ -11,6 +11,7 @@
     reason = "a bench tool: it prints, and stops where it can't go on"
 )]
 
+mod bundle;
 mod collector;
 mod company;
 mod fleet;
@@ -34,6 +35,8 @@ enum What {
     Fleet(fleet::Options),
     /// Durable reports through the store beside a bare prepared INSERT of the same bytes.
     Store(store::Options),
+    /// The evidence bundle of a large period.
+    Bundle(bundle::Options),
     /// Pages and start-up at scale beside an empty collector.
     Pages(pages::Options),
 }
@@ -42,6 +45,7 @@ fn main() {
     match Arguments::parse().what {
         What::Fleet(options) => fleet::run(options),
         What::Store(options) => store::run(&options),
+        What::Bundle(options) => bundle::run(&options),
         What::Pages(options) => pages::run(&options),
     }
 }
