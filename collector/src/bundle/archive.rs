@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use plumbline_config::wire::LARGEST_REPORT;
 
+use super::ahead::Ahead;
 use super::container::Container;
 use super::gather::{PUBLISH, files_of};
 use super::lines::Lines;
@@ -48,7 +49,7 @@ pub(super) struct BundleArchive {
 }
 
 struct Reading {
-    entries: Lines,
+    entries: Ahead<EntryLine>,
     checkpoints: Lines,
     /// Number of the next leaf, at least.
     next: u64,
@@ -106,6 +107,10 @@ impl BundleArchive {
         let (Some(entries), Some(checkpoints), Some(mut lines)) = opened else {
             return Err(faults);
         };
+        let entries = match Ahead::start(entries) {
+            Ok(entries) => entries,
+            Err(error) => return Err(vec![unreadable(name::ENTRIES, &error)]),
+        };
         let mut hosts = HashMap::new();
         if container
             .size(name::HOSTS)
@@ -161,7 +166,7 @@ impl BundleArchive {
             named,
             ..
         } = self.reading.into_inner();
-        if let Ok(Some(line)) = entries.next::<EntryLine>() {
+        if let Ok(Some(line)) = entries.next() {
             let fault = Fault::new(FaultKind::LeafOutside)
                 .leaf(line.leaf)
                 .member(name::ENTRIES);
@@ -214,7 +219,7 @@ impl Reading {
     /// The next leaf in order; what is out of order is a fault.
     fn leaf(&mut self) -> Option<LeafRow> {
         loop {
-            let mut line: EntryLine = match self.entries.next() {
+            let mut line = match self.entries.next() {
                 Ok(line) => line?,
                 Err(error) => {
                     let goes_on =

@@ -1,5 +1,7 @@
 //! `verify`: whether everything on record is what it was when it was taken in.
 
+mod evidence;
+
 use std::fmt::Display;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
@@ -74,6 +76,7 @@ fn store(args: &Args, place: &Place, output: &Output) -> Result<Findings, Failur
     let mut found = store.audit(&key, &anchors, Timestamp::now(), &mut |progress| {
         spinner.say(progress);
     })?;
+    evidence::verify(&settings, store.as_ref(), &mut found, &spinner)?;
     drop(spinner);
     faults.into_iter().for_each(|fault| found.add(fault));
     if output.format == Format::Json {
@@ -196,6 +199,14 @@ fn print(found: &Findings, output: &Output) -> Result<(), Failure> {
             .bilingual("what", looked_at),
     };
     output.line(&verdict.render_in(output.lang))?;
+    if found.evidence > 0 {
+        let message = Message::new("ledger-evidence").arg("count", found.evidence);
+        output.line(&message.render_in(output.lang))?;
+    }
+    if found.evidence_without_record > 0 {
+        let message = Message::new("ledger-evidence-outside").arg("count", found.evidence_without_record);
+        output.line(&message.render_in(output.lang))?;
+    }
     if let Some(root) = &found.root {
         let message = Message::new("ledger-root").arg("root", root);
         output.line(&message.render_in(output.lang))?;
@@ -286,6 +297,9 @@ impl<'a> Spinner<'a> {
                 .arg("done", done)
                 .arg("all", all),
             Progress::Reports(done) => Message::new("ledger-progress-reports").arg("done", done),
+            Progress::Evidence(done, all) => Message::new("ledger-progress-evidence")
+                .arg("done", done)
+                .arg("all", all),
         };
         bar.set_message(message.render_in(self.output.lang));
     }

@@ -17,7 +17,7 @@ mod archive;
 mod chain;
 mod excerpt;
 mod fault;
-mod parallel;
+pub(crate) mod parallel;
 mod record;
 mod signatures;
 mod tree;
@@ -71,6 +71,10 @@ pub struct Findings {
     pub acts: u64,
     /// Records looked at.
     pub records: u64,
+    /// Files of evidence that are what they were; those of a bundle are among its members.
+    pub evidence: u64,
+    /// Files that are kept and that no record names: left by an attestation that was never recorded, or put there.
+    pub evidence_without_record: u64,
     /// Faults found.
     pub faults_total: u64,
     /// The first of them, at most [`MOST_FAULTS`].
@@ -94,6 +98,8 @@ pub enum Progress {
     Leaves(u64, u64),
     /// So many reports.
     Reports(u64),
+    /// So many files of evidence of so many.
+    Evidence(u64, u64),
 }
 
 /// One audit.

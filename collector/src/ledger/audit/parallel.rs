@@ -4,7 +4,7 @@ use std::num::NonZero;
 use std::thread;
 
 /// What `each` makes of all things, in their order.
-pub(super) fn map<T: Sync, U: Send>(things: &[T], each: impl Fn(&T) -> U + Sync) -> Vec<U> {
+pub(crate) fn map<T: Sync, U: Send>(things: &[T], each: impl Fn(&T) -> U + Sync) -> Vec<U> {
     let workers = thread::available_parallelism().map_or(1, NonZero::get);
     let share = things.len().div_ceil(workers).max(1);
     let each = &each;
