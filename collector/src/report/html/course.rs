@@ -16,6 +16,9 @@ const BAR: usize = 30;
 const MARGIN: usize = 8;
 const LABEL: usize = 18;
 
+/// Slots that there is room for at least, so that few bars are no wider than many.
+const FEWEST: usize = 14;
+
 /// Least height of a part that has room for its number.
 const NUMBERED: usize = 11;
 
@@ -83,7 +86,7 @@ impl Course {
             }
         });
         Some(Self {
-            width: points.len() * SLOT,
+            width: points.len().max(FEWEST) * SLOT,
             height: MARGIN + HEIGHT + LABEL,
             label_y: MARGIN + HEIGHT + LABEL - 4,
             bars: bars.collect(),
