@@ -16,6 +16,7 @@ mod collector;
 mod company;
 mod fleet;
 mod pages;
+mod reports;
 mod seed;
 mod stats;
 mod store;
@@ -37,6 +38,8 @@ enum What {
     Store(store::Options),
     /// The evidence bundle of a large period.
     Bundle(bundle::Options),
+    /// The report in each format, of ever more hosts.
+    Reports(reports::Options),
     /// Pages and start-up at scale beside an empty collector.
     Pages(pages::Options),
 }
@@ -46,6 +49,7 @@ fn main() {
         What::Fleet(options) => fleet::run(options),
         What::Store(options) => store::run(&options),
         What::Bundle(options) => bundle::run(&options),
+        What::Reports(options) => reports::run(&options),
         What::Pages(options) => pages::run(&options),
     }
 }

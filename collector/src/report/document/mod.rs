@@ -37,7 +37,7 @@ pub(super) fn properties(report: &Report, lang: Lang) -> Properties {
         title,
         company: report.company.clone(),
         lang,
-        made_at: report.checklist.generated_at.as_second(),
+        made_at: Some(report.checklist.generated_at.as_second()),
     }
 }
 

@@ -77,6 +77,9 @@ fn about(report: &Report, words: &Words<'_>, book: &mut Book<'_>) -> Result<(), 
         row("report-ledger", Cell::text(ledger.root_text()))?;
         row("report-ledger-checkpoint", Cell::text(words.ledger(ledger)))?;
     }
+    if report.is_past {
+        row("report-hosts", Cell::text(words.t("report-past-hosts")))?;
+    }
     row("report-legend-title", Cell::text(words.t("report-legend")))?;
     book.end(&sheet)
 }
