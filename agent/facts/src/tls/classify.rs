@@ -90,11 +90,11 @@ enum Attempt {
 const ATTEMPTS: [Attempt; 8] = [
     Attempt::Hello,
     Attempt::Greeting,
+    Attempt::OldHello,
     Attempt::Http,
     Attempt::Talk(StartTls::Postgresql),
     Attempt::Talk(StartTls::Ldap),
     Attempt::Talk(StartTls::Xmpp),
-    Attempt::OldHello,
     Attempt::Ssl2Hello,
 ];
 

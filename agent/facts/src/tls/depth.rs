@@ -64,7 +64,7 @@ impl Depth {
             .firsts()
             .iter()
             .find(|first| first.answer.version == TLS1_3);
-        let mut v1_3 = first_1_3.map(Elimination1_3::new);
+        let mut v1_3 = first_1_3.map(|first| Elimination1_3::new(first, closes));
         if slow {
             // There is time for few answers: whether anything weak is accepted comes first, of every version at once.
             std::thread::scope(|scope| {

@@ -133,7 +133,7 @@ impl Elimination {
     pub(super) fn run(&mut self, peer: &Peer<'_>, offered: Offered<'_>, most: u32) {
         for _ in 0..most {
             // One connection is kept to see whether a server that closes still answers.
-            if self.broken || self.rests_on_closing && peer.line.connections_left() <= 1 {
+            if self.broken || (self.rests_on_closing || self.closes) && peer.line.connections_left() <= 1 {
                 return;
             }
             let Some(list) = self.next(offered) else {

@@ -26,6 +26,8 @@ pub(super) struct Elimination1_3 {
     pub(super) groups_done: bool,
     /// A closed connection was taken for a no.
     pub(super) rests_on_closing: bool,
+    /// The server is known to say no by closing.
+    closes: bool,
     broken: bool,
 }
 
@@ -39,7 +41,7 @@ enum Answer {
 
 impl Elimination1_3 {
     /// Starts from the first answer.
-    pub(super) fn new(first: &First) -> Self {
+    pub(super) fn new(first: &First, closes: bool) -> Self {
         let base = Hello {
             version: TLS1_2,
             versions: vec![TLS1_3],
@@ -55,6 +57,7 @@ impl Elimination1_3 {
             suites_done: false,
             groups_done: false,
             rests_on_closing: false,
+            closes,
             broken: false,
         };
         elimination.take(first.answer.suite, first.answer.group);
@@ -159,7 +162,7 @@ impl Elimination1_3 {
 
     fn ask(&mut self, peer: &Peer<'_>, mut hello: Hello) -> Answer {
         // One connection is kept to see whether a server that closes still answers.
-        if self.rests_on_closing && peer.line.connections_left() <= 1 {
+        if (self.rests_on_closing || self.closes) && peer.line.connections_left() <= 1 {
             return Answer::Broken;
         }
         hello.key_shares.retain(|(group, _)| hello.groups.contains(group));

@@ -43,6 +43,12 @@ pub(super) struct Hello {
 }
 
 impl Hello {
+    /// Whether it is one that the oldest servers can read: short, and with no extension but what TLS 1.2 can't do without.
+    pub(super) fn is_old_style(&self) -> bool {
+        const FEW_SUITES: usize = 64;
+        self.groups.is_empty() && self.versions.is_empty() && self.suites.len() < FEW_SUITES
+    }
+
     /// The record that carries it.
     pub(super) fn encode(&self) -> Vec<u8> {
         // The first record is written as TLS 1.0 for the sake of old servers (RFC 5246 E.1).
@@ -64,10 +70,14 @@ impl Hello {
             // The session id of the "compatibility mode" (RFC 8446 D.4).
             vector8(&mut body, RANDOM);
         }
-        let extensions = self.extensions();
+        let mut extensions = self.extensions();
         let mut suites = numbers(&self.suites);
         if extensions.is_empty() && self.version > SSL3 {
             suites.extend(RENEGOTIATION_SCSV.to_be_bytes());
+        }
+        if !extensions.is_empty() {
+            // The message's head, and the lengths and the compression method that are still to come.
+            pad(&mut extensions, 4 + body.len() + 2 + suites.len() + 2 + 2);
         }
         vector16(&mut body, &suites);
         // One compression method: none.
@@ -118,6 +128,17 @@ impl Hello {
             extension(&mut out, 51, &with_length16(&shares));
         }
         out
+    }
+}
+
+/// Messages of 256 to 511 bytes are not answered by some servers (RFC 7685 1).
+fn pad(extensions: &mut Vec<u8>, before: usize) {
+    const PADDING: u16 = 21;
+    const SAFE: usize = 512;
+    let length = before + extensions.len();
+    if (256..SAFE).contains(&length) {
+        let zeros = SAFE.saturating_sub(length + 4);
+        extension(extensions, PADDING, &vec![0; zeros]);
     }
 }
 
@@ -231,6 +252,21 @@ mod tests {
         }
         assert_eq!(place, bytes.len());
         assert_eq!(seen, [0, 11, 23, 0xff01, 10, 13, 43, 45, 51]);
+    }
+
+    #[test]
+    fn no_hello_with_extensions_has_a_length_that_some_servers_do_not_answer() {
+        for count in 0..200 {
+            let hello = Hello {
+                version: TLS1_2,
+                suites: vec![0xc02f; count],
+                groups: vec![29],
+                ..Hello::default()
+            };
+            let length = hello.message().len();
+            assert!(!(256..512).contains(&length), "{count}: {length}");
+            assert_eq!(u16_at(&hello.message(), 2), length - 4);
+        }
     }
 
     #[test]

@@ -359,3 +359,42 @@ fn expand(hash: hmac::Algorithm, secret: &[u8], label: &str, context: &[u8], len
     let block = hmac::sign(&hmac::Key::new(hash, secret), &info);
     block.as_ref().iter().take(length).copied().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn labels_expand_as_rfc_8448_has_them() {
+        // RFC 8448 3: the server's handshake key and IV from its traffic secret.
+        let secret = hex::decode("b67b7d690cc16c4e75e54213cb2d37b4e9c912bcded9105d42befd59d391ad38").unwrap();
+        let key = expand(hmac::HMAC_SHA256, &secret, "key", b"", 16);
+        let iv = expand(hmac::HMAC_SHA256, &secret, "iv", b"", 12);
+        assert_eq!(hex::encode(key), "3fce516009c21727d0f2e4e86ee403bc");
+        assert_eq!(hex::encode(iv), "5d313eb2671276ee13000b30");
+    }
+
+    #[test]
+    fn certificates_stand_between_a_context_and_their_extensions() {
+        let content = [0, 0, 0, 14, 0, 0, 2, b'a', b'b', 0, 1, 9, 0, 0, 1, b'c', 0, 0];
+        assert_eq!(certificates(&content), [b"ab".to_vec(), b"c".to_vec()]);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_certificates_or_none(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            certificates(&bytes);
+            let _ = details(&bytes).is_ok();
+        }
+
+        #[test]
+        fn any_record_opens_or_does_not(body in proptest::collection::vec(any::<u8>(), 0..100), suite in 0_u16..10) {
+            if let Some(suite) = Suite::of(0x1300 + suite).or(Suite::of(0xC0B4)) {
+                let mut opener = Opener::new(suite, &[1; 32], b"").ok().unwrap();
+                let _ = opener.open(body).is_ok();
+            }
+        }
+    }
+}

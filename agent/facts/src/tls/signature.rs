@@ -169,3 +169,24 @@ fn pss_holds(hash: Hash, salt: usize, encoded: &[u8], message: &[u8]) -> Option<
     let inner = [&[0; 8], hash.digest(message).as_slice(), salted].concat();
     Some(last == [0xbc] && *one == 1 && zeros.iter().all(|byte| *byte == 0) && hash.digest(&inner) == value)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn no_random_signature_holds(
+            modulus in proptest::collection::vec(any::<u8>(), 0..80),
+            exponent in proptest::collection::vec(any::<u8>(), 0..10),
+            signed in proptest::collection::vec(any::<u8>(), 0..80),
+            salt in 0_usize..100,
+        ) {
+            let key = RSAPublicKey { modulus: &modulus, exponent: &exponent };
+            prop_assert!(!pkcs1(Hash::Sha1, &key, b"message", &signed));
+            prop_assert!(!pss_holds(Hash::Sha256, salt, &signed, b"message").unwrap_or(false));
+        }
+    }
+}

@@ -125,10 +125,15 @@ impl Versions {
     /// Tries every version of which nothing is known yet, `at_once` at a time: a first hello for each, then second and
     /// third ones where the first proved nothing.
     pub(super) fn try_all(&mut self, peer: &Peer<'_>, names: &Names, at_once: usize) {
+        // A server that was first moved to speak by an old hello goes on with those.
+        let old = self
+            .firsts
+            .first()
+            .is_some_and(|first| first.hello.is_old_style());
         for round in 0..ROUNDS {
             let open = ORDER.into_iter().filter(|version| self.of(*version).is_open());
             let mut questions: Vec<_> = open
-                .filter_map(|version| Some((version, question(version, round, names)?)))
+                .filter_map(|version| Some((version, question(version, round, names, old)?)))
                 .collect();
             while !questions.is_empty() {
                 // Each gets its share of the time that is left.
@@ -201,6 +206,9 @@ impl Versions {
     }
 
     fn weigh(&mut self, version: TlsVersion, question: &Question, answer: Answer) {
+        let as_liked = self.firsts.first().is_some_and(|first| {
+            first.hello.is_old_style() && matches!(question, Question::Tls(asked) if asked.is_old_style())
+        });
         let evidence = self.of(version);
         let trial = match answer {
             Answer::Ssl2(Ok(hello @ ssl2::Answer::Hello { .. })) => {
@@ -230,6 +238,8 @@ impl Versions {
             }
             Trial::Alert(alert) => {
                 evidence.refused = true;
+                // A hello that is liked in every way but for its version, and a server that may choke on any other.
+                evidence.settled |= as_liked && alert == HANDSHAKE_FAILURE;
                 // The first hello for SSL 3.0 had every suite there is, and nothing else that could be disliked.
                 evidence.settled |= version == TlsVersion::Ssl3 && alert == HANDSHAKE_FAILURE;
                 evidence.wrong_parameters |= WRONG_PARAMETERS.contains(&alert);
@@ -267,11 +277,15 @@ impl Versions {
     }
 }
 
-fn question(version: TlsVersion, round: usize, names: &Names) -> Option<Question> {
+fn question(version: TlsVersion, round: usize, names: &Names, old: bool) -> Option<Question> {
     if version == TlsVersion::Ssl2 {
         return (round == 0).then_some(Question::Ssl2);
     }
-    let hello = shapes(to_wire(version), names).into_iter().nth(round)?;
+    let mut shapes = shapes(to_wire(version), names);
+    if old {
+        shapes.sort_by_cached_key(|hello| (!hello.is_old_style(), hello.message().len()));
+    }
+    let hello = shapes.into_iter().nth(round)?;
     Some(Question::Tls(Box::new(hello)))
 }
 
@@ -369,11 +383,15 @@ fn shapes(version: u16, names: &Names) -> Vec<Hello> {
                 name: names.second.clone(),
                 ..wide.clone()
             };
-            let hybrid = Hello {
-                groups: vec![suites::X25519MLKEM768],
+            // As short as one can be, for what chokes on length or on anything that it does not know.
+            let short = Hello {
+                suites: vec![0x1301, 0x1302, 0x1303],
+                groups: vec![suites::X25519MLKEM768, 0x001d, 0x0017, 0x0018],
+                signatures: vec![0x0403, 0x0503, 0x0807, 0x0804, 0x0805, 0x0806, 0x0401, 0x0501],
+                modern: false,
                 ..wide.clone()
             };
-            vec![wide, with_keys, hybrid]
+            vec![wide, with_keys, short]
         }
         _ => {
             let wide = Hello {

@@ -55,6 +55,28 @@ fn sound() -> SocketAddr {
     .0
 }
 
+/// Passes a hello of a length that it can take on to a sound server, and does not answer any other.
+fn intolerant(takes: fn(usize) -> bool, hangs: bool) -> SocketAddr {
+    let inner = sound();
+    scripted(move |mut stream| {
+        let Some(hello) = read_hello(&mut stream) else {
+            return;
+        };
+        // SSL 2.0 is another matter, and refused by rustls.
+        if hello[0] == 22 && !takes(hello.len() - 5) {
+            if hangs {
+                std::thread::sleep(Duration::from_secs(600));
+            }
+            return;
+        }
+        let mut server = TcpStream::connect(inner).unwrap();
+        let _sent = server.write_all(&hello);
+        let (mut from, mut to) = (server, stream);
+        let _ended = std::io::copy(&mut from, &mut to);
+    })
+    .0
+}
+
 /// Says `greeting` after `delay`, answers each line by the next of `answers`, and then is a TLS server.
 fn lines(
     delay: Duration,
@@ -262,6 +284,23 @@ pub(crate) fn traps() -> Vec<Animal> {
         "twelve-connections",
         tired.0,
         tls("nnnnyy", "?", "", "rsa"),
+        None,
+    ));
+
+    // Old middleboxes and stacks that choke on the length of a hello.
+    let middle: fn(usize) -> bool = |length| !(256..512).contains(&length);
+    let short: fn(usize) -> bool = |length| length <= 512;
+    let modern = tls("nnnnyy", "", "", "rsa");
+    traps.push(Animal::new(
+        "hangs-at-256",
+        intolerant(middle, true),
+        modern,
+        None,
+    ));
+    traps.push(Animal::new(
+        "closes-above-512",
+        intolerant(short, false),
+        modern,
         None,
     ));
 
