@@ -260,7 +260,12 @@ fn trust(args: &Args, judge: Option<&Judge<'_>>) -> Result<Trust, Failure> {
         let mut read = HOST_ANCHORS
             .iter()
             .filter_map(|path| host.read(path, LARGEST_FILE).ok());
-        read.next().map(|pem| Trust::anchors_of_pem(&pem))
+        // Without any, no chain leads to one.
+        Some(
+            read.next()
+                .map(|pem| Trust::anchors_of_pem(&pem))
+                .unwrap_or_default(),
+        )
     };
     let notice = judge.map_or(Plan::default().service.transfer.certificate_notice, |judge| {
         judge.plan.measures(judge.role).transfer.certificate_notice

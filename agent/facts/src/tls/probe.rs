@@ -54,7 +54,8 @@ impl Probe for TlsProbe {
         };
         let endpoints = survey(&targets, &options, |_| {});
         let named = survey(&named(ask), &options, |_| {});
-        let files = ask.certificate_paths.iter();
+        // Declared authorities are certificates too, and one that can't be read is to be said.
+        let files = ask.certificate_paths.iter().chain(&ask.authority_paths);
         let certificate_files = files.map(|path| certificate_file(host, path, &trust)).collect();
         let listeners = listeners
             .into_iter()
@@ -78,17 +79,19 @@ impl Probe for TlsProbe {
     }
 }
 
-/// The authorities that certificates are held against. What expires soon is for the plan to say.
+/// The authorities that certificates are held against; where none can be read, no chain leads to one. What expires soon is
+/// for the plan to say.
 fn trust(host: &Host, ask: &Ask) -> Trust {
     let read = |path: &Path| host.read(path, LARGEST_FILE).ok();
     let anchors = if ask.authority_paths.is_empty() {
-        HOST_ANCHORS.iter().find_map(|path| read(Path::new(path)))
+        let bundle = HOST_ANCHORS.iter().find_map(|path| read(Path::new(path)));
+        bundle.map(|pem| Trust::anchors_of_pem(&pem)).unwrap_or_default()
     } else {
-        let files: Option<Vec<_>> = ask.authority_paths.iter().map(|path| read(path)).collect();
-        files.map(|files| files.concat())
+        let files = ask.authority_paths.iter().filter_map(|path| read(path));
+        files.flat_map(|pem| Trust::anchors_of_pem(&pem)).collect()
     };
     Trust {
-        anchors: anchors.map(|pem| Trust::anchors_of_pem(&pem)),
+        anchors: Some(anchors),
         now: ask.now,
         notice: Duration::ZERO,
     }
