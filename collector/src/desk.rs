@@ -1,5 +1,7 @@
 //! Where what people say is judged by what stands, and kept: the same for the API and the command line.
 
+mod incident;
+
 use std::sync::Arc;
 
 use jiff::civil::Date;
@@ -13,6 +15,8 @@ use crate::records::{EvidenceFile, Kept, People, Refusal, Step, day_of, keep, te
 use crate::report::{self, BuildError, Source};
 use crate::secret::{NoRandom, new_record_id};
 use crate::store::StoreError;
+
+pub(crate) use incident::{Closing, Suspicion, report_within};
 
 /// Somebody who says something now.
 pub(crate) struct Desk<'a> {
@@ -119,9 +123,7 @@ impl Desk<'_> {
         let action = people.actions.get(id);
         let action = action.ok_or_else(|| unknown("corrective action", id))?;
         action.check_step(id, step, self.today()?)?;
-        if let Some(entry) = step.entry() {
-            (self.require)(&entry.files)?;
-        }
+        (self.require)(step.files())?;
         self.keep(id, action.steps, step)
     }
 

@@ -11,8 +11,9 @@ use plumbline_config::wire::{Os, PlanRef};
 use serde::Serialize;
 
 use crate::freshness::{Cutoff, HostState};
-use crate::records::Waiver;
+use crate::records::incident::{Clock, IncidentState};
 use crate::records::waiver::WaiverState;
+use crate::records::{Incident, Waiver};
 use crate::store::{EnrolmentToken, Host, LatestFinding};
 
 /// A host.
@@ -140,6 +141,16 @@ pub(crate) struct WaiverView {
     pub(crate) waiver: Waiver,
 }
 
+/// An incident as it stands at a moment.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct IncidentView {
+    pub(crate) state: IncidentState,
+    #[serde(flatten)]
+    pub(crate) clock: Clock,
+    #[serde(flatten)]
+    pub(crate) incident: Incident,
+}
+
 impl<T: Clone> RecordView<T> {
     /// The one with this id among these.
     pub(crate) fn of(all: &BTreeMap<String, T>, id: &str) -> Option<Self> {
@@ -157,6 +168,17 @@ impl WaiverView {
         Self {
             state: waiver.state(day),
             waiver,
+        }
+    }
+}
+
+impl IncidentView {
+    /// The incident as it stands at a moment.
+    pub(crate) fn at(now: Timestamp, incident: Incident) -> Self {
+        Self {
+            state: incident.state(),
+            clock: incident.clock(now),
+            incident,
         }
     }
 }

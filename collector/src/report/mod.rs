@@ -37,6 +37,7 @@ use crate::records::waived::InForce;
 use crate::store::{Store, StoreError};
 use fleet::{Fleet, Nobody, Waivered};
 
+pub(crate) use build::published_plan;
 pub use build::{BuildError, Source, checklist, current_report, day_end, report, zone};
 pub use model::{LedgerHead, Report};
 use words::Words;
