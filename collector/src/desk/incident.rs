@@ -8,16 +8,18 @@ use plumbline_config::message::Message;
 use plumbline_config::plan::Plan;
 use serde::Deserialize;
 
-use super::{Desk, DeskError, unknown};
+use super::{ACTION, Desk, DeskError};
 use crate::records::action::ActionStep;
 use crate::records::incident::{CaseHost, IncidentStep, Opened};
 use crate::records::{EvidenceFile, Incident, Refusal, attestation};
 use crate::report;
 use crate::store::Store;
-use crate::view::{IncidentView, RecordView};
+use crate::view::{IncidentView, RecordView, unknown};
 
 /// The line on which a corrective action is opened where no check says which: 5（5）3 研議其矯正預防措施.
 const PREVENTION: &str = "5.5.3";
+
+const INCIDENT: &str = "incident";
 
 /// What somebody suspects.
 #[derive(Clone, Debug, Deserialize)]
@@ -74,11 +76,8 @@ impl Desk<'_> {
     /// An incident, as it stands now.
     pub(crate) fn incident(&self, id: &str) -> Result<RecordView<IncidentView>, DeskError> {
         let people = self.people()?;
-        let incident = people.incidents.get(id).ok_or_else(|| no_incident(id))?;
-        Ok(RecordView {
-            id: id.to_owned(),
-            record: self.incident_view(incident.clone()),
-        })
+        let show = |incident| self.incident_view(incident);
+        Ok(RecordView::find(&people.incidents, INCIDENT, id, show)?)
     }
 
     /// An incident, as it stands now.
@@ -127,7 +126,7 @@ impl Desk<'_> {
     /// Takes the next step of a case.
     pub(crate) fn incident_step(&self, id: &str, step: &IncidentStep) -> Result<(), DeskError> {
         let people = self.people()?;
-        let incident = people.incidents.get(id).ok_or_else(|| no_incident(id))?;
+        let incident = people.incidents.get(id).ok_or_else(|| unknown(INCIDENT, id))?;
         incident.check_step(id, step, self.who, self.source.now)?;
         (self.require)(step.files())?;
         self.keep(id, incident.steps, step)
@@ -137,11 +136,11 @@ impl Desk<'_> {
     /// the line, or a new one.
     pub(crate) fn close_incident(&self, id: &str, closing: Closing) -> Result<(), DeskError> {
         let people = self.people()?;
-        let incident = people.incidents.get(id).ok_or_else(|| no_incident(id))?;
+        let incident = people.incidents.get(id).ok_or_else(|| unknown(INCIDENT, id))?;
         let mut new_on = None;
         let action = match closing.action {
             Some(action) if people.actions.contains_key(&action) => action,
-            Some(action) => return Err(unknown("corrective action", &action).into()),
+            Some(action) => return Err(unknown(ACTION, &action).into()),
             None => {
                 let line = match closing.line {
                     Some(line) => attestation::line(&line)?.id.as_str(),
@@ -180,10 +179,6 @@ impl Desk<'_> {
         }
         self.keep(id, incident.steps, &step)
     }
-}
-
-fn no_incident(id: &str) -> Refusal {
-    unknown("incident", id)
 }
 
 /// The line that the finding of a case is judged on.

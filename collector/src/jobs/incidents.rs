@@ -151,7 +151,7 @@ struct Earlier {
 
 impl Earlier {
     /// Whether a grave finding is another occurrence: the first, or one that came after the last case ended.
-    fn is_over(&self, grave: &Grave, since: Timestamp) -> bool {
+    fn is_new(&self, grave: &Grave, since: Timestamp) -> bool {
         let Some(ended) = self.ended_at else {
             return self.number == 0;
         };
@@ -203,7 +203,8 @@ impl Cases {
     ) -> Result<(), StoreError> {
         for latest in findings.iter().filter(|latest| !latest.host_revoked) {
             let entry = catalogue::check(&latest.finding.check);
-            if let Some((entry, grave)) = entry.and_then(|entry| Some((entry, entry.grave(&latest.finding)?))) {
+            if let Some((entry, grave)) = entry.and_then(|entry| Some((entry, entry.grave(&latest.finding)?)))
+            {
                 self.see(entry, &grave, latest, store, now)?;
             }
         }
@@ -223,14 +224,14 @@ impl Cases {
         let earlier = |cases: &Self, about: &About| cases.about.get(about).copied().unwrap_or_default();
         let mut about = of(tamed(&latest.finding.subject, LONGEST_SAID));
         let mut before = earlier(self, &about);
-        if before.is_open || !before.is_over(grave, latest.since) {
+        if before.is_open || !before.is_new(grave, latest.since) {
             return Ok(());
         }
         let open = self.open_on.get(&latest.host).copied().unwrap_or_default();
         if open >= MOST_OPEN {
             about = of(OTHERS.to_owned());
             before = earlier(self, &about);
-            if before.is_open || !before.is_over(grave, latest.since) {
+            if before.is_open || !before.is_new(grave, latest.since) {
                 return Ok(());
             }
         }

@@ -138,7 +138,8 @@ impl People {
             on_host && opened.kind == kind && opened.culprit.as_deref() == Some(culprit)
         };
         let mut open = self.incidents.iter().filter(|(_, incident)| incident.is_open());
-        open.find(|(_, incident)| is_it(incident)).map(|(id, _)| id.as_str())
+        open.find(|(_, incident)| is_it(incident))
+            .map(|(id, _)| id.as_str())
     }
 
     /// The waivers that are in force on a day.

@@ -18,7 +18,13 @@ pub(crate) fn line(what: &'static str, text: &str, most: usize) -> Result<(), Re
 /// A text of a host's as one line that may stand in a record: what can't stand there becomes a space, and what is too
 /// long is cut.
 pub(crate) fn tamed(text: &str, most: usize) -> String {
-    let tame = |c: char| if c.is_control() || is_reordering(c) { ' ' } else { c };
+    let tame = |c: char| {
+        if c.is_control() || is_reordering(c) {
+            ' '
+        } else {
+            c
+        }
+    };
     text.chars().map(tame).take(most).collect()
 }
 

@@ -157,6 +157,16 @@ pub enum Duty {
 }
 
 impl Duty {
+    /// Every duty.
+    pub const ALL: [Self; 6] = [
+        Self::NotifyAuthority,
+        Self::NotifySubjects,
+        Self::NotifyCustomers,
+        Self::Contain,
+        Self::Investigate,
+        Self::Prevent,
+    ];
+
     /// The key of the word for it in the message files.
     #[must_use]
     pub const fn key(self) -> &'static str {
@@ -176,7 +186,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::catalogue::{check, checks};
+    use crate::catalogue::{check, checks, items};
 
     fn finding(check: &str, severity: &str, evidence: &Value) -> Finding {
         serde_json::from_value(json!({
@@ -193,7 +203,8 @@ mod tests {
 
     #[test]
     fn a_login_after_brute_force_begins_an_incident_and_brute_force_alone_does_not() {
-        let anomaly = |kind, last: &str| json!({"kind": kind, "first_at": "2026-10-01T01:00:00Z", "last_at": last});
+        let anomaly =
+            |kind, last: &str| json!({"kind": kind, "first_at": "2026-10-01T01:00:00Z", "last_at": last});
         let warded_off = json!({"anomalies": [anomaly("brute-force", "2026-10-01T09:00:00Z")]});
         assert_eq!(grave(&finding("logins.abnormal", "critical", &warded_off)), None);
         let got_in = json!({"anomalies": [
@@ -245,9 +256,15 @@ mod tests {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
             assert!(crate::message::exists(kind.key()));
         }
+        for duty in Duty::ALL {
+            let mut lines = items().iter().flat_map(|item| &item.lines);
+            assert!(lines.any(|line| line.duty == Some(duty)), "{duty:?}");
+            assert!(crate::message::exists(duty.key()));
+        }
         assert!(checks().iter().any(|entry| !entry.incidents.is_empty()));
         for rule in checks().iter().flat_map(|entry| &entry.incidents) {
-            let narrowed = rule.severity > mildest() || !rule.subjects.is_empty() || !rule.anomalies.is_empty();
+            let narrowed =
+                rule.severity > mildest() || !rule.subjects.is_empty() || !rule.anomalies.is_empty();
             assert!(narrowed, "a check that fails somewhere is no incident by itself");
         }
     }

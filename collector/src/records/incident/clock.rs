@@ -1,6 +1,8 @@
 //! Until when the authority is to be told, 5（2）1.
 
 use jiff::{SignedDuration, Timestamp};
+use plumbline_config::lang::Lang;
+use plumbline_config::message::Message;
 use serde::Serialize;
 
 use super::{Incident, IncidentState, Whom};
@@ -35,13 +37,7 @@ pub enum ClockState {
 
 impl ClockState {
     /// Every state.
-    pub const ALL: [Self; 5] = [
-        Self::Running,
-        Self::Overdue,
-        Self::Met,
-        Self::Late,
-        Self::NotOwed,
-    ];
+    pub const ALL: [Self; 5] = [Self::Running, Self::Overdue, Self::Met, Self::Late, Self::NotOwed];
 
     /// The name used in JSON.
     #[must_use]
@@ -65,6 +61,35 @@ impl ClockState {
             Self::Late => "incident-clock-late",
             Self::NotOwed => "incident-clock-not-owed",
         }
+    }
+
+    const fn said_key(self) -> &'static str {
+        match self {
+            Self::Running => "incident-until-running",
+            Self::Overdue => "incident-until-overdue",
+            Self::Met => "incident-until-met",
+            Self::Late => "incident-until-late",
+            Self::NotOwed => "incident-until-not-owed",
+        }
+    }
+}
+
+impl Clock {
+    /// How it stands, in words; `time` says moments as people count them.
+    #[must_use]
+    pub fn said(&self, lang: Lang, time: &dyn Fn(Timestamp) -> String) -> String {
+        let minutes = self.left_seconds.unwrap_or_default().unsigned_abs() / 60;
+        Message::new(self.state.said_key())
+            .arg("deadline", time(self.deadline_at))
+            .arg("hours", minutes / 60)
+            .arg("minutes", minutes % 60)
+            .render_in(lang)
+    }
+
+    /// What orders cases by how soon something is to be done: those whose time runs, the least left first.
+    #[must_use]
+    pub fn urgency(&self) -> (bool, Timestamp) {
+        (self.left_seconds.is_none(), self.deadline_at)
     }
 }
 

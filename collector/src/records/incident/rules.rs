@@ -63,7 +63,9 @@ impl Assessed {
             return Err(Refusal::Numbers("there are not so many people or records"));
         }
         if self.special_records > self.records && self.records.is_some() {
-            return Err(Refusal::Numbers("more records are special than there are records"));
+            return Err(Refusal::Numbers(
+                "more records are special than there are records",
+            ));
         }
         file::check(&self.files)
     }
@@ -76,7 +78,13 @@ fn entry(entry: &Entry) -> Result<(), Refusal> {
 
 impl Incident {
     /// Whether `who` may take this step now.
-    pub fn check_step(&self, id: &str, step: &IncidentStep, who: &str, now: Timestamp) -> Result<(), Refusal> {
+    pub fn check_step(
+        &self,
+        id: &str,
+        step: &IncidentStep,
+        who: &str,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
         if !self.is_open() {
             return Err(Refusal::CaseEnded(id.to_owned()));
         }
@@ -132,7 +140,9 @@ impl Incident {
                     _ => Ok(()),
                 }
             }
-            IncidentStep::Close { text: said, files, .. } => {
+            IncidentStep::Close {
+                text: said, files, ..
+            } => {
                 text::prose("text", said)?;
                 file::check(files)?;
                 self.check_close(who)

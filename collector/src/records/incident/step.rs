@@ -364,7 +364,10 @@ impl Assessed {
             "incident-not-grave"
         };
         Message::new("incident-said-confirmed")
-            .arg("harms", harms.join(text(lang, "incident-list-separator").as_str()))
+            .arg(
+                "harms",
+                harms.join(text(lang, "incident-list-separator").as_str()),
+            )
             .arg("people", number(self.people))
             .arg("records", number(self.records))
             .arg("gravity", text(lang, gravity))
