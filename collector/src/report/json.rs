@@ -7,9 +7,11 @@ use serde::Serialize;
 
 use super::WriteError;
 use super::fleet::{Fleet, Walk, attention};
+use super::incidents::incidents_of;
 use super::model::{LedgerHead, Report, ReportHost, ShownFinding};
 use super::reading::{List, Reading};
 use crate::checklist::Checklist;
+use crate::view::{IncidentView, RecordView};
 
 #[derive(Serialize)]
 struct Document<'r> {
@@ -17,6 +19,7 @@ struct Document<'r> {
     first: Date,
     last: Date,
     checklist: &'r Checklist,
+    incidents: Vec<RecordView<IncidentView>>,
     ledger: Option<&'r LedgerHead>,
     attention: List<'r, ShownFinding>,
     hosts: List<'r, ReportHost>,
@@ -35,6 +38,7 @@ pub(super) fn write(report: &Report, fleet: &dyn Fleet, out: &mut dyn Write) -> 
         first: report.first,
         last: report.last,
         checklist: &report.checklist,
+        incidents: incidents_of(report),
         ledger: report.ledger.as_ref(),
         attention: reading.list(attention(fleet, report.cutoff)),
         hosts: reading.list(hosts),

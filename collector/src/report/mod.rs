@@ -10,6 +10,7 @@ mod document;
 mod fleet;
 pub mod html;
 mod ids;
+mod incidents;
 mod json;
 mod model;
 mod ocsf;
@@ -39,6 +40,7 @@ use fleet::{Fleet, Nobody, Waivered};
 
 pub(crate) use build::published_plan;
 pub use build::{BuildError, Source, checklist, current_report, day_end, report, zone};
+pub(crate) use incidents::line_incident;
 pub use model::{LedgerHead, Report};
 use words::Words;
 pub(crate) use words::{grouped, host_counts};

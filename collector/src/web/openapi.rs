@@ -184,6 +184,7 @@ fn schemas() -> Value {
                     ("attestation", json!({"type": ["object", "null"]})),
                     ("due_at", or_null(time())),
                     ("corrective_action", json!({"type": ["object", "null"]})),
+                    ("incidents", json!({"type": "array", "items": {"type": "object"}})),
                 ])})),
             ])})),
         ]),
