@@ -1,1 +1,184 @@
+use jiff::SignedDuration;
+use plumbline_config::finding::Finding;
+use plumbline_config::ident::Role;
+use serde_json::json;
 
+use super::*;
+use crate::records::Incident;
+use crate::records::incident::Assessed;
+use crate::store::{SqliteStore, suite};
+
+/// A host whose logins are told of.
+struct Lab {
+    store: SqliteStore,
+    host: HostId,
+    people: Remembered,
+    alarms: Alarms,
+    sequence: u64,
+    previous: String,
+    _dir: tempfile::TempDir,
+}
+
+fn login(source: &str, kind: &str, last_at: &str) -> Finding {
+    let anomaly = json!({"kind": kind, "first_at": "2026-10-01T00:00:00Z", "last_at": last_at});
+    Finding {
+        severity: Severity::Critical,
+        evidence: json!({"anomalies": [anomaly]}),
+        ..suite::finding("logins.abnormal", source, Status::Fail)
+    }
+}
+
+fn broke_in(source: &str, last_at: &str) -> Finding {
+    login(source, "success-after-failures", last_at)
+}
+
+impl Lab {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&dir.path().join("db")).unwrap();
+        suite::add_token(&store, "good", Role::Service, 9);
+        let host = suite::enrol(&store, "", 1, 0).host;
+        Self {
+            store,
+            host,
+            people: Remembered::default(),
+            alarms: Alarms::default(),
+            sequence: 0,
+            previous: plumbline_config::wire::FIRST_PREVIOUS.to_owned(),
+            _dir: dir,
+        }
+    }
+
+    fn say(&mut self, findings: Vec<Finding>, minutes: i64) {
+        self.sequence += 1;
+        let said = suite::assessment(&self.host, &["logins.abnormal"], findings);
+        let report = suite::report(&self.host, self.sequence, &self.previous, minutes, Some(said));
+        self.previous.clone_from(&report.body.sha256);
+        let kept = suite::keep(&self.store, &report);
+        assert!(suite::is_kept(&kept));
+        self.alarms.committed(&report, &kept);
+    }
+
+    fn answered(&self, minutes: i64) -> BTreeMap<String, Incident> {
+        self.alarms
+            .answer(&self.store, &self.people, suite::at(minutes))
+            .unwrap();
+        self.people.people(&self.store).unwrap().incidents.clone()
+    }
+
+    fn end(&self, id: &str, minutes: i64) {
+        let incident = self.people.people(&self.store).unwrap().incidents[id].clone();
+        let now = suite::at(minutes);
+        let steps = [
+            IncidentStep::Assess(Assessed {
+                text: "滲透測試".to_owned(),
+                ..Assessed::default()
+            }),
+            IncidentStep::Dismiss {
+                reason: "滲透測試".to_owned(),
+            },
+        ];
+        for (taken, step) in (incident.steps..).zip(&steps) {
+            keep(&self.store, id, taken, step, "user:alice", now).unwrap();
+        }
+    }
+}
+
+fn time(minutes: i64) -> String {
+    suite::at(minutes).to_string()
+}
+
+#[test]
+fn a_grave_finding_opens_one_case_and_the_same_again_none() {
+    let mut lab = Lab::new();
+    lab.say(vec![login("source:192.0.2.1", "brute-force", &time(0))], 1);
+    assert!(lab.answered(1).is_empty(), "it was warded off");
+    lab.say(vec![broke_in("source:192.0.2.1", &time(2))], 3);
+    let cases = lab.answered(4);
+    let (id, case) = cases.first_key_value().unwrap();
+    assert!(id.starts_with("i-") && id.len() == 18, "{id}");
+    assert_eq!(case.by, COLLECTOR);
+    assert_eq!(case.opened.kind, IncidentKind::Intrusion);
+    assert_eq!(case.opened.culprit.as_deref(), Some("source:192.0.2.1"));
+    assert_eq!(case.opened.host.as_ref().unwrap().id, lab.host);
+    assert_eq!(case.opened.known_at, suite::at(4), "when the company knew");
+    let seen = case.opened.finding.as_ref().unwrap();
+    assert_eq!(
+        (seen.received_at, seen.last_at),
+        (suite::at(3), Some(suite::at(2)))
+    );
+    assert_eq!(case.deadline(), suite::at(4) + SignedDuration::from_hours(72));
+    // The attack goes on.
+    lab.say(vec![broke_in("source:192.0.2.1", &time(9))], 10);
+    assert_eq!(lab.answered(11), cases);
+    // Another culprit is another case.
+    lab.say(
+        vec![
+            broke_in("source:192.0.2.1", &time(9)),
+            broke_in("source:192.0.2.2", &time(11)),
+        ],
+        12,
+    );
+    assert_eq!(lab.answered(12).len(), 2);
+}
+
+#[test]
+fn what_ended_is_opened_anew_only_when_it_happens_again() {
+    let mut lab = Lab::new();
+    // A host whose clock runs a year ahead.
+    let ahead = |minutes: i64| time(60 * 24 * 365 + minutes);
+    lab.say(vec![broke_in("source:192.0.2.1", &ahead(1))], 2);
+    let first = lab.answered(2).into_keys().next().unwrap();
+    lab.end(&first, 10);
+    lab.say(vec![broke_in("source:192.0.2.1", &ahead(1))], 20);
+    assert_eq!(lab.answered(20).len(), 1, "the same is told of still");
+    lab.say(vec![broke_in("source:192.0.2.1", &ahead(21))], 22);
+    let both = lab.answered(22);
+    assert_eq!(both.len(), 2);
+    let open = both.iter().filter(|(_, case)| case.is_open());
+    assert!(open.map(|(id, _)| id).all(|id| *id != first));
+    assert_eq!(lab.answered(23), both);
+}
+
+#[test]
+fn what_nobody_noticed_is_found_by_looking_through() {
+    let mut lab = Lab::new();
+    lab.say(vec![broke_in("source:192.0.2.1", &time(1))], 2);
+    // The collector ended before it answered, and starts again.
+    lab.alarms = Alarms::default();
+    assert!(lab.answered(3).is_empty());
+    let look = |alarms: &Alarms| {
+        let now = suite::at(60 * 24 * 9);
+        alarms.look_through(&lab.store, &lab.people, now).unwrap();
+        lab.people.people(&lab.store).unwrap().incidents.len()
+    };
+    assert_eq!(look(&lab.alarms), 1, "though the host fell silent since");
+    // Another collector that looks at once opens none.
+    assert_eq!(look(&Alarms::default()), 1);
+}
+
+#[test]
+fn a_host_that_tells_of_anything_cannot_flood_the_office() {
+    let mut lab = Lab::new();
+    let all = |from: usize, minutes| {
+        let culprits = from..from + 90;
+        culprits
+            .map(|number| broke_in(&format!("source:\u{202e}198.51.100.{number}\n"), &time(minutes)))
+            .collect::<Vec<_>>()
+    };
+    lab.say(all(0, 1), 2);
+    let cases = lab.answered(2);
+    assert_eq!(cases.len(), MOST_OPEN + 1);
+    let culprits: BTreeSet<&str> = cases
+        .values()
+        .filter_map(|case| case.opened.culprit.as_deref())
+        .collect();
+    assert!(culprits.contains(OTHERS));
+    assert!(
+        culprits
+            .iter()
+            .all(|culprit| !culprit.contains(['\n', '\u{202e}']))
+    );
+    lab.say(all(90, 3), 4);
+    assert_eq!(lab.answered(4).len(), MOST_OPEN + 1);
+}
