@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::{ACTION, Desk, DeskError};
 use crate::records::action::ActionStep;
 use crate::records::incident::{CaseHost, IncidentStep, Opened};
-use crate::records::{EvidenceFile, Incident, Refusal, attestation};
+use crate::records::{EvidenceFile, Incident, Refusal, attestation, kept_moment};
 use crate::report;
 use crate::store::Store;
 use crate::view::{IncidentView, RecordView, unknown};
@@ -98,7 +98,7 @@ impl Desk<'_> {
             host,
             culprit: suspicion.culprit,
             text: suspicion.text,
-            known_at: suspicion.known_at.unwrap_or(now),
+            known_at: kept_moment(suspicion.known_at.unwrap_or(now)),
             happened_at: suspicion.happened_at,
             finding: None,
             report_within_seconds,

@@ -21,7 +21,7 @@ use super::COLLECTOR;
 use crate::desk::report_within;
 use crate::freshness::Cutoff;
 use crate::records::incident::{CaseHost, IncidentStep, Opened, Seen};
-use crate::records::{Kept, People, Remembered, keep, text::tamed};
+use crate::records::{Kept, People, Remembered, keep, kept_moment, text::tamed};
 use crate::secret::derived_record_id;
 use crate::store::{FindingQuery, Incoming, Keep, LatestFinding, Store, StoreError};
 
@@ -283,7 +283,7 @@ fn opened(
         }),
         culprit: Some(culprit.to_owned()),
         text: said.render_in(lang),
-        known_at: now,
+        known_at: kept_moment(now),
         happened_at: Some(grave.first_at.unwrap_or(finding.observed_at)),
         finding: Some(Seen {
             check: finding.check.clone(),

@@ -167,6 +167,12 @@ impl Remembered {
     }
 }
 
+/// A moment as acts keep it: to the microsecond.
+#[must_use]
+pub(crate) fn kept_moment(at: Timestamp) -> Timestamp {
+    Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at)
+}
+
 /// The day that a moment lies in.
 #[must_use]
 pub fn day_of(at: Timestamp, zone: &TimeZone) -> Date {
