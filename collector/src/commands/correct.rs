@@ -121,7 +121,7 @@ pub(crate) fn run(command: Command, place: &Place, output: &Output) -> Result<Ou
             });
         }
         Command::List { open } => return at_desk(place, false, |desk| list(desk, open, output)),
-        Command::Show { id } => return at_desk(place, false, |desk| show(&desk.action(&id)?, output)),
+        Command::Show { id } => return at_desk(place, false, |desk| show(desk, &desk.action(&id)?, output)),
         Command::Assign { id, owner, due_on } => (id, ActionStep::Assign { owner, due_on }),
         Command::Cause(said) => {
             let (id, entry) = said.entry(place)?;
@@ -181,7 +181,7 @@ fn list(desk: &Desk<'_>, open: bool, output: &Output) -> Result<Outcome, Failure
 }
 
 /// The action, and each of its steps.
-fn show(view: &RecordView<Action>, output: &Output) -> Result<Outcome, Failure> {
+fn show(desk: &Desk<'_>, view: &RecordView<Action>, output: &Output) -> Result<Outcome, Failure> {
     if output.format == Format::Json {
         output.json(view)?;
         return Ok(Outcome::Clean);
@@ -202,5 +202,5 @@ fn show(view: &RecordView<Action>, output: &Output) -> Result<Outcome, Failure> 
         let said = taken.step.said(output.lang);
         (taken.at, taken.by.clone(), taken.step.key(), said)
     });
-    history(std::iter::once(opened).chain(taken), output)
+    history(std::iter::once(opened).chain(taken), desk, output)
 }

@@ -423,7 +423,7 @@ fn show(desk: &Desk<'_>, view: &RecordView<IncidentView>, output: &Output) -> Re
         let said = taken.step.said(output.lang, &|at| in_zone(at, &zone));
         (taken.at, taken.by.clone(), taken.step.key(), said)
     });
-    history(taken, output)
+    history(taken, desk, output)
 }
 
 fn owed(incident: &Incident, output: &Output) -> String {

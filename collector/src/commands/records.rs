@@ -9,11 +9,11 @@ use plumbline_config::message::Message;
 use plumbline_console::{Failure, Format, Outcome, Output};
 use serde::Serialize;
 
-use super::whoever;
+use super::{in_zone, whoever};
 use crate::cli::Place;
 use crate::desk::Desk;
 use crate::records::Remembered;
-use crate::report::Source;
+use crate::report::{self, Source};
 use crate::store::Store;
 use crate::view::RecordView;
 
@@ -95,8 +95,10 @@ impl<const COLUMNS: usize> Listing<COLUMNS> {
 /// Prints every step that was taken: when, by whom, which, and what was said.
 pub(super) fn history(
     steps: impl Iterator<Item = (Timestamp, String, &'static str, String)>,
+    desk: &Desk<'_>,
     output: &Output,
 ) -> Result<Outcome, Failure> {
+    let zone = report::zone(desk.source.store)?;
     output.table_under(
         [
             "people-heading-at",
@@ -104,7 +106,7 @@ pub(super) fn history(
             "records-heading-step",
             "records-heading-said",
         ],
-        steps.map(|(at, by, step, said)| [at.to_string(), by, output.text(step), said]),
+        steps.map(|(at, by, step, said)| [in_zone(at, &zone), by, output.text(step), said]),
     )?;
     Ok(Outcome::Clean)
 }

@@ -129,7 +129,10 @@ fn harms(notice: &Notice<'_>, assessed: &Assessed) -> String {
         .into_iter()
         .map(|harm| ticked(assessed.harms.contains(&harm), &notice.t(harm.key())))
         .collect();
-    format!("{}：{}", boxes.join("　"), notice.t("notice-unfilled"))
+    Message::new("notice-kind-other")
+        .arg("harms", boxes.join("　"))
+        .arg("blank", notice.t("notice-unfilled"))
+        .render_in(notice.lang)
 }
 
 fn numbers(notice: &Notice<'_>, assessed: &Assessed) -> Vec<String> {

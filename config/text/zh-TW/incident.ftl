@@ -114,6 +114,7 @@ notice-known-at = 知悉時間
 notice-happened-at = 事件發生時間
 notice-observed-at = （主機量測時間 { $observed_at }）
 notice-kind = 事件發生種類
+notice-kind-other = { $harms }：{ $blank }
 notice-numbers = 個資侵害之大略筆數
 notice-numbers-total = 總筆數約 { $number } 筆
 notice-numbers-general = 一般個資約 { $number } 筆
