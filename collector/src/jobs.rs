@@ -104,7 +104,8 @@ pub(crate) async fn keep_upkeep(app: Shared) {
     .await;
 }
 
-/// Keeps what stood at the end of each day, and opens a corrective action on each line that fell.
+/// Keeps what stood at the end of each day, opens a corrective action on each line that fell, and a case for whatever
+/// grave a host told of and nobody noticed.
 pub(crate) async fn keep_days(app: Shared) {
     let lease = Arc::new(Lease::new("days"));
     again(DAYS, app, move |app| {
@@ -114,22 +115,19 @@ pub(crate) async fn keep_days(app: Shared) {
             if let Err(error) = app.days.watch(store, &app.people, stale_after, Timestamp::now()) {
                 error!(%error, "it was not looked whether a line of the checklist fell");
             }
+            if let Err(error) = app.alarms.look_through(store, &app.people, Timestamp::now()) {
+                error!(%error, "it was not looked whether an incident began unnoticed");
+            }
         }
     })
     .await;
 }
 
-/// Opens a case for whatever grave a host tells of. Each collector answers for the reports that it took in; one looks
-/// through what all hosts show.
+/// Opens a case for whatever grave a host tells of: each collector answers for the reports that it took in.
 pub(crate) async fn keep_incidents(app: Shared) {
-    let lease = Arc::new(Lease::new("incidents"));
-    again(ALARMS, app, move |app| {
+    again(ALARMS, app, |app| {
         let (store, people) = (app.store.as_ref(), &app.people);
-        let mut answered = app.alarms.answer(store, people, Timestamp::now());
-        if answered.is_ok() && lease.is_held(store) {
-            answered = app.alarms.look_through(store, people, Timestamp::now());
-        }
-        if let Err(error) = answered {
+        if let Err(error) = app.alarms.answer(store, people, Timestamp::now()) {
             error!(%error, "it was not looked whether an incident began");
         }
     })

@@ -1,5 +1,6 @@
 //! What incidents make of the lines of Section 5.
 
+use jiff::Timestamp;
 use plumbline_config::catalogue::{self, Duty};
 
 use super::Input;
@@ -7,10 +8,12 @@ use super::model::{LineIncident, LineStatus};
 use crate::records::Incident;
 use crate::records::incident::{ClockState, Done};
 
-/// Every case, as it stood at the moment that is shown.
-fn then<'i>(input: &'i Input<'_>) -> impl Iterator<Item = (&'i String, Incident)> {
+/// Every case that had not ended at `from`, as it stood at the moment that is shown.
+fn since<'i>(from: Timestamp, input: &'i Input<'_>) -> impl Iterator<Item = (&'i String, Incident)> {
     let all = input.people.incidents.iter();
-    all.filter_map(|(id, incident)| Some((id, incident.as_of(input.as_of)?)))
+    // Told from the end alone: what cases were takes longer to find out, and most have long ended.
+    let lasted = all.filter(move |(_, incident)| incident.end.as_ref().is_none_or(|end| end.at >= from));
+    lasted.filter_map(|(id, incident)| Some((id, incident.as_of(input.as_of)?)))
 }
 
 /// The open cases of which what a line asks for is still to be done.
@@ -18,7 +21,8 @@ pub(super) fn owed(line: &catalogue::Line, input: &Input<'_>) -> Vec<LineInciden
     let Some(duty) = line.duty else {
         return Vec::new();
     };
-    let open = then(input).filter(|(_, incident)| incident.is_open() && incident.done(duty) == Done::Owed);
+    let is_owed = |incident: &Incident| incident.is_open() && incident.done(duty) == Done::Owed;
+    let open = since(input.as_of, input).filter(|(_, incident)| is_owed(incident));
     let mut owed: Vec<_> = open
         .map(|(id, incident)| {
             let clock = incident.clock(input.as_of);
@@ -43,7 +47,7 @@ pub(super) fn limited(line: &catalogue::Line, status: LineStatus, input: &Input<
     }
     let begin = input.period.start(input.zone);
     let mut limited = status;
-    for (_, incident) in then(input) {
+    for (_, incident) in since(begin, input) {
         let clock = incident.clock(input.as_of);
         let at_best = match clock.state {
             ClockState::Overdue => LineStatus::Nonconforming,

@@ -182,3 +182,21 @@ fn a_host_that_tells_of_anything_cannot_flood_the_office() {
     lab.say(all(90, 3), 4);
     assert_eq!(lab.answered(4).len(), MOST_OPEN + 1);
 }
+
+#[test]
+fn of_many_collectors_that_see_the_same_one_opens_the_case() {
+    let mut lab = Lab::new();
+    lab.say(vec![broke_in("source:192.0.2.1", &time(1))], 2);
+    let store = &lab.store;
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(move || {
+                let (alarms, people) = (Alarms::default(), Remembered::default());
+                alarms.look_through(store, &people, suite::at(3)).unwrap();
+            });
+        }
+    });
+    let cases = People::read(store).unwrap().incidents;
+    assert_eq!(cases.len(), 1);
+    assert_eq!(cases.values().map(|case| case.history.len()).max(), Some(1));
+}

@@ -288,7 +288,7 @@ impl Incident {
 }
 
 /// Adds a record to what stands.
-pub(super) fn fold(all: &mut BTreeMap<String, Incident>, record: &Record) -> Result<(), StoreError> {
+pub(crate) fn fold(all: &mut BTreeMap<String, Incident>, record: &Record) -> Result<(), StoreError> {
     let step: IncidentStep = steps::read(record)?;
     if let IncidentStep::Open(opened) = &step {
         all.insert(record.subject.clone(), Incident::begin(record, opened.clone()));
