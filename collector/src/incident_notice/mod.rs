@@ -52,7 +52,7 @@ impl Notice<'_> {
             title,
             company: self.plan.company.trim().to_owned(),
             lang: self.lang,
-            made_at: self.now.as_second(),
+            made_at: Some(self.now.as_second()),
         }
     }
 

@@ -6,6 +6,7 @@ use jiff::civil::Date;
 use serde::Serialize;
 
 use super::WriteError;
+use super::course::CoursePoint;
 use super::fleet::{Fleet, Walk, attention};
 use super::incidents::incidents_of;
 use super::model::{LedgerHead, Report, ReportHost, ShownFinding};
@@ -21,6 +22,10 @@ struct Document<'r> {
     checklist: &'r Checklist,
     incidents: Vec<RecordView<IncidentView>>,
     ledger: Option<&'r LedgerHead>,
+    course: &'r [CoursePoint],
+    /// Of a period that is over single hosts are not listed: what they show now is not what they showed then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hosts_left_out: Option<&'static str>,
     attention: List<'r, ShownFinding>,
     hosts: List<'r, ReportHost>,
 }
@@ -40,6 +45,8 @@ pub(super) fn write(report: &Report, fleet: &dyn Fleet, out: &mut dyn Write) -> 
         checklist: &report.checklist,
         incidents: incidents_of(report),
         ledger: report.ledger.as_ref(),
+        course: &report.course,
+        hosts_left_out: report.is_past.then_some("period-over"),
         attention: reading.list(attention(fleet, report.cutoff)),
         hosts: reading.list(hosts),
     };

@@ -5,6 +5,7 @@
 //! thousand: a page of the store, one host's findings, and lists of fixed length.
 
 mod build;
+mod course;
 mod csv;
 mod document;
 mod fleet;
@@ -40,6 +41,7 @@ use fleet::{Fleet, Nobody, Waivered};
 
 pub(crate) use build::published_plan;
 pub use build::{BuildError, Source, checklist, current_report, day_end, report, zone};
+pub use course::CoursePoint;
 pub(crate) use incidents::line_incident;
 pub use model::{LedgerHead, Report};
 use words::Words;
