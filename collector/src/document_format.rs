@@ -68,7 +68,7 @@ impl fmt::Display for DocumentFormat {
 
 /// A format such a document can't be made in.
 #[derive(Debug, thiserror::Error)]
-#[error("unknown format `{0}` of a document; use html, docx or pdf")]
+#[error("unknown format `{0}` of a document; use html, pdf or docx")]
 pub(crate) struct UnknownFormat(String);
 
 impl FromStr for DocumentFormat {

@@ -99,7 +99,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
             Parameter {
                 place: "query",
                 name: "format",
-                description: "html, docx or pdf; html unless said otherwise.",
+                description: "html, pdf or docx; html unless said otherwise.",
             },
             LANG,
         ],
