@@ -226,7 +226,10 @@ async fn a_file_of_evidence_is_handed_out_as_it_came_and_only_when_a_record_name
     if let Ok(handed) = auditor.try_file(lab, SHEET_SHA256).await {
         assert!(handed.status() != StatusCode::OK || handed.bytes().await.is_err());
     }
-    office.close().await;
+    let dir = office.lab.leave().await;
+    let verified = json_of(&run(&dir, &["verify"]));
+    assert_eq!(verified["faults_total"], 1, "{verified}");
+    assert_eq!(verified["faults"][0]["kind"], "evidence-changed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
