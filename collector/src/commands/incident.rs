@@ -1,29 +1,29 @@
 //! `incident …`: cases, from what made somebody suspect one to its end.
 
-use std::path::{Path, PathBuf};
+mod assess;
+mod notice;
 
-use clap::ArgAction;
+use std::path::PathBuf;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use plumbline_config::catalogue::{Duty, IncidentKind};
 use plumbline_config::ident::HostId;
 use plumbline_config::lang::Lang;
 use plumbline_config::message::Message;
-use plumbline_config::plan::Plan;
 use plumbline_console::{Failure, Format, Outcome, Output};
 
-use super::deliver::deliver_document;
 use super::records::{Listing, at_desk, history, said};
-use super::{evidence, in_zone, moment, yes_or_no};
+use super::{evidence, in_zone, moment};
 use crate::cli::Place;
 use crate::desk::{Closing, Desk, Suspicion};
-use crate::document_format::DocumentFormat;
-use crate::incident_notice::Notice;
 use crate::records::Incident;
 use crate::records::action::Entry;
-use crate::records::incident::{Assessed, Done, Harm, IncidentStep, Whom};
+use crate::records::incident::{Done, IncidentStep, Whom};
 use crate::report;
 use crate::view::{IncidentView, RecordView};
+use assess::Assess;
+pub(crate) use notice::notice;
 
 /// Commands on incidents.
 #[derive(Debug, clap::Subcommand)]
@@ -160,43 +160,6 @@ pub(crate) enum Command {
     },
 }
 
-/// What a case was found to be.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Assess {
-    #[command(flatten)]
-    said: Said,
-    /// Whether it is an incident of personal data: yes or no
-    #[arg(long, action = ArgAction::Set, value_parser = yes_or_no, value_name = "yes|no")]
-    personal_data: bool,
-    /// Whether it endangers the business or the rights of many people; then the authority is told
-    #[arg(long, action = ArgAction::Set, value_parser = yes_or_no, value_name = "yes|no", default_value = "yes")]
-    grave: bool,
-    /// Whether data of customers is concerned; then they are told
-    #[arg(long, action = ArgAction::Set, value_parser = yes_or_no, value_name = "yes|no", default_value = "no")]
-    customers: bool,
-    /// What happened to the data: theft, leak, alteration, damage, loss or other; may be given again
-    #[arg(long = "harm", value_parser = harm, value_name = "HARM")]
-    harms: Vec<Harm>,
-    /// Kind of personal data; may be given again
-    #[arg(long = "category", value_name = "TEXT")]
-    categories: Vec<String>,
-    /// About how many people
-    #[arg(long, value_name = "NUMBER")]
-    people: Option<u64>,
-    /// About how many records
-    #[arg(long, value_name = "NUMBER")]
-    records: Option<u64>,
-    /// How many of these are of special kinds
-    #[arg(long, value_name = "NUMBER")]
-    special_records: Option<u64>,
-    /// What harm came of it
-    #[arg(long, value_name = "TEXT", default_value = "")]
-    damage: String,
-    /// What may come of it
-    #[arg(long, value_name = "TEXT", default_value = "")]
-    consequences: String,
-}
-
 /// What is written down at a step.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Said {
@@ -229,11 +192,6 @@ fn kind(text: &str) -> Result<IncidentKind, String> {
 fn whom(text: &str) -> Result<Whom, String> {
     let known = Whom::ALL.into_iter().find(|whom| whom.name() == text);
     known.ok_or_else(|| "use authority, subjects or customers".to_owned())
-}
-
-fn harm(text: &str) -> Result<Harm, String> {
-    let known = Harm::ALL.into_iter().find(|harm| harm.name() == text);
-    known.ok_or_else(|| "use theft, leak, alteration, damage, loss or other".to_owned())
 }
 
 /// Runs the command.
@@ -337,27 +295,6 @@ fn close(
     })
 }
 
-impl Assess {
-    fn step(self, place: &Place) -> Result<(String, IncidentStep), Failure> {
-        let (id, Entry { text, files }) = self.said.entry(place)?;
-        let assessed = Assessed {
-            personal_data: self.personal_data,
-            grave: self.grave,
-            customers: self.customers,
-            harms: self.harms.into_iter().collect(),
-            categories: self.categories,
-            people: self.people,
-            records: self.records,
-            special_records: self.special_records,
-            text,
-            damage: self.damage,
-            consequences: self.consequences,
-            files,
-        };
-        Ok((id, IncidentStep::Assess(assessed)))
-    }
-}
-
 fn clock(view: &IncidentView, zone: &TimeZone, lang: Lang) -> String {
     view.clock.said(lang, &|at| in_zone(at, zone))
 }
@@ -432,29 +369,4 @@ fn owed(incident: &Incident, output: &Output) -> String {
         .filter(|duty| incident.done(*duty) == Done::Owed);
     let words: Vec<String> = owed.map(|duty| output.text(duty.key())).collect();
     words.join(&output.text("incident-list-separator"))
-}
-
-/// Writes the drafts of the notices. `format` is the name given by `--format`.
-pub(crate) fn notice(
-    id: &str,
-    output: &Path,
-    format: Option<&str>,
-    lang: Lang,
-    place: &Place,
-) -> Result<Outcome, Failure> {
-    let format = DocumentFormat::of(format, output)?;
-    at_desk(place, false, |desk| {
-        let case = desk.incident(id)?;
-        let usual = Plan::default();
-        let plan = report::published_plan(desk.source.store)?;
-        let notice = Notice {
-            id: &case.id,
-            incident: &case.record.incident,
-            plan: plan.as_ref().map_or(&usual, |plan| &plan.plan),
-            now: desk.source.now,
-            lang,
-        };
-        deliver_document(output, |out| notice.make(format, out))?;
-        Ok(Outcome::Clean)
-    })
 }

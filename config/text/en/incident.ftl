@@ -71,7 +71,6 @@ incident-stands = Incident { $id } ({ $kind }): { $state }; { $clock }.
 incident-heading-kind = kind
 incident-heading-host = host
 incident-heading-clock = authority
-incident-heading-known = known at
 incident-owed = still to be done: { $duties }
 
 line-incident = incident { $id } ({ $state }): { $duty } is still to be done
@@ -81,7 +80,6 @@ report-incidents-none = There was no case in this period.
 report-incident-what = Case
 report-incident-clock = State, and when the authority is told
 report-incident-steps = Steps
-report-incident-evidence = { $at } Evidence: { $name } ({ $size } bytes), SHA-256 { $sha256 }
 csv-incidents = incidents
 front-incidents = Open incidents
 front-incidents-none = No incident is open.

@@ -71,7 +71,6 @@ incident-stands = 個資事故 { $id }（{ $kind }）：{ $state }。{ $clock }�
 incident-heading-kind = 種類
 incident-heading-host = 主機
 incident-heading-clock = 通報期限
-incident-heading-known = 知悉時間
 incident-owed = 尚待：{ $duties }
 
 line-incident = 個資事故 { $id }（{ $state }）：尚待{ $duty }
@@ -81,7 +80,6 @@ report-incidents-none = 本期間無個資事故案件。
 report-incident-what = 案件
 report-incident-clock = 狀態及通報期限
 report-incident-steps = 辦理情形
-report-incident-evidence = { $at } 佐證檔案：{ $name }（{ $size } 位元組），SHA-256 { $sha256 }
 csv-incidents = 個資事故
 front-incidents = 未結案之個資事故
 front-incidents-none = 無未結案之個資事故。
