@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use plumbline_config::catalogue::{self, CheckEntry, Grave, IncidentKind};
 use plumbline_config::finding::{Finding, Severity, Status};
-use plumbline_config::ident::HostId;
+use plumbline_config::ident::{HostId, Role};
 use plumbline_config::interval::{Interval, Unit};
 use plumbline_config::lang::{Bilingual, Lang};
 use plumbline_config::message::{Message, text};
@@ -23,7 +23,7 @@ use crate::freshness::Cutoff;
 use crate::records::incident::{CaseHost, IncidentStep, Opened, Seen};
 use crate::records::{Kept, People, Remembered, keep, kept_moment, text::tamed};
 use crate::secret::derived_record_id;
-use crate::store::{FindingQuery, Incoming, Keep, LatestFinding, Store, StoreError};
+use crate::store::{Counted, FindingQuery, Incoming, Keep, LatestFinding, Store, StoreError, Totals};
 
 /// How long what all hosts show may go without being looked through.
 const LOOK_THROUGH: Duration = Duration::from_secs(600);
@@ -102,11 +102,13 @@ impl Alarms {
         let mut cases = Cases::of(&*people.people(store)?);
         // A host that fell silent after it told of something is no less grave.
         let ever = Cutoff::new(now, Interval::new(100, Unit::Year));
+        // Counts tell at once what there is nothing of; to read all findings takes as long as there are hosts.
+        let totals = store.totals(ever)?;
         let with_rules = catalogue::checks()
             .iter()
             .filter(|entry| !entry.incidents.is_empty());
         for entry in with_rules {
-            for severity in severities(entry) {
+            for severity in severities(entry).filter(|severity| may_fail(&totals, entry, *severity)) {
                 let mut query = FindingQuery {
                     check: Some(entry.id.clone()),
                     status: Some(Status::Fail),
@@ -126,6 +128,16 @@ impl Alarms {
         *looked = Some(Instant::now());
         Ok(())
     }
+}
+
+/// Whether some host fails a check with this severity, or did before it fell silent.
+fn may_fail(totals: &Totals, entry: &'static CheckEntry, severity: Severity) -> bool {
+    let number = |(role, status)| totals.get(Counted::Findings(&entry.id, role, status, severity));
+    let statuses = [Status::Fail, Status::Stale];
+    let each = Role::ALL
+        .into_iter()
+        .flat_map(|role| statuses.map(|status| (role, status)));
+    each.map(number).sum::<i64>() > 0
 }
 
 /// The severities that a check's rules ask for.
