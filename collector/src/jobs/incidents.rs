@@ -9,7 +9,7 @@ use std::mem;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use plumbline_config::catalogue::{self, CheckEntry, Grave, IncidentKind};
 use plumbline_config::finding::{Finding, Severity, Status};
 use plumbline_config::ident::{HostId, Role};
@@ -163,14 +163,18 @@ struct Earlier {
 
 impl Earlier {
     /// Whether a grave finding is another occurrence: the first, or one that came after the last case ended.
-    fn is_new(&self, grave: &Grave, since: Timestamp) -> bool {
+    fn is_new(&self, grave: &Grave, latest: &LatestFinding) -> bool {
         let Some(ended) = self.ended_at else {
             return self.number == 0;
         };
         let again = match grave.last_at {
-            // A host's clock may run ahead: what was known of when the case began is nothing new.
-            Some(last) => last > ended && Some(last) > self.last_at,
-            None => since > ended,
+            // A host's clock may be wrong: how long ago it was is told by that clock alone, and when by ours.
+            Some(last) => {
+                let ago = latest.finding.observed_at.duration_since(last);
+                let here = latest.received_at.saturating_sub(ago.max(SignedDuration::ZERO));
+                Some(last) > self.last_at && here.is_ok_and(|here| here > ended)
+            }
+            None => latest.since > ended,
         };
         !self.is_open && again
     }
@@ -236,14 +240,14 @@ impl Cases {
         let earlier = |cases: &Self, about: &About| cases.about.get(about).copied().unwrap_or_default();
         let mut about = of(tamed(&latest.finding.subject, LONGEST_SAID));
         let mut before = earlier(self, &about);
-        if before.is_open || !before.is_new(grave, latest.since) {
+        if before.is_open || !before.is_new(grave, latest) {
             return Ok(());
         }
         let open = self.open_on.get(&latest.host).copied().unwrap_or_default();
         if open >= MOST_OPEN {
             about = of(OTHERS.to_owned());
             before = earlier(self, &about);
-            if before.is_open || !before.is_new(grave, latest.since) {
+            if before.is_open || !before.is_new(grave, latest) {
                 return Ok(());
             }
         }

@@ -124,20 +124,30 @@ fn a_grave_finding_opens_one_case_and_the_same_again_none() {
 
 #[test]
 fn what_ended_is_opened_anew_only_when_it_happens_again() {
-    let mut lab = Lab::new();
-    // A host whose clock runs a year ahead.
-    let ahead = |minutes: i64| time(60 * 24 * 365 + minutes);
-    lab.say(vec![broke_in("source:192.0.2.1", &ahead(1))], 2);
-    let first = lab.answered(2).into_keys().next().unwrap();
-    lab.end(&first, 10);
-    lab.say(vec![broke_in("source:192.0.2.1", &ahead(1))], 20);
-    assert_eq!(lab.answered(20).len(), 1, "the same is told of still");
-    lab.say(vec![broke_in("source:192.0.2.1", &ahead(21))], 22);
-    let both = lab.answered(22);
-    assert_eq!(both.len(), 2);
-    let open = both.iter().filter(|(_, case)| case.is_open());
-    assert!(open.map(|(id, _)| id).all(|id| *id != first));
-    assert_eq!(lab.answered(23), both);
+    // Hosts whose clocks are right, a year ahead, and a year behind.
+    for wrong_by in [0, 60 * 24 * 365, -60 * 24 * 365] {
+        let mut lab = Lab::new();
+        let told = |last: i64, looked: i64| Finding {
+            observed_at: suite::at(wrong_by + looked),
+            ..broke_in("source:192.0.2.1", &time(wrong_by + last))
+        };
+        lab.say(vec![told(1, 2)], 2);
+        let first = lab.answered(2).into_keys().next().unwrap();
+        lab.say(vec![told(6, 7)], 7);
+        lab.end(&first, 10);
+        lab.say(vec![told(6, 20)], 20);
+        assert_eq!(
+            lab.answered(20).len(),
+            1,
+            "{wrong_by}: what was dealt with is told of still"
+        );
+        lab.say(vec![told(21, 22)], 22);
+        let both = lab.answered(22);
+        assert_eq!(both.len(), 2, "{wrong_by}");
+        let mut open = both.iter().filter(|(_, case)| case.is_open());
+        assert!(open.all(|(id, _)| *id != first));
+        assert_eq!(lab.answered(23), both);
+    }
 }
 
 #[test]
