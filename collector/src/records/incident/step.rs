@@ -126,32 +126,48 @@ impl Harm {
 
 /// What a case was found to be. A later one takes the place of an earlier one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub struct Assessed {
     /// Whether it is an incident of personal data.
     pub personal_data: bool,
     /// Whether it endangers the company's business or the rights of many people, 5（2）2: then the authority is told.
+    /// Where it is not said, it does.
+    #[serde(default = "yes")]
     pub grave: bool,
     /// Whether data of customers is concerned: then they are told, 5（4）.
+    #[serde(default)]
     pub customers: bool,
     /// What happened to the data.
+    #[serde(default)]
     pub harms: BTreeSet<Harm>,
     /// Kinds of personal data.
+    #[serde(default)]
     pub categories: Vec<String>,
     /// About how many people.
+    #[serde(default)]
     pub people: Option<u64>,
     /// About how many records.
+    #[serde(default)]
     pub records: Option<u64>,
     /// How many of these are of the special kinds of the law's article 6.
+    #[serde(default)]
     pub special_records: Option<u64>,
     /// Cause and course.
     pub text: String,
     /// What harm came of it.
+    #[serde(default)]
     pub damage: String,
     /// What may come of it.
+    #[serde(default)]
     pub consequences: String,
     /// The evidence.
+    #[serde(default)]
     pub files: Vec<EvidenceFile>,
+}
+
+/// What nobody answered must not keep the authority from being told.
+const fn yes() -> bool {
+    true
 }
 
 /// Who has to know.

@@ -361,3 +361,17 @@ fn what_cannot_be_is_refused() {
     early.known_at = at(now);
     assert_eq!(early.check(at(now)), Ok(()));
 }
+
+#[test]
+fn what_an_assessment_leaves_open_keeps_nobody_from_being_told() {
+    let read = |text: &str| serde_json::from_str::<IncidentStep>(text);
+    let unanswered = read(r#"{"step": "assess", "text": "x"}"#);
+    assert!(unanswered.unwrap_err().to_string().contains("personal_data"));
+    let short = read(r#"{"step": "assess", "personal_data": true, "text": "x"}"#).unwrap();
+    let IncidentStep::Assess(assessed) = &short else {
+        panic!("{short:?}");
+    };
+    assert!(assessed.grave);
+    let kept = serde_json::to_string(&short).unwrap();
+    assert_eq!(read(&kept).unwrap(), short);
+}

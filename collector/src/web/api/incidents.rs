@@ -154,7 +154,7 @@ fn step() -> Value {
     json!({"oneOf": [
         of("assess", &["personal_data"], json!({
             "personal_data": {"type": "boolean", "description": "Whether it is an incident of personal data."},
-            "grave": {"type": "boolean", "description": "Whether it endangers the business or many people: then the authority is told."},
+            "grave": {"type": "boolean", "default": true, "description": "Whether it endangers the business or many people: then the authority is told."},
             "customers": {"type": "boolean", "description": "Whether data of customers is concerned."},
             "harms": {"type": "array", "uniqueItems": true, "items": {"enum": Harm::ALL.map(Harm::name)}},
             "categories": {"type": "array", "maxItems": 50, "items": {"type": "string", "minLength": 1, "maxLength": 512}},
