@@ -156,7 +156,7 @@ fn step() -> Value {
             "personal_data": {"type": "boolean", "description": "Whether it is an incident of personal data."},
             "grave": {"type": "boolean", "default": true, "description": "Whether it endangers the business or many people: then the authority is told."},
             "customers": {"type": "boolean", "description": "Whether data of customers is concerned."},
-            "harms": {"type": "array", "uniqueItems": true, "items": {"enum": Harm::ALL.map(Harm::name)}},
+            "harms": {"type": "array", "items": {"enum": Harm::ALL.map(Harm::name)}},
             "categories": {"type": "array", "maxItems": 50, "items": {"type": "string", "minLength": 1, "maxLength": 512}},
             "people": number(), "records": number(), "special_records": number(),
             "damage": text(), "consequences": text(),
