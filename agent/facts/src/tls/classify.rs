@@ -9,12 +9,13 @@ use std::time::{Duration, Instant};
 
 use super::hello::{Hello, TLS1_2};
 use super::line::{Blocked, Cut, Line, Stream};
+use super::shapes::{Names, any_version, old_style};
 use super::spoken::{Spoken, recognise};
 use super::starttls::{self, Refusal};
 use super::survey::Target;
 use super::trial::{Peer, Trial, Until};
-use super::versions::{First, Names, any_version, old_style};
-use super::{Protocol, StartTls, ssl2};
+use super::versions::First;
+use super::{Protocol, StartTls, http_head, ssl2};
 
 /// Wait for an answer to the first hello, in percent of the time for the endpoint. A server under load takes longer to
 /// answer TLS than to greet. Together with seven talks it leaves time to conclude that a peer is silent.
@@ -24,8 +25,6 @@ const TALK_PATIENCE: u32 = 8;
 /// Wait for a greeting where one is expected: mail servers let strangers wait (postscreen(8)).
 const GREETING_PATIENCE: u32 = 43;
 
-/// Most bytes read of the head of an answer of HTTP.
-const LONGEST_HEAD: usize = 16 * 1024;
 /// A peer that has not answered the first hello by then may be one that greets.
 const SOON: Duration = Duration::from_millis(250);
 
@@ -409,31 +408,15 @@ fn http(peer: &Peer<'_>) -> Result<Step, Blocked> {
     Ok(match outcome {
         Ok(Spoken::Http) => {
             // Its head, as far as it comes.
-            while !ends_head(stream.heard()) && stream.listen().is_ok() {}
+            while !http_head::ends(stream.heard()) && stream.listen().is_ok() {}
             Step::Found(Found {
-                redirects: sends_on(stream.heard()),
+                redirects: http_head::sends_on(stream.heard()),
                 ..Found::plain("http")
             })
         }
         Ok(_spoken) => after_foreign(stream.heard()),
         Err(cut) => step_of(cut),
     })
-}
-
-fn ends_head(heard: &[u8]) -> bool {
-    heard.len() > LONGEST_HEAD || heard.windows(4).any(|end| end == b"\r\n\r\n")
-}
-
-/// Whether an answer of HTTP sends one on to HTTPS and gives nothing else (RFC 9110 15.4).
-fn sends_on(heard: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(heard).to_ascii_lowercase();
-    let mut lines = text.lines();
-    let status = lines.next().and_then(|line| line.split(' ').nth(1));
-    let moved = matches!(status, Some("301" | "302" | "303" | "307" | "308"));
-    moved
-        && lines
-            .filter_map(|line| line.strip_prefix("location:"))
-            .any(|place| place.trim_start().starts_with("https://"))
 }
 
 /// Speaks first, in the protocol of `kind`, to a peer that waits for that.

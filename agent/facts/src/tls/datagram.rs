@@ -6,8 +6,9 @@ use super::classify::Found;
 use super::dtls;
 use super::hello::{Hello, TLS1_2};
 use super::line::{Blocked, Line};
+use super::shapes::{Names, any_version};
 use super::trial::{Peer, Trial, Until};
-use super::versions::{First, Names, any_version};
+use super::versions::First;
 use super::{Offer, Protocol};
 
 /// Longest wait for an answer to the first datagram of a kind.

@@ -12,8 +12,9 @@ use super::elimination::{Elimination, NONE_LEFT, Offered};
 use super::elimination_1_3::Elimination1_3;
 use super::flight::{Exchange, Flight};
 use super::hello::{Hello, SSL2_CIPHERS, TLS1_2, TLS1_3};
+use super::shapes::from_wire;
 use super::trial::{Peer, Trial, Until};
-use super::versions::{First, Versions, from_wire};
+use super::versions::{First, Versions};
 use super::{Suite, sealed, share, ssl2, suites};
 
 /// Connections spent at first on the suites of the newest version before TLS 1.3, and of each older one.

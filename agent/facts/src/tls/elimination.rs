@@ -7,8 +7,9 @@ use plumbline_config::plan::TlsVersion;
 
 use super::flight::{Exchange, Flight, ServerHello};
 use super::hello::Hello;
+use super::shapes::from_wire;
 use super::trial::{Peer, Trial, Until};
-use super::versions::{First, from_wire};
+use super::versions::First;
 use super::{Suite, suites};
 
 /// Alerts by which a server says that no offered suite or group suits it: `handshake_failure`, `illegal_parameter` (old

@@ -125,8 +125,8 @@ fn packet(stream: &mut Stream, kind: u8) -> Result<Vec<u8>, NoOffer> {
 
 /// Wraps a payload in a packet with the least padding.
 fn wrapped(payload: &[u8]) -> Vec<u8> {
-    let padding = 8 - (payload.len() + 5) % 8 + 4;
-    let padding = if padding >= 12 { padding - 8 } else { padding };
+    let short = 8 - (payload.len() + 5) % 8;
+    let padding = if short < 4 { short + 8 } else { short };
     let length = u32::try_from(payload.len() + padding + 1).unwrap_or_default();
     let mut packet = length.to_be_bytes().to_vec();
     packet.push(u8::try_from(padding).unwrap_or_default());

@@ -320,6 +320,19 @@ fn xmpp(stream: &mut Stream, namespace: &str, name: &str) -> Result<(), Refusal>
             Refusal::Failed("the peer does not serve a host of this name".to_owned())
         });
     }
+    // Some answer whoever asks, and say by the namespace of their own stream whom they are for.
+    let others = if namespace == "jabber:client" {
+        "jabber:server"
+    } else {
+        "jabber:client"
+    };
+    let header = features.split("<stream:features").next().unwrap_or_default();
+    if ['\'', '"']
+        .iter()
+        .any(|quote| header.contains(&format!("xmlns={quote}{others}{quote}")))
+    {
+        return Err(Refusal::Other);
+    }
     if !features.contains("<starttls") {
         return Err(Refusal::Plain);
     }

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use super::classify::{self, DEFAULT_NAME, Found};
 use super::line::Line;
 use super::pool::Pool;
+use super::shapes::Names;
 use super::starttls;
 use super::trial::Peer;
-use super::versions::{Names, Versions};
+use super::versions::Versions;
 use super::{Endpoint, Offer, Protocol, StartTls, Trust, certificate, datagram, depth, ssh, suites};
 
 /// Time for one endpoint.

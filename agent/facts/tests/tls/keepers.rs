@@ -337,7 +337,7 @@ fn vsftpd() -> Vec<Animal> {
     )]
 }
 
-fn sshd() -> Vec<Animal> {
+pub(crate) fn sshd() -> Vec<Animal> {
     let Some(server) = program("sshd", "openssh-server") else {
         return Vec::new();
     };

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use plumbline_facts::tls::{Depth, Endpoint, Options, Target, Trust, survey};
 
-use crate::keepers::{Keeper, daemons, gnutls};
+use crate::keepers::{Keeper, daemons, gnutls, sshd};
 use crate::pki::{NAME, pki};
 use crate::support::openssl;
 use crate::traps;
@@ -436,4 +436,15 @@ fn daemons_are_told_exactly() {
 #[test]
 fn traps_are_survived_and_nothing_untrue_is_told_of_them() {
     compare(&traps::traps());
+}
+
+#[test]
+fn the_offer_and_the_host_key_of_a_real_sshd_are_read() {
+    for endpoint in visit(&sshd()) {
+        let offer = endpoint.ssh.unwrap();
+        assert_eq!((offer.rsa_bits, offer.rsa_unknown), (Some(3072), None));
+        assert!(offer.version.contains("OpenSSH"), "{}", offer.version);
+        assert!(offer.key_exchanges.iter().any(|name| name == "curve25519-sha256"));
+        assert!(!offer.ciphers.is_empty() && !offer.macs.is_empty() && !offer.host_keys.is_empty());
+    }
 }
