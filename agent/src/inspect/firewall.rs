@@ -107,7 +107,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Outcome, Failure> {
                 .map_err(|error| Failure::new(format!("{}: {error}", file.display())))?,
             ..FirewallFacts::default()
         },
-        None => known(&firewall::read(&host), output.lang)?.clone(),
+        None => known(&firewall::read(&host, Timestamp::now()), output.lang)?.clone(),
     };
     let listeners = listeners(args, &host, output.lang)?;
     if let Some(file) = &args.questions {

@@ -299,7 +299,15 @@ fn read_verdict(verdict: Attributes<'_>) -> Option<Verdict> {
         -4 => Verdict::Goto(chain()?),
         -5 => Verdict::Return,
         // NF_QUEUE, with the number of the queue in the upper half.
-        code if code & 0xff == 3 => Verdict::Queue,
+        code if code & 0xff == 3 => {
+            let first = u16::try_from(code.cast_unsigned() >> 16).unwrap_or_default();
+            Verdict::Queue {
+                first,
+                last: first,
+                // NF_VERDICT_FLAG_QUEUE_BYPASS.
+                bypass: code & 0x8000 != 0,
+            }
+        }
         code => Verdict::Other(i64::from(code)),
     })
 }

@@ -4,15 +4,25 @@
 //! as `nft -j list ruleset` at [`RECORDED`]. What they let through is derived in [`crate::reachability`].
 
 mod attributes;
+mod connection;
 pub(crate) mod decode;
 mod decode_expression;
 pub mod expression;
 mod interfaces;
+pub mod ipset;
 pub mod json;
+mod legacy;
+pub(crate) mod lists;
+mod namespaces;
 mod netlink;
 mod persistence;
+mod proc_net;
+pub mod routes;
+mod rtnetlink;
 pub mod ruleset;
 pub mod set;
+
+use jiff::Timestamp;
 
 use crate::ask::Ask;
 use crate::facts::Facts;
@@ -21,6 +31,7 @@ use crate::known::{Known, Unknown};
 use crate::probe::{Probe, ProbeId};
 
 pub use interfaces::{Interface, Surroundings};
+pub use namespaces::Namespace;
 pub use persistence::Persistence;
 use ruleset::Ruleset;
 
@@ -51,10 +62,10 @@ impl FirewallFacts {
         if self.ruleset.has_extensions() {
             engines.push("iptables-nft");
         }
-        if [false, true]
+        let unread = [false, true]
             .iter()
-            .any(|v6| !self.surroundings.legacy_tables(*v6).is_empty())
-        {
+            .any(|v6| !self.surroundings.legacy_tables(*v6).is_empty());
+        if unread || self.ruleset.tables.iter().any(ruleset::Table::is_legacy) {
             engines.push("iptables-legacy");
         }
         engines
@@ -76,8 +87,8 @@ impl Probe for FirewallProbe {
     const PULSE: Option<fn(&Host) -> Option<u64>> =
         Some(|host| host.is_live().then(netlink::generation)?.map(u64::from));
 
-    fn gather(host: &Host, _ask: &Ask, _facts: &mut Facts) -> Known<FirewallFacts> {
-        read(host)
+    fn gather(host: &Host, ask: &Ask, _facts: &mut Facts) -> Known<FirewallFacts> {
+        read(host, ask.now)
     }
 
     fn slot(facts: &mut Facts) -> &mut Known<FirewallFacts> {
@@ -85,33 +96,49 @@ impl Probe for FirewallProbe {
     }
 }
 
-/// Reads the rules, what they act on and what loads them at boot.
+/// Reads the rules, what they act on and what loads them at boot, at the time `now`.
 #[must_use]
-pub fn read(host: &Host) -> Known<FirewallFacts> {
-    let ruleset = if host.is_live() { live() } else { recorded(host) };
-    let ruleset = match ruleset {
-        Ok(ruleset) => ruleset,
-        Err(Unknown::Denied(denial)) => return Known::Denied(denial),
-        Err(Unknown::Failed { what, why }) => return Known::Failed { what, why },
-        Err(Unknown::Absent(what) | Unknown::NotAsked(what)) => return Known::Absent(what),
-    };
-    let surroundings = match Surroundings::read(host) {
-        Ok(surroundings) => surroundings,
-        Err(error) => return error.into_known(),
-    };
-    Known::Value(FirewallFacts {
+pub fn read(host: &Host, now: Timestamp) -> Known<FirewallFacts> {
+    match read_all(host, now) {
+        Ok(facts) => Known::Value(facts),
+        Err(Unknown::Denied(denial)) => Known::Denied(denial),
+        Err(Unknown::Failed { what, why }) => Known::Failed { what, why },
+        Err(Unknown::Absent(what) | Unknown::NotAsked(what)) => Known::Absent(what),
+    }
+}
+
+fn read_all(host: &Host, now: Timestamp) -> Result<FirewallFacts, Unknown> {
+    let mut ruleset = if host.is_live() { live()? } else { recorded(host)? };
+    let mut surroundings = Surroundings::read(host, now)?;
+    if host.is_live() {
+        read_legacy(host, &mut ruleset, &mut surroundings);
+        lists::read(host, &ruleset, &mut surroundings)?;
+    }
+    Ok(FirewallFacts {
         ruleset,
         surroundings,
         persistence: Persistence::read(host),
     })
 }
 
+/// Adds the tables of iptables-legacy; of those that can't be read the names are kept.
+fn read_legacy(host: &Host, ruleset: &mut Ruleset, surroundings: &mut Surroundings) {
+    for (v6, unread) in [false, true].into_iter().zip(&mut surroundings.legacy) {
+        for name in proc_net::legacy_tables(host, v6) {
+            match legacy::read(v6, &name) {
+                Ok(table) => ruleset.tables.push(table),
+                Err(why) => unread.push(format!("{name}: {why}")),
+            }
+        }
+    }
+}
+
 fn live() -> Result<Ruleset, Unknown> {
     match netlink::dump() {
         Ok(ruleset) => Ok(ruleset),
         // Without the engine there are no rules: that is known, and nothing is filtered by it.
-        Err(netlink::DumpError::Unsupported) => Ok(Ruleset::default()),
-        Err(netlink::DumpError::Denied) => Err(Unknown::Denied(crate::known::Denial {
+        Err(connection::DumpError::Unsupported) => Ok(Ruleset::default()),
+        Err(connection::DumpError::Denied) => Err(Unknown::Denied(crate::known::Denial {
             what: "nftables rules".to_owned(),
             needs: "CAP_NET_ADMIN".to_owned(),
         })),
@@ -144,6 +171,7 @@ mod tests {
     fn rules_of_another_host_are_taken_from_its_recording_or_not_known() {
         let dir = tempfile::tempdir().unwrap();
         let host = Host::at(dir.path()).unwrap();
+        let read = |host: &Host| read(host, Timestamp::UNIX_EPOCH);
         assert!(matches!(read(&host), Known::Failed { .. }));
         let recorded = dir.path().join(RECORDED.trim_start_matches('/'));
         std::fs::create_dir_all(recorded.parent().unwrap()).unwrap();

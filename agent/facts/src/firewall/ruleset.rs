@@ -127,6 +127,12 @@ impl Table {
             objects: BTreeMap::new(),
         }
     }
+
+    /// Whether it is one of iptables-legacy. nft(8) takes no name with a space in it.
+    #[must_use]
+    pub fn is_legacy(&self) -> bool {
+        self.name.starts_with("legacy ")
+    }
 }
 
 /// A named limit, quota, counter … of a table.

@@ -1,9 +1,11 @@
 //! Sets and maps of a table, and the search in them.
 
+use serde::{Deserialize, Serialize};
+
 use super::expression::Verdict;
 
 /// A set or map.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Set {
     /// Lengths of the fields of a concatenated key, in bytes, each padded to 4 in the key. Empty: one field.
     pub fields: Vec<usize>,
@@ -18,7 +20,7 @@ pub struct Set {
 }
 
 /// An element: the keys from `low` to `high`, field by field.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Element {
     /// Lowest key.
     pub low: Vec<u8>,
@@ -29,7 +31,7 @@ pub struct Element {
 }
 
 /// What a map holds for a key.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Data {
     /// Nothing: a set.
     #[default]

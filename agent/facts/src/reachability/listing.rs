@@ -57,7 +57,7 @@ struct Listing<'p> {
 
 pub(super) fn list(facts: &FirewallFacts, listeners: &[Listener]) -> Reachability {
     let path = Path {
-        machine: Machine::new(&facts.ruleset),
+        machine: Machine::new(&facts.ruleset, &facts.surroundings),
         surroundings: &facts.surroundings,
     };
     let mut listing = Listing {
@@ -94,7 +94,7 @@ pub(super) fn list(facts: &FirewallFacts, listeners: &[Listener]) -> Reachabilit
 /// What happens to connections that no rule is about.
 pub(super) fn default_input(facts: &FirewallFacts) -> DefaultInput {
     let path = Path {
-        machine: Machine::new(&facts.ruleset),
+        machine: Machine::new(&facts.ruleset, &facts.surroundings),
         surroundings: &facts.surroundings,
     };
     let mut survey = Survey::new(&path);
@@ -114,6 +114,7 @@ fn default_fate(survey: &mut Survey<'_>, v6: bool) -> Fate {
             destination: None,
             ports: PortBlock::ALL,
             link: links::other(),
+            ordinary: false,
         })
     });
     if shares.iter().all(|(_, shut)| *shut > MOST) {
@@ -169,6 +170,7 @@ impl Listing<'_> {
                 destination: (!any).then_some(listener.address),
                 ports: PortBlock::one(listener.port),
                 link,
+                ordinary: false,
             };
             let parts = self.survey.sources(&flow, Aim::Direct);
             let apart = any && parts.iter().any(|part| part.label.by_destination);
@@ -240,6 +242,7 @@ impl Listing<'_> {
                 destination: None,
                 ports: PortBlock::ALL,
                 link,
+                ordinary: false,
             };
             let blocks = self.survey.translated_ports(&flow);
             let mut found: Vec<Translated> = Vec::new();

@@ -2,14 +2,13 @@
 //!
 //! This is derivation, not judgement: a pure function of facts, which knows nothing of the plan. A packet that stands
 //! for a class ([`bits`], [`packet`]) runs through the rules ([`machine`], [`walk`], [`step`], [`reading`], [`lookup`],
-//! [`extension`]) and the hooks ([`path`], [`judgement`]); where it fares differently within its class, the class is split ([`space`], [`survey`]). Nothing is called
+//! [`routing`], [`xt`]) and the hooks ([`path`], [`judgement`]); where it fares differently within its class, the class is split ([`space`], [`survey`]). Nothing is called
 //! unreachable unless every packet of the class is stopped.
 //!
 //! Packets are ordinary ones: no IP options or extension headers, no fragments, sent to a single host. Filters outside
 //! netfilter (tc, XDP, BPF, a provider's security groups) are not looked at.
 
 mod bits;
-mod extension;
 mod judgement;
 mod links;
 mod listing;
@@ -19,12 +18,14 @@ mod packet;
 mod path;
 mod question;
 mod reading;
+mod routing;
 mod space;
 mod step;
 mod survey;
 #[cfg(test)]
 mod tests;
 mod walk;
+mod xt;
 
 use std::net::IpAddr;
 

@@ -55,6 +55,8 @@ pub(super) struct Flow {
     pub(super) destination: Option<IpAddr>,
     pub(super) ports: PortBlock,
     pub(super) link: Link,
+    /// What senders choose is as Linux chooses it: no traffic class, 64 hops, the usual options.
+    pub(super) ordinary: bool,
 }
 
 impl Flow {
@@ -126,16 +128,23 @@ pub(super) struct State {
     pub(super) translated: bool,
     /// No unusual answer was assumed on the way here, see [`super::machine`].
     pub(super) usual: bool,
+    /// A NAT rule has given the connection another source.
+    pub(super) rewritten_source: bool,
+    /// Largest segment that the sender takes, where it is known.
+    pub(super) segment_size: Option<u16>,
     /// The rules that let it pass.
     pub(super) passed: Vec<String>,
 }
 
+/// Hops that a packet of Linux may take.
+const ORDINARY_HOPS: u8 = 64;
 /// Most rules remembered as the reason for a verdict.
 const MOST_REASONS: usize = 12;
 
 impl State {
     /// A packet of these addresses and ports.
-    pub(super) fn new(tuple: &Tuple, transport: Transport, stage: Stage) -> Self {
+    pub(super) fn new(tuple: &Tuple, flow: &Flow, stage: Stage) -> Self {
+        let transport = flow.transport;
         let v6 = tuple.source.len() == 16;
         let protocol = match transport {
             Transport::Tcp => 6,
@@ -149,6 +158,10 @@ impl State {
             put(&mut network, 6, &[Byte::known(protocol)]);
             put(&mut network, 8, &tuple.source);
             put(&mut network, 24, &tuple.destination);
+            if flow.ordinary {
+                put(&mut network, 0, &[Byte::known(0x60), Byte::partly(0, 0xf0, Cause::OTHER)]);
+                put(&mut network, 7, &[Byte::known(ORDINARY_HOPS)]);
+            }
         } else {
             // Version 4, no options; not a fragment.
             put(&mut network, 0, &[Byte::known(0x45)]);
@@ -160,6 +173,15 @@ impl State {
             put(&mut network, 9, &[Byte::known(protocol)]);
             put(&mut network, 12, &tuple.source);
             put(&mut network, 16, &tuple.destination);
+            if flow.ordinary {
+                put(&mut network, 1, &[Byte::known(0)]);
+                put(&mut network, 8, &[Byte::known(ORDINARY_HOPS)]);
+            }
+        }
+        if flow.ordinary && transport == Transport::Tcp {
+            let header = if v6 { 0 } else { 20 };
+            let length = header + if stage == Stage::Later { 32 } else { 40 };
+            put(&mut network, if v6 { 4 } else { 2 }, &[Byte::known(0), Byte::known(length)]);
         }
         let mut header = [any; TRANSPORT_BYTES];
         put(&mut header, 0, &tuple.source_port);
@@ -187,6 +209,8 @@ impl State {
             redirected: false,
             translated: false,
             usual: true,
+            rewritten_source: false,
+            segment_size: flow.ordinary.then_some(if v6 { 1440 } else { 1460 }),
             passed: Vec::new(),
         }
     }
@@ -241,6 +265,7 @@ impl State {
             && self.connection_mark == other.connection_mark
             && (self.untracked, self.unrecorded) == (other.untracked, other.unrecorded)
             && (self.redirected, self.translated) == (other.redirected, other.translated)
+            && self.rewritten_source == other.rewritten_source
     }
 
     /// Remembers a rule that let it pass.

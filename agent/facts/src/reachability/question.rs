@@ -75,8 +75,29 @@ pub enum Verdict {
 /// is blocked.
 #[must_use]
 pub fn answer(facts: &FirewallFacts, listeners: Option<&[Listener]>, question: &Question) -> Reply {
+    let reply = answer_for(facts, listeners, question, false);
+    if reply.verdict != Verdict::Unknown {
+        return reply;
+    }
+    // What senders choose may decide: then what they usually choose.
+    let usual = answer_for(facts, listeners, question, true);
+    match usual.verdict {
+        Verdict::Unknown => reply,
+        _ => Reply {
+            confidence: Confidence::Assumed,
+            ..usual
+        },
+    }
+}
+
+fn answer_for(
+    facts: &FirewallFacts,
+    listeners: Option<&[Listener]>,
+    question: &Question,
+    ordinary: bool,
+) -> Reply {
     let path = Path {
-        machine: Machine::new(&facts.ruleset),
+        machine: Machine::new(&facts.ruleset, &facts.surroundings),
         surroundings: &facts.surroundings,
     };
     let reply = |verdict, exact, because: BTreeSet<String>| Reply {
@@ -98,9 +119,6 @@ pub fn answer(facts: &FirewallFacts, listeners: Option<&[Listener]>, question: &
     let mut parts = Vec::new();
     let mut survey = Survey::new(&path);
     for link in links {
-        if !link.is_loopback() && facts.surroundings.is_local(question.to) == Some(false) {
-            return unknown("the destination is not an address of this host");
-        }
         let flow = Flow {
             transport: question.transport,
             source: question
@@ -110,6 +128,7 @@ pub fn answer(facts: &FirewallFacts, listeners: Option<&[Listener]>, question: &
             destination: Some(question.to),
             ports: PortBlock::one(question.port),
             link,
+            ordinary,
         };
         parts.extend(survey.sources(&flow, Aim::Either(listeners)));
     }

@@ -99,7 +99,19 @@ impl<'r> Walk<'_, 'r> {
                             }
                         }
                         Verdict::Continue | Verdict::Break => merge(&mut next, state),
-                        Verdict::Queue | Verdict::Other(_) => {
+                        // Without a program the kernel lets pass or drops, as the rule says.
+                        Verdict::Queue { bypass, .. } if self.is_unattended(&verdict) => {
+                            if bypass {
+                                state.note(reason());
+                                merge(&mut outcome.passed, state);
+                            } else {
+                                outcome.dropped.push(End {
+                                    usual: state.usual,
+                                    reason: reason(),
+                                });
+                            }
+                        }
+                        Verdict::Queue { .. } | Verdict::Other(_) => {
                             notes.doubt(format!("{}: a program decides", reason()));
                             notes.causes = notes.causes | Cause::OTHER;
                             outcome.undecided.push(End {
@@ -116,6 +128,15 @@ impl<'r> Walk<'_, 'r> {
             merge(&mut current, state);
         }
         current
+    }
+
+    /// Whether it is known that no program listens on any of the queues.
+    fn is_unattended(&self, verdict: &Verdict) -> bool {
+        let Verdict::Queue { first, last, .. } = verdict else {
+            return false;
+        };
+        let queues = self.machine.surroundings.queues.as_ref();
+        queues.is_some_and(|queues| !queues.iter().any(|queue| (first..=last).contains(&queue)))
     }
 
     fn enter(
@@ -215,11 +236,15 @@ impl<'r> Walk<'_, 'r> {
                 Effect::Branches {
                     ways,
                     missing,
+                    open,
                     cause,
                     doubt,
                 } => {
                     result.causes = result.causes | cause;
                     result.doubts.extend(doubt);
+                    if open {
+                        result.undecided.push(false);
+                    }
                     for way in ways {
                         let mut state = state.clone();
                         state.usual &= way.usual;

@@ -90,6 +90,20 @@ pub fn read(host: &Host) -> Result<Sockets, Unknown> {
     Ok(with_processes(host, table))
 }
 
+/// The sockets of the network namespace that a process runs in, without the processes behind them.
+pub(crate) fn of_process(host: &Host, process: &str) -> Result<Vec<Listener>, Unknown> {
+    let table = procnet::table_in(host, &format!("/proc/{process}/net"))?;
+    let listener = |bound: Bound| Listener {
+        transport: bound.transport,
+        address: bound.address.to_canonical(),
+        port: bound.port,
+        interface: bound.interface,
+        v6_only: bound.v6_only,
+        process: None,
+    };
+    Ok(table.into_iter().map(listener).collect())
+}
+
 /// The sockets of one network namespace, before their processes are known.
 type Table = Vec<Bound>;
 

@@ -58,7 +58,7 @@ fn question(probe: &Probe) -> Question {
 }
 
 fn live() -> FirewallFacts {
-    match firewall::read(&Host::live().unwrap()) {
+    match firewall::read(&Host::live().unwrap(), jiff::Timestamp::now()) {
         Known::Value(facts) => facts,
         other => panic!("{other:?}"),
     }

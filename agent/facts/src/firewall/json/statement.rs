@@ -97,7 +97,9 @@ impl<'t> RuleCompiler<'t> {
             }
             "counter" | "log" | "last" | "dup" | "flow" | "ct helper" | "ct timeout" | "ct expectation"
             | "secmark" => Expression::Passive,
-            "queue" => Expression::Verdict(Verdict::Queue),
+            "queue" => queue(body),
+            "tproxy" => Expression::TransparentProxy,
+            "synproxy" => Expression::SynProxy,
             "xt" => Expression::Extension(Extension {
                 target: text(body, "type") != Some("match"),
                 name: text(body, "name")?.to_owned(),
@@ -358,7 +360,7 @@ impl<'t> RuleCompiler<'t> {
                 None => address.as_str().is_some_and(|address| address.contains(':')),
             };
             let address_kind = if nat.ipv6 { Kind::Ipv6 } else { Kind::Ipv4 };
-            nat.mapped = address.get("prefix").is_some() || body.get("type_flags").is_some();
+            nat.mapped = address.get("prefix").is_some() || body.get("type_flags").is_some_and(|flags| flags == "prefix");
             if let Some(map) = address.get("map") {
                 let to = Register::FIRST;
                 self.lookup(
@@ -428,6 +430,22 @@ impl<'t> RuleCompiler<'t> {
         map.get("data").is_some()
             && matches!(held, Some(crate::firewall::set::Data::Value(value)) if longer(value))
     }
+}
+
+/// `{"num", "flags"}`, the number one or a range.
+fn queue(body: &Value) -> Expression {
+    let number = |value: &Value| u16::try_from(value.as_u64()?).ok();
+    let named = body.get("num");
+    let range = named
+        .and_then(|value| value.get("range"))
+        .and_then(Value::as_array);
+    let first = named.and_then(number).or_else(|| number(range?.first()?));
+    let last = named.and_then(number).or_else(|| number(range?.get(1)?));
+    Expression::Verdict(Verdict::Queue {
+        first: first.unwrap_or_default(),
+        last: last.or(first).unwrap_or_default(),
+        bypass: super::flags(body).any(|flag| flag == "bypass"),
+    })
 }
 
 fn limited(name: &str, body: &Value) -> Expression {
