@@ -53,22 +53,18 @@ fn bound(host: &Host, transport: Transport, answer: &InetResponse) -> Bound {
         transport,
         address: id.source_address,
         port: id.source_port,
-        interface: (id.interface_id != 0).then(|| interface_name(host, id.interface_id)),
+        interface: (id.interface_id != 0).then(|| interface_name(id.interface_id)),
         v6_only: id.source_address.is_ipv6() && answer.nlas.contains(&Nla::SkV6Only(true)),
         inode: answer.header.inode.into(),
     }
 }
 
-/// The name of the interface with this index, or the index where it is gone.
-fn interface_name(host: &Host, index: u32) -> String {
-    let names = host.list("/sys/class/net").unwrap_or_default();
-    let matches = |name: &String| {
-        let text = host.read_text(format!("/sys/class/net/{name}/ifindex"), 64);
-        text.is_ok_and(|text| text.trim().parse() == Ok(index))
-    };
-    names
-        .into_iter()
-        .find(matches)
+/// The name of the interface with this index, or the index where it is gone. Asked of the kernel, since `/sys` may be
+/// of another network namespace.
+fn interface_name(index: u32) -> String {
+    nix::net::if_::if_indextoname(index)
+        .ok()
+        .and_then(|name| name.into_string().ok())
         .unwrap_or_else(|| index.to_string())
 }
 

@@ -12,6 +12,9 @@
 )]
 
 mod cases;
+mod engines;
+mod expressions;
+mod extensions;
 mod net;
 
 use std::net::IpAddr;
@@ -23,7 +26,9 @@ use plumbline_facts::reachability::{
 };
 use plumbline_facts::{Host, Known};
 
-use net::{Client, Probe, nft, open_namespace, probes};
+use cases::Case;
+use net::{Client, Container, Probe, clean_up, nft, open_more, open_namespace, probes, shell};
+use plumbline_facts::sockets;
 
 /// What was said about the probes of one ruleset.
 #[derive(Default)]
@@ -36,7 +41,12 @@ struct Score {
 impl Score {
     fn add(&mut self, name: &str, probe: &Probe, said: &Reply, open: bool) {
         match (said.verdict, open) {
-            (Verdict::Unknown, _) => self.unknown += 1,
+            (Verdict::Unknown, _) => {
+                self.unknown += 1;
+                if std::env::var_os("FIREWALL_CASE").is_some() && !name.ends_with("(json)") {
+                    eprintln!("{name}: unknown {probe:?} is open: {open}: {:?}", said.because);
+                }
+            }
             (Verdict::Reachable, true) | (Verdict::Blocked, false) => self.right += 1,
             _ => self
                 .wrong
@@ -94,20 +104,52 @@ fn listed(found: &Reachability, probe: &Probe) -> Verdict {
 }
 
 #[test]
-fn no_verdict_is_wrong_on_real_rules() {
-    let Some(listeners) = open_namespace() else {
+fn no_verdict_is_wrong_on_common_rules() {
+    no_verdict_is_wrong(cases::CASES);
+}
+
+#[test]
+fn no_verdict_is_wrong_on_rules_of_other_programs() {
+    no_verdict_is_wrong(engines::CASES);
+}
+
+#[test]
+fn no_verdict_is_wrong_on_rarer_expressions() {
+    no_verdict_is_wrong(expressions::CASES);
+}
+
+#[test]
+fn no_verdict_is_wrong_on_extensions() {
+    no_verdict_is_wrong(extensions::CASES);
+}
+
+/// Loads each case, tries every connection, and compares with what is said of it.
+fn no_verdict_is_wrong(cases: &[Case]) {
+    if open_namespace().is_none() {
         eprintln!("SKIPPED: needs root, nft and ip, and the right to make network namespaces");
         return;
-    };
+    }
     let client = Client::start();
+    let _container = Container::start();
+    open_more();
+    let listeners = sockets::read(&Host::live().unwrap()).unwrap().listeners;
+    let only = std::env::var("FIREWALL_CASE").unwrap_or_default();
+    let mut tried = 0;
     let (mut by_netlink, mut by_json) = (Score::default(), Score::default());
-    for case in cases::CASES {
-        nft("flush ruleset");
+    for case in cases.iter().filter(|case| case.name.contains(&only)) {
+        clean_up();
+        if let Some(missing) = case.needs.iter().find(|program| !net::has(program)) {
+            eprintln!("SKIPPED: {}: there is no {missing}", case.name);
+            continue;
+        }
         if case.rules.starts_with('*') && !net::has_iptables() {
             eprintln!("SKIPPED: {}: there is no iptables-nft-restore", case.name);
             continue;
         }
         nft(case.rules);
+        if !case.script.is_empty() {
+            shell(case.script);
+        }
         let facts = live();
         assert!(
             facts.ruleset.gaps.is_empty(),
@@ -125,31 +167,35 @@ fn no_verdict_is_wrong_on_real_rules() {
         let listing = reachability(&facts, &listeners);
         let open = client.try_all(&probes, 1);
         let unknown_before = by_netlink.unknown;
+        tried += probes.len();
         for (probe, open) in probes.iter().zip(open) {
             let said = answer(&facts, Some(&listeners), &question(probe));
             // A busy machine may be slow to answer: what should be open is given a second and longer chance.
             let open = open
                 || said.verdict == Verdict::Reachable && client.try_all(std::slice::from_ref(probe), 8)[0];
             by_netlink.add(case.name, probe, &said, open);
-            let said_json = answer(&from_json, Some(&listeners), &question(probe));
-            by_json.add(&format!("{} (json)", case.name), probe, &said_json, open);
-            if probe.from_port.is_none() && said.verdict != Verdict::Unknown {
+            if !facts.ruleset.tables.iter().any(firewall::ruleset::Table::is_legacy) {
+                let said_json = answer(&from_json, Some(&listeners), &question(probe));
+                by_json.add(&format!("{} (json)", case.name), probe, &said_json, open);
+            }
+            let single = !probe.to.is_multicast() && facts.surroundings.is_local(probe.to) == Some(true);
+            if single && probe.from_port.is_none() && said.verdict != Verdict::Unknown {
                 let listed = listed(&listing, probe);
-                let agrees = listed == said.verdict || listed == Verdict::Unknown;
-                assert!(
-                    agrees,
-                    "{}: {probe:?}: listed {listed:?}, said {said:?}",
-                    case.name
-                );
+                // The listing does not ask whether there is a route back: a source may forge, and routes change.
+                let unrouted = said.because.iter().any(|reason| reason.contains("route back"));
+                let agrees = listed == said.verdict || listed == Verdict::Unknown || unrouted;
+                if !agrees {
+                    let wrong = format!("{}: {probe:?}: listed {listed:?}, said {said:?}", case.name);
+                    by_netlink.wrong.push(wrong);
+                }
             }
         }
         let unknown = by_netlink.unknown - unknown_before;
-        assert!(
-            unknown <= case.unknown,
-            "{}: {unknown} of {} unknown",
-            case.name,
-            probes.len()
-        );
+        if unknown > case.unknown {
+            by_netlink
+                .wrong
+                .push(format!("{}: {unknown} of {} unknown", case.name, probes.len()));
+        }
     }
     for (name, score) in [("netlink", &by_netlink), ("json", &by_json)] {
         eprintln!(
@@ -159,6 +205,12 @@ fn no_verdict_is_wrong_on_real_rules() {
             score.wrong.len()
         );
     }
+    clean_up();
+    assert!(
+        by_netlink.unknown * 100 <= tried,
+        "{} of {tried} unknown",
+        by_netlink.unknown
+    );
     let wrong: Vec<_> = by_netlink.wrong.iter().chain(&by_json.wrong).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
 }

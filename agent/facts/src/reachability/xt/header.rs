@@ -20,6 +20,15 @@ pub(super) fn matches(name: &str, asked: Asked<'_>, state: &State) -> Option<Eff
         ("icmp" | "icmp6" | "esp" | "ah" | "sctp" | "dccp" | "ipcomp" | "mh", _) => Truth::No,
         // Routing, fragment, hop-by-hop, destination and segment headers, which no packet here has.
         ("rt" | "frag" | "hbh" | "dst" | "srh", _) => Truth::No,
+        // struct ip6t_ipv6header_info: which headers, inverted, any of them; here there is the transport header alone.
+        ("ipv6header", 0) => {
+            const TRANSPORT: u8 = 1;
+            let (wanted, inverted) = (info.byte(0)?, info.byte(1)?);
+            Truth::from_bool(match info.byte(2)? {
+                0 => TRANSPORT == wanted ^ inverted,
+                _ => (TRANSPORT ^ wanted ^ inverted) & wanted == 0,
+            })
+        }
         // struct xt_dscp_info
         ("dscp", _) => flip(class(at.v6, state, info.byte(0)?.checked_shl(2)?, 0xfc), info.byte(1)? != 0),
         // struct xt_tos_match_info

@@ -74,11 +74,12 @@ fn connection_mark(asked: Asked<'_>, state: &mut State) -> Option<Effect> {
     const RESTORE: u8 = 2;
     let info = asked.info;
     let (mark, mask, packet_mask) = (info.word(0)?, info.word(4)?, info.word(8)?);
-    let mode = info.byte(12)?;
-    // Revision 2 may shift.
-    if asked.revision == 2 && info.byte(14)? != 0 {
-        return None;
-    }
+    // Revision 2 may shift, by a direction and a number of bits before the mode.
+    let mode = match asked.revision {
+        2 if info.byte(13)? != 0 => return None,
+        2 => info.byte(14)?,
+        _ => info.byte(12)?,
+    };
     if state.untracked || asked.at.tracked == Some(false) {
         return Some(Effect::Go);
     }

@@ -30,11 +30,27 @@ pub(super) fn matches(name: &str, asked: Asked<'_>) -> Option<Effect> {
         }
         ("time", 0) => time(asked)?,
         ("nfacct", _) => Effect::Go,
-        ("statistic" | "connbytes" | "cpu" | "rateest" | "osf" | "bpf" | "cluster" | "socket" | "mac", _) => {
+        ("statistic", 0) => statistic(asked)?,
+        ("connbytes" | "cpu" | "rateest" | "osf" | "bpf" | "cluster" | "socket" | "mac", _) => {
             depends(name, None)
         }
         _ => return None,
     })
+}
+
+/// `struct xt_statistic_info`: at random or every so many, of which all and none are certain.
+fn statistic(asked: Asked<'_>) -> Option<Effect> {
+    /// A probability of one.
+    const CERTAIN: u32 = 0x8000_0000;
+    let info = asked.info;
+    let inverted = info.short(2)? & 1 != 0;
+    let number = info.word(4)?;
+    let matches = match (info.short(0)?, number) {
+        (0, CERTAIN..) | (1, 0) => true,
+        (0, 0) => false,
+        _ => return Some(depends("statistic", None)),
+    };
+    Some(if matches == inverted { Effect::Stop } else { Effect::Go })
 }
 
 /// `struct xt_time_info`, by the time at which the rules were read.
