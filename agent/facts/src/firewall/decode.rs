@@ -265,7 +265,13 @@ fn add_object(ruleset: &mut Ruleset, family: Family, attributes: Attributes<'_>)
         4 => data.number(5),
         _ => None,
     };
-    let inverted = inverted.unwrap_or_default() & 1 != 0;
+    // NFTA_QUOTA_BYTES, NFTA_QUOTA_CONSUMED: one that is used up does the opposite of one that is not.
+    let spent = kind == 2
+        && data
+            .long(1)
+            .zip(data.long(4))
+            .is_some_and(|(bytes, used)| used >= bytes);
+    let inverted = (inverted.unwrap_or_default() & 1 != 0) != spent;
     let table = ruleset.table_mut(family, &attributes.text(1)?)?;
     let name = attributes.text(2)?;
     table.objects.insert((kind, name), Object { inverted });

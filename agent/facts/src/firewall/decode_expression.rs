@@ -5,8 +5,8 @@
 use super::attributes::Attributes;
 use super::decode::{read_data, value};
 use super::expression::{
-    Comparison, Conntrack, Expression, Extension, FibDevice, FibResult, Header, LookupTo, Meta, Nat, NatKind, Register,
-    Verdict,
+    Comparison, Conntrack, Expression, Extension, FibDevice, FibResult, Header, LookupTo, Meta, Nat, NatKind,
+    Register, Verdict,
 };
 use super::set::Data;
 
@@ -66,13 +66,7 @@ fn read_expression(name: &str, data: Attributes<'_>) -> Option<Expression> {
             high: value(data.nested(4))?,
         },
         "lookup" => lookup(data)?,
-        // enum nft_dynset_attributes: inverted (flag 1), or with expressions for each element.
-        "dynset" => Expression::SetUpdate {
-            set: data.text(1)?,
-            stateful: data.number(9).unwrap_or_default() & 1 != 0
-                || data.get(7).is_some()
-                || data.get(10).is_some(),
-        },
+        "dynset" => set_update(data)?,
         "reject" => Expression::Reject,
         "nat" => nat(data)?,
         "masq" => Expression::Nat(Nat::plain(NatKind::Source)),
@@ -126,6 +120,25 @@ fn read_expression(name: &str, data: Attributes<'_>) -> Option<Expression> {
             })
         }
         _ => return None,
+    })
+}
+
+/// `enum nft_dynset_attributes`: name, operation, inverted (flag 1), an expression for each element, or several.
+fn set_update(data: Attributes<'_>) -> Option<Expression> {
+    /// `NFT_DYNSET_OP_DELETE`.
+    const DELETE: u32 = 2;
+    let one = data.get(7).map(Attributes);
+    let several = data.nested(10).map(|(_, element)| Attributes(element));
+    let exceeds = one.into_iter().chain(several).any(|element| {
+        let name = element.text(1).unwrap_or_default();
+        let inner = read_expression(&name, element.nested(2));
+        matches!(inner, Some(Expression::Limit { inverted: true, .. }))
+    });
+    let inverted = data.number(9).unwrap_or_default() & 1 != 0;
+    Some(Expression::SetUpdate {
+        set: data.text(1)?,
+        usual: !exceeds && !inverted,
+        removes: data.number(3) == Some(DELETE),
     })
 }
 

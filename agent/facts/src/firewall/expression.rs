@@ -385,8 +385,10 @@ pub enum Expression {
     SetUpdate {
         /// Name of the set.
         set: String,
-        /// Goes on only where this can be told: a limit, quota or count for each element, or an inverted update.
-        stateful: bool,
+        /// Whether it goes on: not where a limit or count for each element has to be exceeded first.
+        usual: bool,
+        /// Takes from it.
+        removes: bool,
     },
     /// Gives a verdict.
     Verdict(Verdict),

@@ -277,7 +277,9 @@ fn address(element: Attributes<'_>, kind: u16) -> Option<Vec<u8>> {
 fn last_of(first: &[u8], bits: u8) -> Vec<u8> {
     let byte = |(place, byte): (usize, &u8)| {
         let known = usize::from(bits).saturating_sub(place * 8).min(8);
-        let wild = u8::MAX.checked_shr(u32::try_from(known).unwrap_or(8)).unwrap_or(0);
+        let wild = u8::MAX
+            .checked_shr(u32::try_from(known).unwrap_or(8))
+            .unwrap_or(0);
         byte | wild
     };
     first.iter().enumerate().map(byte).collect()

@@ -260,7 +260,9 @@ fn rule(
         other if other < 0 => Verdict::Other(i64::from(other)),
         other => match usize::try_from(other).ok()? {
             // A rule without a target goes on with the next.
-            place if place == offset + entry.len() && !starts.contains_key(&place) => return Some(expressions),
+            place if place == offset + entry.len() && !starts.contains_key(&place) => {
+                return Some(expressions);
+            }
             place => {
                 let chain = starts.get(&place)?.clone();
                 if goes_to {

@@ -44,7 +44,10 @@ pub(super) fn read(host: &Host, ruleset: &Ruleset, surroundings: &mut Surroundin
 
 /// `struct xt_set_info`: the index of the set.
 pub(crate) fn set_index(extension: &Extension) -> Option<u16> {
-    extension.info.first_chunk().map(|bytes| u16::from_ne_bytes(*bytes))
+    extension
+        .info
+        .first_chunk()
+        .map(|bytes| u16::from_ne_bytes(*bytes))
 }
 
 /// `struct xt_recent_mtinfo`: the name of the list.

@@ -66,11 +66,16 @@ fn attempt(connection: &mut Connection) -> Result<Option<Ruleset>, DumpError> {
 fn elements(connection: &mut Connection, decoder: &mut Decoder, name: &SetName) -> Result<bool, DumpError> {
     let (family, table, set) = name;
     let attributes = [text(1, table), text(2, set)].concat();
-    let whole = connection.ask(GET_SET_ELEMENTS, DUMP, &netfilter(*family, &attributes), |message| {
-        if decoder.elements(name) < MOST_ELEMENTS {
-            decoder.add(message);
-        }
-    })?;
+    let whole = connection.ask(
+        GET_SET_ELEMENTS,
+        DUMP,
+        &netfilter(*family, &attributes),
+        |message| {
+            if decoder.elements(name) < MOST_ELEMENTS {
+                decoder.add(message);
+            }
+        },
+    )?;
     let too_many = decoder.elements(name) >= MOST_ELEMENTS;
     decoder.close_set(
         name,

@@ -37,7 +37,9 @@ fn groups_v4(table: &str) -> Vec<(String, IpAddr)> {
     for line in table.lines() {
         let mut fields = line.split_ascii_whitespace();
         if line.starts_with('\t') {
-            let group = fields.next().and_then(|field| u32::from_str_radix(field, 16).ok());
+            let group = fields
+                .next()
+                .and_then(|field| u32::from_str_radix(field, 16).ok());
             if let Some(group) = group {
                 found.push((interface.clone(), Ipv4Addr::from(group.to_ne_bytes()).into()));
             }

@@ -232,7 +232,9 @@ impl RoutingRule {
             and(search.mark.map(|value| value & mask == mark & mask));
         }
         if let Some(inward) = &self.inward {
-            and(Some(search.inward == inward || search.inward.is_empty() && inward == "lo"));
+            and(Some(
+                search.inward == inward || search.inward.is_empty() && inward == "lo",
+            ));
         }
         if self.odd {
             and(None);
@@ -293,10 +295,22 @@ mod tests {
             ],
             rules: vec![rule(0, 255), marked, rule(32766, 254)],
         };
-        assert_eq!(ask(&routes, "192.0.2.1/32", 0), Way::Found(RouteKind::Local, vec![2]));
-        assert_eq!(ask(&routes, "192.0.2.9/32", 0), Way::Found(RouteKind::Unicast, vec![2]));
-        assert_eq!(ask(&routes, "198.51.100.0/24", 0), Way::Found(RouteKind::Unicast, vec![3]));
-        assert_eq!(ask(&routes, "198.51.100.1/32", 0x101), Way::Found(RouteKind::Local, vec![1]));
+        assert_eq!(
+            ask(&routes, "192.0.2.1/32", 0),
+            Way::Found(RouteKind::Local, vec![2])
+        );
+        assert_eq!(
+            ask(&routes, "192.0.2.9/32", 0),
+            Way::Found(RouteKind::Unicast, vec![2])
+        );
+        assert_eq!(
+            ask(&routes, "198.51.100.0/24", 0),
+            Way::Found(RouteKind::Unicast, vec![3])
+        );
+        assert_eq!(
+            ask(&routes, "198.51.100.1/32", 0x101),
+            Way::Found(RouteKind::Local, vec![1])
+        );
         // Of a network that holds several routes nothing holds for all.
         assert_eq!(ask(&routes, "192.0.0.0/16", 0), Way::Mixed);
         assert_eq!(ask(&Routes::default(), "192.0.2.1/32", 0), Way::Missing);

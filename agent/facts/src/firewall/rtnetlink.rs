@@ -133,12 +133,19 @@ fn route(message: &[u8]) -> Option<Route> {
         V6 => true,
         _ => return None,
     };
-    let any = if v6 { IpAddr::from([0; 16]) } else { IpAddr::from([0; 4]) };
+    let any = if v6 {
+        IpAddr::from([0; 16])
+    } else {
+        IpAddr::from([0; 4])
+    };
     let to = attributes.get(1).map_or(Some(any), ip)?;
     let mut interfaces: Vec<u32> = number(attributes, 4).into_iter().collect();
     // RTA_MULTIPATH: a run of struct rtnexthop, each of its own length, with the index at 4.
     let mut hops = attributes.get(9).unwrap_or_default();
-    while let Some(length) = hops.first_chunk().map(|bytes| usize::from(u16::from_ne_bytes(*bytes))) {
+    while let Some(length) = hops
+        .first_chunk()
+        .map(|bytes| usize::from(u16::from_ne_bytes(*bytes)))
+    {
         let Some(index) = hops.get(4..).and_then(<[u8]>::first_chunk) else {
             break;
         };
@@ -192,7 +199,9 @@ fn rule(message: &[u8]) -> Option<RoutingRule> {
     let odd = *message.get(3)? != 0
         || action == GOTO
         || attributes.get(17).is_some()
-        || attributes.get(12).is_some_and(|id| id.iter().any(|byte| *byte != 0))
+        || attributes
+            .get(12)
+            .is_some_and(|id| id.iter().any(|byte| *byte != 0))
         || attributes.byte(19).unwrap_or_default() != 0
         || attributes.get(20).is_some_and(|range| !everyone(range))
         || attributes.byte(22).unwrap_or_default() != 0
@@ -205,8 +214,9 @@ fn rule(message: &[u8]) -> Option<RoutingRule> {
         to: net(1, *message.get(1)?),
         mark: (mark != 0 || mask != 0).then_some((mark, mask)),
         inward: attributes.text(3),
-        table: (action == TO_TABLE)
-            .then(|| number(attributes, 15).unwrap_or(u32::from(message.get(4).copied().unwrap_or_default()))),
+        table: (action == TO_TABLE).then(|| {
+            number(attributes, 15).unwrap_or(u32::from(message.get(4).copied().unwrap_or_default()))
+        }),
         inverted: flags & INVERT != 0,
         suppressed: number(attributes, 14).and_then(|length| u8::try_from(length).ok()),
         odd,
@@ -229,7 +239,10 @@ mod tests {
     #[test]
     fn this_host_has_a_loopback_interface_that_its_routes_lead_to() {
         let (interfaces, routes) = read().unwrap();
-        let lo = interfaces.iter().find(|interface| interface.name == "lo").unwrap();
+        let lo = interfaces
+            .iter()
+            .find(|interface| interface.name == "lo")
+            .unwrap();
         assert!(lo.loopback && lo.index == 1);
         assert!(!routes.unwrap().rules.is_empty());
     }

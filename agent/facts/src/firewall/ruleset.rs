@@ -138,7 +138,7 @@ impl Table {
 /// A named limit, quota, counter … of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Object {
-    /// Matches while *over* the limit or quota, not while under it.
+    /// Usually does not match: it does while *over* the limit or quota, or the quota is used up.
     pub inverted: bool,
 }
 

@@ -63,13 +63,15 @@ pub(super) fn classes(ruleset: &Ruleset, surroundings: &Surroundings) -> Vec<Lin
             .collect();
         let place = apart.then_some(interface.index);
         let bridged = interface.master.is_some() || interface.kind.as_deref() == Some("bridge");
-        let class = classes.entry((signature, place, bridged)).or_insert_with(|| LinkClass {
-            link: Link {
-                name: interface.name.clone(),
-                index: Some(interface.index),
-            },
-            names: Vec::new(),
-        });
+        let class = classes
+            .entry((signature, place, bridged))
+            .or_insert_with(|| LinkClass {
+                link: Link {
+                    name: interface.name.clone(),
+                    index: Some(interface.index),
+                },
+                names: Vec::new(),
+            });
         class.names.push(interface.name.clone());
     }
     classes.into_values().collect()

@@ -33,6 +33,8 @@ struct Entry {
     ports: (u16, u16),
     address: IpAddr,
     process: Option<String>,
+    /// The interface that the socket is bound to.
+    bound: Option<String>,
     via: Via,
     label: Label,
     blocks: Vec<AddressBlock>,
@@ -136,6 +138,7 @@ impl Listing<'_> {
             ports: (listener.port, listener.port),
             address,
             process: listener.process.as_ref().map(|process| process.name.clone()),
+            bound: listener.interface.clone(),
             via: Via::Input,
             label,
             blocks,
@@ -287,6 +290,7 @@ impl Listing<'_> {
                         ports,
                         address: unspecified(v6),
                         process,
+                        bound: None,
                         via: Via::Dnat,
                         label: found.label.clone(),
                         blocks: found.blocks.clone(),
@@ -317,7 +321,7 @@ impl Listing<'_> {
         let same = |old: &&mut Entry| {
             (old.v6, old.transport, old.ports, old.address) == (new.v6, new.transport, new.ports, new.address)
                 && (old.via, &old.label, &old.blocks) == (new.via, &new.label, &new.blocks)
-                && old.process == new.process
+                && (&old.process, &old.bound) == (&new.process, &new.bound)
                 // Two sockets may share an address and a port; of one socket each interface is asked once.
                 && old.links.is_disjoint(&new.links)
         };
@@ -359,7 +363,9 @@ impl Listing<'_> {
 
     fn reach(&self, entry: &Entry) -> Reach {
         let names = |place: &usize| self.classes.get(*place).map(|class| class.names.as_slice());
-        let interfaces = if entry.links.len() == self.classes.len() {
+        let interfaces = if let Some(bound) = &entry.bound {
+            vec![bound.clone()]
+        } else if entry.links.len() == self.classes.len() {
             vec!["*".to_owned()]
         } else {
             entry.links.iter().filter_map(names).flatten().cloned().collect()

@@ -11,7 +11,7 @@ use crate::firewall::expression::{Expression, LookupTo, REGISTER_BYTES, Register
 use crate::firewall::ruleset::{Base, Chain, Family, Hook, Ruleset, Table};
 
 use super::bits::{Byte, Cause};
-use super::packet::{Link, Stage, State, Tuple, merge};
+use super::packet::{Link, Stage, State, Tracking, Tuple, merge};
 use super::walk::Walk;
 
 /// Most words kept on why something is unknown.
@@ -257,6 +257,25 @@ impl BaseChain<'_> {
                 std::cmp::Ordering::Greater => Some(true),
             },
             _ => Some(true),
+        }
+    }
+}
+
+impl At<'_> {
+    /// What connection tracking makes of the packet; `None` where it can't be told.
+    pub(super) fn tracking(&self, state: &State) -> Option<Tracking> {
+        match (state.untracked, self.tracked?) {
+            (true, _) => return Some(Tracking::Untracked),
+            (false, false) => return Some(Tracking::Invalid),
+            (false, true) => {}
+        }
+        match (self.stage, state.unrecorded) {
+            (Stage::First, _) => Some(Tracking::New),
+            (_, false) => Some(Tracking::Established),
+            // Of a connection whose first packet was left out: an answer in TCP fits none, a datagram begins one.
+            (Stage::Reply, true) if self.protocol == 6 => Some(Tracking::Invalid),
+            (Stage::Reply, true) => Some(Tracking::New),
+            (Stage::Later, true) => None,
         }
     }
 }

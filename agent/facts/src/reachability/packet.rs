@@ -34,6 +34,19 @@ impl Link {
     }
 }
 
+/// What connection tracking makes of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tracking {
+    /// Left out by a rule.
+    Untracked,
+    /// It belongs to no connection.
+    Invalid,
+    /// The first of a connection.
+    New,
+    /// A later one, or an answer.
+    Established,
+}
+
 /// Which packet of a connection it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
@@ -130,10 +143,21 @@ pub(super) struct State {
     pub(super) usual: bool,
     /// A NAT rule has given the connection another source.
     pub(super) rewritten_source: bool,
+    /// Sets that the rules have added this connection to, or taken it from.
+    pub(super) changed: Vec<(SetId, bool)>,
     /// Largest segment that the sender takes, where it is known.
     pub(super) segment_size: Option<u16>,
     /// The rules that let it pass.
     pub(super) passed: Vec<String>,
+}
+
+/// A set that rules change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum SetId {
+    /// Of the table at this place.
+    Named(usize, String),
+    /// Of ipset(8), by its index.
+    IpSet(u16),
 }
 
 /// Hops that a packet of Linux may take.
@@ -151,6 +175,11 @@ impl State {
             Transport::Udp => 17,
         };
         let any = Byte::unknown(Cause::OTHER);
+        // What is for a group does not leave the link.
+        let hops = match flow.destination {
+            Some(to) if to.is_multicast() && stage == Stage::First => 1,
+            _ => ORDINARY_HOPS,
+        };
         let mut network = [any; NETWORK_BYTES];
         if v6 {
             // Version 6, and the upper half of the traffic class.
@@ -159,8 +188,12 @@ impl State {
             put(&mut network, 8, &tuple.source);
             put(&mut network, 24, &tuple.destination);
             if flow.ordinary {
-                put(&mut network, 0, &[Byte::known(0x60), Byte::partly(0, 0xf0, Cause::OTHER)]);
-                put(&mut network, 7, &[Byte::known(ORDINARY_HOPS)]);
+                put(
+                    &mut network,
+                    0,
+                    &[Byte::known(0x60), Byte::partly(0, 0xf0, Cause::OTHER)],
+                );
+                put(&mut network, 7, &[Byte::known(hops)]);
             }
         } else {
             // Version 4, no options; not a fragment.
@@ -175,13 +208,17 @@ impl State {
             put(&mut network, 16, &tuple.destination);
             if flow.ordinary {
                 put(&mut network, 1, &[Byte::known(0)]);
-                put(&mut network, 8, &[Byte::known(ORDINARY_HOPS)]);
+                put(&mut network, 8, &[Byte::known(hops)]);
             }
         }
         if flow.ordinary && transport == Transport::Tcp {
             let header = if v6 { 0 } else { 20 };
             let length = header + if stage == Stage::Later { 32 } else { 40 };
-            put(&mut network, if v6 { 4 } else { 2 }, &[Byte::known(0), Byte::known(length)]);
+            put(
+                &mut network,
+                if v6 { 4 } else { 2 },
+                &[Byte::known(0), Byte::known(length)],
+            );
         }
         let mut header = [any; TRANSPORT_BYTES];
         put(&mut header, 0, &tuple.source_port);
@@ -210,6 +247,7 @@ impl State {
             translated: false,
             usual: true,
             rewritten_source: false,
+            changed: Vec::new(),
             segment_size: flow.ordinary.then_some(if v6 { 1440 } else { 1460 }),
             passed: Vec::new(),
         }
@@ -265,7 +303,15 @@ impl State {
             && self.connection_mark == other.connection_mark
             && (self.untracked, self.unrecorded) == (other.untracked, other.unrecorded)
             && (self.redirected, self.translated) == (other.redirected, other.translated)
-            && self.rewritten_source == other.rewritten_source
+            && (self.rewritten_source, &self.changed) == (other.rewritten_source, &other.changed)
+    }
+
+    /// Whether the rules have put this connection into the set; `None` where they have not touched it.
+    pub(super) fn is_put_into(&self, set: &SetId) -> Option<bool> {
+        let mut changes = self.changed.iter().rev();
+        changes
+            .find(|(changed, _)| changed == set)
+            .map(|(_, added)| *added)
     }
 
     /// Remembers a rule that let it pass.

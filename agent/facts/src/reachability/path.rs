@@ -307,13 +307,22 @@ impl<'a> Path<'a> {
             let v6 = flow.is_v6();
             let takes = |listener: &Listener| {
                 listener.transport == Transport::Udp
-                    && super::bits::equal(state.port(), &listener.port.to_be_bytes()) == super::bits::Truth::Yes
+                    && super::bits::equal(state.port(), &listener.port.to_be_bytes())
+                        == super::bits::Truth::Yes
                     && (listener.address == to
-                        || listener.address.is_unspecified() && (listener.address.is_ipv6() == v6 || takes_both(listener)))
-                    && listener.interface.as_ref().is_none_or(|name| *name == flow.link.name)
+                        || listener.address.is_unspecified()
+                            && (listener.address.is_ipv6() == v6 || takes_both(listener)))
+                    && listener
+                        .interface
+                        .as_ref()
+                        .is_none_or(|name| *name == flow.link.name)
             };
             if !listeners.iter().any(takes) {
-                return tally.shut(shut(&format!("nothing listens on {} {}", flow.transport, target(&state, v6))));
+                return tally.shut(shut(&format!(
+                    "nothing listens on {} {}",
+                    flow.transport,
+                    target(&state, v6)
+                )));
             }
         }
         let at = self.at(Hook::Input, Stage::First, flow, original);
@@ -346,7 +355,9 @@ impl<'a> Path<'a> {
             };
         }
         let mark = super::routing::mark(state);
-        let way = self.surroundings.way(address.into(), flow_source(flow), mark, &flow.link.name);
+        let way = self
+            .surroundings
+            .way(address.into(), flow_source(flow), mark, &flow.link.name);
         match way {
             Some(Way::Found(RouteKind::Local | RouteKind::Anycast, _)) => return Route::Here,
             Some(Way::Missing) => return Route::Lost(format!("there is no route to {address}")),
@@ -396,6 +407,21 @@ impl<'a> Path<'a> {
             };
             return tally.shut(end);
         };
+        let over_bridge = out
+            .and_then(|link| self.surroundings.interface(&link.name))
+            .is_some_and(|interface| interface.kind.as_deref() == Some("bridge"));
+        let bridge_hooks = [
+            Hook::Prerouting,
+            Hook::Input,
+            Hook::Output,
+            Hook::Postrouting,
+            Hook::Ingress,
+        ];
+        if over_bridge && self.machine.may_drop(Family::Bridge, &bridge_hooks) {
+            let reason = "bridge rules are loaded and not evaluated".to_owned();
+            let usual = state.usual;
+            return tally.unsure(End { usual, reason }, notes);
+        }
         let mut states = vec![state];
         for hook in [Hook::Forward, Hook::Postrouting] {
             let mut at = self.at(hook, Stage::First, flow, original);
@@ -559,11 +585,16 @@ impl<'a> Path<'a> {
         if !self.surroundings.legacy_tables(flow.is_v6()).is_empty() {
             doubts.push("legacy iptables rules are loaded and not evaluated");
         }
-        let bridged = self.surroundings.interface(&flow.link.name).is_none_or(|interface| {
-            interface.kind.as_deref() == Some("bridge") || interface.master.is_some()
-        });
+        let bridged = self
+            .surroundings
+            .interface(&flow.link.name)
+            .is_none_or(|interface| {
+                interface.kind.as_deref() == Some("bridge") || interface.master.is_some()
+            });
         if bridged
-            && self.machine.may_drop(Family::Bridge, &[Hook::Prerouting, Hook::Input, Hook::Ingress])
+            && self
+                .machine
+                .may_drop(Family::Bridge, &[Hook::Prerouting, Hook::Input, Hook::Ingress])
         {
             doubts.push("bridge rules are loaded and not evaluated");
         }
@@ -587,6 +618,7 @@ impl State {
         self.usual = before.usual;
         self.unrecorded = before.untracked || before.unrecorded;
         self.connection_mark = before.connection_mark;
+        self.changed.clone_from(&before.changed);
         self.redirected = before.redirected;
     }
 }

@@ -11,7 +11,7 @@ use crate::firewall::ruleset::Hook;
 use super::bits::{Byte, Cause, known, unknown};
 use super::machine::{At, Machine, Registers};
 use super::packet::{
-    Link, STATE_ESTABLISHED, STATE_INVALID, STATE_NEW, STATE_UNTRACKED, Stage, State, Tuple,
+    Link, STATE_ESTABLISHED, STATE_INVALID, STATE_NEW, STATE_UNTRACKED, Stage, State, Tracking, Tuple,
 };
 use super::routing::Told;
 use super::step::{Effect, Way, load};
@@ -107,7 +107,7 @@ fn other_meta(machine: &Machine<'_>, at: &At<'_>, state: &State, key: u32) -> Lo
         26 => of(at.inward, &kind),
         27 => of(at.outward, &kind),
         // NFT_META_SKUID, _SKGID, _CGROUP: no socket is known yet.
-        10 | 11 | 23 if arrives => Load::Nothing,
+        10 | 11 | 23 if arrives && at.cast == 0 => Load::Nothing,
         // NFT_META_SECPATH: no packet here is of IPsec.
         25 => Load::Known(known(&[0])),
         30..=32 => time(machine, key),
@@ -122,13 +122,23 @@ fn time(machine: &Machine<'_>, key: u32) -> Load {
         return Load::Unknown(16);
     };
     Load::Now(match key {
-        30 => now.as_nanosecond().to_ne_bytes().get(..8).map_or_else(Vec::new, |bytes| {
-            // A number of 16 bytes of which the lower 8 hold the time.
-            match cfg!(target_endian = "little") {
-                true => bytes.to_vec(),
-                false => now.as_nanosecond().to_ne_bytes().iter().skip(8).copied().collect(),
-            }
-        }),
+        30 => now
+            .as_nanosecond()
+            .to_ne_bytes()
+            .get(..8)
+            .map_or_else(Vec::new, |bytes| {
+                // A number of 16 bytes of which the lower 8 hold the time.
+                match cfg!(target_endian = "little") {
+                    true => bytes.to_vec(),
+                    false => now
+                        .as_nanosecond()
+                        .to_ne_bytes()
+                        .iter()
+                        .skip(8)
+                        .copied()
+                        .collect(),
+                }
+            }),
         31 => {
             let weekday = now.to_zoned(TimeZone::UTC).weekday().to_sunday_zero_offset();
             vec![u8::try_from(weekday).unwrap_or_default()]
@@ -190,20 +200,28 @@ fn link_header(machine: &Machine<'_>, at: &At<'_>) -> Vec<Byte> {
 /// `nft_ct_get_eval`.
 pub(super) fn conntrack(at: &At<'_>, state: &State, key: Conntrack, reply: Option<bool>) -> Load {
     let number = |number: u32| Load::Known(known(&number.to_ne_bytes()));
-    if state.untracked || at.tracked == Some(false) {
-        return match key {
-            Conntrack::State if state.untracked => number(STATE_UNTRACKED),
-            Conntrack::State => number(STATE_INVALID),
-            _ => Load::Nothing,
-        };
+    let tracking = match at.tracking(state) {
+        None => return Load::Unknown(16),
+        Some(tracking) => tracking,
+    };
+    let backward = at.stage == Stage::Reply && tracking == Tracking::Established;
+    if key == Conntrack::State {
+        return number(match tracking {
+            Tracking::Untracked => STATE_UNTRACKED,
+            Tracking::Invalid => STATE_INVALID,
+            Tracking::New => STATE_NEW,
+            Tracking::Established => STATE_ESTABLISHED,
+        });
     }
-    if at.tracked.is_none() || state.unrecorded {
+    if matches!(tracking, Tracking::Untracked | Tracking::Invalid) {
+        return Load::Nothing;
+    }
+    // An answer that begins a connection of its own.
+    if at.stage == Stage::Reply && tracking == Tracking::New {
         return Load::Unknown(16);
     }
-    let backward = at.stage == Stage::Reply;
     match key {
-        Conntrack::State if at.stage == Stage::First => number(STATE_NEW),
-        Conntrack::State => number(STATE_ESTABLISHED),
+        Conntrack::State => Load::Unknown(4),
         Conntrack::Direction => Load::Known(known(&[u8::from(backward)])),
         Conntrack::Status => {
             // Of a first packet: expected, answered, assured, confirmed and source NAT are not yet; destination NAT

@@ -112,7 +112,8 @@ impl Machine<'_> {
         };
         match way {
             Some(Way::Found(kind, interfaces)) => {
-                let here = device.is_none_or(|link| link.index.is_some_and(|index| interfaces.contains(&index)));
+                let here =
+                    device.is_none_or(|link| link.index.is_some_and(|index| interfaces.contains(&index)));
                 match kind {
                     RouteKind::Local | RouteKind::Anycast | RouteKind::Broadcast if !here => UNICAST,
                     kind => Told::Yes(kind.number()),

@@ -10,7 +10,7 @@ use crate::firewall::ruleset::Table;
 use super::bits::{self, Byte, Cause, Truth, cause, known, unknown};
 use super::lookup::{lookup, search, unknown_lookup};
 use super::machine::{At, Machine, Registers, store};
-use super::packet::{State, put};
+use super::packet::{SetId, State, put};
 use super::reading::{FibAsked, Load, conntrack, fib, meta, payload};
 use super::xt;
 
@@ -83,9 +83,9 @@ pub(super) fn step(
     state: &mut State,
 ) -> Effect {
     match expression {
-        Expression::Meta { key, to } => {
-            load(registers, *to, meta(machine, at, state, *key), || format!("{key:?}"))
-        }
+        Expression::Meta { key, to } => load(registers, *to, meta(machine, at, state, *key), || {
+            format!("{key:?}")
+        }),
         Expression::MetaSet { key, from } => match key {
             Meta::Mark => {
                 put(&mut state.mark, 0, read(registers, *from, 4));
@@ -131,7 +131,12 @@ pub(super) fn step(
             }
             (false, true) if state.segment_size.is_some() => {
                 let there = at.protocol == 6 && USUAL_OPTIONS.contains(kind);
-                load(registers, *to, Load::Known(known(&[u8::from(there)])), String::new)
+                load(
+                    registers,
+                    *to,
+                    Load::Known(known(&[u8::from(there)])),
+                    String::new,
+                )
             }
             (false, _) if state.segment_size.is_some() && !USUAL_OPTIONS.contains(kind) => Effect::Stop,
             (false, _) => {
@@ -229,14 +234,24 @@ pub(super) fn step(
             if let Some(reason) = &set.incomplete {
                 return unknown_lookup(*to, reason.clone());
             }
+            let id = SetId::Named(place, name.clone());
+            if let (None, Some(added)) = (to, state.is_put_into(&id)) {
+                return Effect::Maybe {
+                    usual: Some(added != *inverted),
+                    doubt: format!("set {name} is changed by the rules themselves"),
+                };
+            }
             let found = search(set, read(registers, *from, set.key_length));
             let updated = machine.is_updated(place, name);
             lookup(found, *to, *inverted, updated.then_some(name))
         }
-        Expression::SetUpdate { set, .. } => Effect::Maybe {
-            usual: Some(true),
-            doubt: format!("set {set} is changed by the rules themselves"),
-        },
+        Expression::SetUpdate { set, usual, removes } => {
+            state.changed.push((SetId::Named(place, set.clone()), !removes));
+            Effect::Maybe {
+                usual: Some(*usual),
+                doubt: format!("set {set} is changed by the rules themselves"),
+            }
+        }
         Expression::Verdict(verdict) => Effect::Verdict(verdict.clone()),
         Expression::Reject => Effect::Verdict(Verdict::Drop),
         Expression::Nat(nat) => translate(at, state, registers, nat),
@@ -383,7 +398,10 @@ fn translate(at: &At<'_>, state: &mut State, registers: &Registers, nat: &Nat) -
         let bytes = if let (true, Some(high)) = (nat.mapped, nat.address_to) {
             let (low, high) = (read(registers, address, width), read(registers, high, width));
             netmap(state.destination(at.v6), low, high)
-        } else if nat.address_to.is_none() {
+        } else if nat
+            .address_to
+            .is_none_or(|high| same(registers, address, high, width))
+        {
             read(registers, address, width).to_vec()
         } else {
             unknown(width, Cause::OTHER)
@@ -394,7 +412,8 @@ fn translate(at: &At<'_>, state: &mut State, registers: &Registers, nat: &Nat) -
         state.set_destination(at.v6, &unknown(width, Cause::DESTINATION));
     }
     if let Some(port) = nat.port {
-        let certain = nat.port_to.is_none() && !nat.shifted;
+        let single = nat.port_to.is_none_or(|high| same(registers, port, high, 2));
+        let certain = single && !nat.shifted;
         let bytes = if certain {
             read(registers, port, 2).to_vec()
         } else {
@@ -403,6 +422,12 @@ fn translate(at: &At<'_>, state: &mut State, registers: &Registers, nat: &Nat) -
         state.set_port(&bytes);
     }
     Effect::Verdict(Verdict::Accept)
+}
+
+/// Whether two registers hold the same known value.
+fn same(registers: &Registers, one: Register, other: Register, length: usize) -> bool {
+    let (one, other) = (read(registers, one, length), read(registers, other, length));
+    one == other && bits::value(one).is_some()
 }
 
 /// `nft_objref_eval`, by `NFT_OBJECT_*`.

@@ -83,7 +83,7 @@ impl Probe for SocketsProbe {
 pub fn read(host: &Host) -> Result<Sockets, Unknown> {
     let table = if host.is_live() {
         // A sandbox may refuse netlink, and a kernel may lack the udp_diag module: /proc/net is slower and says less.
-        netlink::table(host).or_else(|_refused| procnet::table(host))?
+        netlink::table().or_else(|_refused| procnet::table(host))?
     } else {
         procnet::table(host)?
     };
@@ -226,7 +226,7 @@ mod tests {
         };
         // Tests of one process share its sockets, so ask until two readings meet.
         let agree = (0..50).any(|_| {
-            let netlink = mine(netlink::table(&host).unwrap());
+            let netlink = mine(netlink::table().unwrap());
             !netlink.is_empty() && netlink == mine(procnet::table(&host).unwrap())
         });
         assert!(agree);

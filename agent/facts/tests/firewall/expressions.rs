@@ -24,7 +24,10 @@ pub(crate) const CASES: &[Case] = &[
             "fib daddr type local tcp dport 22 accept; fib daddr . iif type local tcp dport 80 accept; fib saddr oifname \"eth1\" tcp dport 443 accept; fib daddr type != local udp dport 5353 accept; fib saddr type unicast udp dport 53 accept"
         ),
     ),
-    script(
+    // Which socket takes a datagram for a group is known early, and with it its user, which is not looked up.
+    Case {
+        unknown: 1,
+        ..script(
         "surroundings of a packet",
         &[],
         concat!(
@@ -34,7 +37,8 @@ pub(crate) const CASES: &[Case] = &[
                 "iifgroup 7 tcp dport 22 accept; meta iiftype ether tcp dport 80 accept; meta iiftype loopback tcp dport 443 accept; meta iifkind \"veth\" udp dport 5353 accept; meta pkttype host udp dport 53 accept; meta skuid 0 udp dport 123 accept; meta secpath exists tcp dport 8080 accept; meta length 1-2000 tcp dport 5432 accept"
             )
         ),
-    ),
+    )
+    },
     script(
         "times",
         &[],
@@ -83,19 +87,27 @@ RULES",
          iptables-nft -A INPUT -p tcp --dport 80 -j NFQUEUE --queue-num 6 --queue-bypass
          iptables-nft -A INPUT -p udp --dport 53 -j NFQUEUE --queue-balance 1:4",
     ),
-    script(
+    Case { everywhere: false, ..script(
         "knocking",
         &[],
         load!(
-            "set k { type ipv4_addr; flags dynamic,timeout; timeout 1m; }; set full { type ipv4_addr; flags dynamic,timeout; timeout 1m; elements = { 192.0.2.66 }; }",
-            "tcp dport 9000 add @k { ip saddr } drop; ip saddr @k tcp dport 22 accept; ip saddr @full tcp dport 80 accept; udp dport 53 update @full { ip saddr limit rate over 1000/second } drop; udp dport 53 accept; tcp dport 443 ct count 0 accept; tcp dport 5432 ct count over 0 drop; tcp dport 5432 accept; tcp dport 8080 ct count 100 accept"
+            "set k { type ipv4_addr; flags dynamic,timeout; timeout 1m; }; set full { type ipv4_addr; flags dynamic,timeout; timeout 1m; elements = { 192.0.2.66 }; }; set rate { type ipv4_addr; flags dynamic,timeout; timeout 1m; }",
+            "tcp dport 9000 add @k { ip saddr } drop; ip saddr @k tcp dport 22 accept; ip saddr @full tcp dport 80 accept; udp dport 53 update @rate { ip saddr limit rate over 1000/second } drop; udp dport 53 accept; tcp dport 443 ct count 0 accept; tcp dport 5432 ct count over 0 drop; tcp dport 5432 accept; tcp dport 8080 ct count 100 accept"
+        ),
+    ) },
+    script(
+        "a set that takes in the connection that it lets in",
+        &[],
+        load!(
+            "set k { type ipv4_addr . inet_service; flags dynamic,timeout; timeout 1m; }; chain r { type filter hook prerouting priority 0; tcp dport 22 ip saddr . tcp sport @k drop; tcp dport 443 ip saddr . tcp sport != @k drop; }",
+            "tcp dport 22 add @k { ip saddr . tcp sport } accept; tcp dport { 80, 443 } accept"
         ),
     ),
     script(
         "quotas",
         &[],
         load!(
-            "quota q { over 1 bytes used 5 bytes; }; quota u { until 5 bytes used 6 bytes; }",
+            "quota q { over 5 bytes used 5 bytes; }; quota u { until 6 bytes used 6 bytes; }",
             "quota name \"q\" tcp dport 22 drop; tcp dport 22 accept; quota name \"u\" tcp dport 80 accept; tcp dport 443 quota until 5000 mbytes accept; udp dport 53 accept"
         ),
     ),
@@ -125,21 +137,22 @@ table inet b { chain i { type filter hook input priority 0; policy drop; meta l4
 table inet c { chain o { type filter hook output priority 0; policy accept; ct state untracked tcp sport 80 drop; oifname eth1 tcp sport 443 drop; }; chain i { type filter hook input priority 10; policy accept; tcp dport 5432 ip saddr 198.51.100.7 drop; }; chain g { type filter hook ingress device eth1 priority 0; ip saddr 10.9.1.2 tcp dport 443 accept; tcp dport 5432 drop; }; }
 RULES",
     ),
-    script(
+    Case { unknown: 2, ..script(
         "bridge and arp rules",
         &[],
         "nft -f - <<'RULES'
 table bridge b { chain i { type filter hook input priority 0; policy drop; ether type arp accept; }; }
 table arp a { chain i { type filter hook input priority 0; policy accept; }; }
 RULES",
-    ),
-    script(
+    ) },
+    // A datagram comes in though its answer is dropped.
+    Case { unknown: 1, ..script(
         "egress",
         &[],
         "nft -f - <<'RULES'
 table netdev d { chain e { type filter hook egress device eth0 priority 0; policy accept; tcp sport 22 drop; ip daddr 192.0.2.66 udp sport 53 drop; }; chain g { type filter hook ingress device eth0 priority -500; ip saddr { 198.51.100.0/24, 203.0.113.0/24 } tcp dport { 80, 443 } drop; }; }
 RULES",
-    ),
+    ) },
     script(
         "what is not there",
         &[],

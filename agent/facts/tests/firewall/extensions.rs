@@ -61,7 +61,7 @@ pub(crate) const CASES: &[Case] = &[
 -A INPUT -p udp --dport 5353 -m statistic --mode nth --every 1 --packet 0 -j ACCEPT"
         ),
     ),
-    script(
+    Case { everywhere: false, ..script(
         "lists of addresses that came",
         &["iptables-nft-restore"],
         iptables!(
@@ -72,7 +72,7 @@ pub(crate) const CASES: &[Case] = &[
 -A INPUT -p tcp --dport 80 -m recent --name flood --set -j ACCEPT
 -A INPUT -p udp --dport 53 -m recent --name banned ! --rcheck -j ACCEPT"
         ),
-    ),
+    ) },
     script(
         "words, texts and headers",
         &["iptables-nft-restore"],
@@ -198,7 +198,7 @@ RULES"
         "ipset create banned hash:net; ipset add banned 192.0.2.0/24; ipset add banned 10.9.1.0/24
          iptables-legacy -A INPUT -m set --match-set banned src -j DROP
          iptables-legacy -A INPUT -p tcp -m set --match-set banned dst -j ACCEPT
-         iptables-legacy -A INPUT -p tcp --dport 22 -j SET --add-set banned src",
+         iptables-legacy -A INPUT -p tcp --dport 9999 -j SET --add-set banned src",
     ),
     script(
         "targets that change nothing",

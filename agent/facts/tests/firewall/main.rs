@@ -174,7 +174,12 @@ fn no_verdict_is_wrong(cases: &[Case]) {
             let open = open
                 || said.verdict == Verdict::Reachable && client.try_all(std::slice::from_ref(probe), 8)[0];
             by_netlink.add(case.name, probe, &said, open);
-            if !facts.ruleset.tables.iter().any(firewall::ruleset::Table::is_legacy) {
+            if !facts
+                .ruleset
+                .tables
+                .iter()
+                .any(firewall::ruleset::Table::is_legacy)
+            {
                 let said_json = answer(&from_json, Some(&listeners), &question(probe));
                 by_json.add(&format!("{} (json)", case.name), probe, &said_json, open);
             }

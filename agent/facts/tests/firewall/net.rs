@@ -107,7 +107,11 @@ pub(crate) fn clean_up() {
                  done
              done
          done
-         ! command -v ipset >/dev/null || ipset destroy
+         # The kernel lets go of sets a little after the rules that named them.
+         for attempt in $(seq 20); do
+             if ! command -v ipset >/dev/null || ipset destroy 2>/dev/null; then break; fi
+             sleep 0.05
+         done
          for rule in 100 101; do ip rule del pref $rule 2>/dev/null || true; done
          ip route flush table 77 2>/dev/null || true
          echo 0 >/proc/sys/net/ipv4/conf/eth1/rp_filter
@@ -204,7 +208,10 @@ pub(crate) struct Container(std::process::Child);
 
 impl Container {
     pub(crate) fn start() -> Self {
-        let child = Command::new("unshare").args(["-n", "sleep", "600"]).spawn().unwrap();
+        let child = Command::new("unshare")
+            .args(["-n", "sleep", "600"])
+            .spawn()
+            .unwrap();
         let own = std::fs::read_link("/proc/thread-self/ns/net").unwrap();
         let theirs = format!("/proc/{}/ns/net", child.id());
         while std::fs::read_link(&theirs).is_ok_and(|theirs| theirs == own) {
@@ -293,7 +300,10 @@ impl Client {
             );
             output("ip", &["link", "set", "lo", "up"]);
             output("ip", &["route", "add", "224.0.0.0/4", "dev", "far0"]);
-            output("ip", &["route", "add", "172.17.0.0/16", "via", "10.9.0.1", "dev", "far0"]);
+            output(
+                "ip",
+                &["route", "add", "172.17.0.0/16", "via", "10.9.0.1", "dev", "far0"],
+            );
             tell.send(Vec::new()).unwrap();
             while let Ok((probes, patience)) = asked.recv() {
                 tell.send(attempt(&probes, PATIENCE * patience)).unwrap();

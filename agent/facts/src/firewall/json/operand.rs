@@ -4,7 +4,9 @@ use serde_json::Value;
 
 use super::text;
 use super::value::{DIRECTIONS, FAMILIES, Kind, PACKET_TYPES, PROTOCOLS, STATES, STATUSES, TCP_FLAGS};
-use crate::firewall::expression::{Comparison, Conntrack, Expression, FibDevice, FibResult, Header, Meta, Register};
+use crate::firewall::expression::{
+    Comparison, Conntrack, Expression, FibDevice, FibResult, Header, Meta, Register,
+};
 
 /// A value loaded into a register.
 pub(super) struct Operand {

@@ -64,7 +64,9 @@ pub(super) fn matches(name: &str, asked: Asked<'_>, state: &State) -> Option<Eff
         // struct xt_policy_info, of a packet outside IPsec: XT_POLICY_MATCH_NONE.
         ("policy", 0) => Truth::from_bool(info.short(304)? & 4 != 0),
         // No socket is known yet of a packet that comes in.
-        ("cgroup" | "owner", _) if matches!(at.hook, Hook::Ingress | Hook::Prerouting | Hook::Input) => Truth::No,
+        ("cgroup" | "owner", _) if matches!(at.hook, Hook::Ingress | Hook::Prerouting | Hook::Input) => {
+            Truth::No
+        }
         _ => return None,
     };
     Some(Effect::Test(truth))
@@ -86,12 +88,20 @@ fn address_type(asked: Asked<'_>, state: &State) -> Option<Truth> {
         (
             true,
             info.short(0)?,
-            if asked.revision == 0 { info.word(4)? != 0 } else { flags & 1 != 0 },
+            if asked.revision == 0 {
+                info.word(4)? != 0
+            } else {
+                flags & 1 != 0
+            },
         ),
         (
             false,
             info.short(2)?,
-            if asked.revision == 0 { info.word(8)? != 0 } else { flags & 2 != 0 },
+            if asked.revision == 0 {
+                info.word(8)? != 0
+            } else {
+                flags & 2 != 0
+            },
         ),
     ] {
         if mask == 0 {

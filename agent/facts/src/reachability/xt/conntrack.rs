@@ -1,7 +1,7 @@
 //! Matches on connection tracking and marks.
 
 use super::super::bits::{self, Byte, Truth};
-use super::super::packet::{Stage, State, Tuple};
+use super::super::packet::{Stage, State, Tracking, Tuple};
 use super::super::step::Effect;
 use super::{Asked, both, flip};
 
@@ -12,7 +12,8 @@ const STATE_SNAT: u32 = 1 << 6;
 
 pub(super) fn matches(name: &str, asked: Asked<'_>, state: &State) -> Option<Effect> {
     let (info, at) = (asked.info, asked.at);
-    let seen = !state.untracked && at.tracked?;
+    let tracking = at.tracking(state);
+    let seen = !matches!(tracking, Some(Tracking::Untracked | Tracking::Invalid));
     let truth = match (name, asked.revision) {
         ("conntrack", 1..=3) => conntrack(asked, state)?,
         // struct xt_state_info
@@ -20,6 +21,7 @@ pub(super) fn matches(name: &str, asked: Asked<'_>, state: &State) -> Option<Eff
         // struct xt_mark_mtinfo1
         ("mark", 1) => marked(asked, &state.mark)?,
         ("connmark", 1) if !seen => Truth::No,
+        ("connmark", 1) if tracking.is_none() => return None,
         ("connmark", 1) => marked(asked, &state.connection_mark)?,
         // struct xt_helper_info: a connection that no helper expected.
         ("helper", 0) => Truth::from_bool(info.word(0)? != 0),
@@ -44,14 +46,11 @@ fn marked(asked: Asked<'_>, mark: &[Byte; 4]) -> Option<Truth> {
 
 /// The packet's state as a bit; `None` where it can't be told.
 fn connection_state(asked: Asked<'_>, state: &State, untracked: u32) -> Option<u32> {
-    if state.unrecorded && !state.untracked {
-        return None;
-    }
-    Some(match (state.untracked, asked.at.tracked?, asked.at.stage) {
-        (true, _, _) => untracked,
-        (false, false, _) => 1,
-        (false, true, Stage::First) => 8,
-        (false, true, _) => 2,
+    Some(match asked.at.tracking(state)? {
+        Tracking::Untracked => untracked,
+        Tracking::Invalid => 1,
+        Tracking::New => 8,
+        Tracking::Established => 2,
     })
 }
 
@@ -69,7 +68,8 @@ fn conntrack(asked: Asked<'_>, state: &State) -> Option<Truth> {
         1 => (u32::from(info.byte(150)?), u32::from(info.byte(151)?)),
         _ => (u32::from(info.short(150)?), u32::from(info.short(152)?)),
     };
-    let seen = !state.untracked && at.tracked?;
+    let tracking = at.tracking(state)?;
+    let seen = !matches!(tracking, Tracking::Untracked | Tracking::Invalid);
     if flags & STATE != 0 {
         let mut bit = connection_state(asked, state, STATE_UNTRACKED)?;
         if seen && state.redirected {
@@ -86,7 +86,7 @@ fn conntrack(asked: Asked<'_>, state: &State) -> Option<Truth> {
     if !seen {
         return Some(Truth::from_bool(flags & STATE != 0));
     }
-    let backward = at.stage == Stage::Reply;
+    let backward = at.stage == Stage::Reply && tracking == Tracking::Established;
     if flags & DIRECTION != 0 && backward != (inverted & DIRECTION != 0) {
         return Some(Truth::No);
     }
@@ -148,12 +148,7 @@ fn tuples(asked: Asked<'_>, state: &State, flags: u16, inverted: u16) -> Option<
     for (bit, low, high, bytes) in [
         (1 << 8, 138, 154, Some(&original.source_port)),
         (1 << 9, 140, 156, Some(&original.port)),
-        (
-            1 << 10,
-            142,
-            158,
-            (!state.redirected).then_some(&original.port),
-        ),
+        (1 << 10, 142, 158, (!state.redirected).then_some(&original.port)),
         (1 << 11, 144, 160, Some(&original.source_port)),
     ] {
         if flags & bit == 0 {

@@ -30,9 +30,15 @@ pub(super) fn matches(name: &str, asked: Asked<'_>, state: &State) -> Option<Eff
             })
         }
         // struct xt_dscp_info
-        ("dscp", _) => flip(class(at.v6, state, info.byte(0)?.checked_shl(2)?, 0xfc), info.byte(1)? != 0),
+        ("dscp", _) => flip(
+            class(at.v6, state, info.byte(0)?.checked_shl(2)?, 0xfc),
+            info.byte(1)? != 0,
+        ),
         // struct xt_tos_match_info
-        ("tos", 1) => flip(class(at.v6, state, info.byte(1)?, info.byte(0)?), info.byte(2)? != 0),
+        ("tos", 1) => flip(
+            class(at.v6, state, info.byte(1)?, info.byte(0)?),
+            info.byte(2)? != 0,
+        ),
         // struct xt_length_info: of the whole packet.
         ("length", 0) => {
             let (low, high) = (info.short(0)?, info.short(2)?);
@@ -69,7 +75,11 @@ pub(super) fn matches(name: &str, asked: Asked<'_>, state: &State) -> Option<Eff
         // A first packet, and those that open a TCP connection, carry no text.
         ("string", 0 | 1) => {
             let flags = info.byte(149)?;
-            let inverted = if asked.revision == 0 { flags != 0 } else { flags & 2 != 0 };
+            let inverted = if asked.revision == 0 {
+                flags != 0
+            } else {
+                flags & 2 != 0
+            };
             return Some(Effect::Maybe {
                 usual: Some(inverted),
                 doubt: "string depends on what is sent".to_owned(),
@@ -102,7 +112,10 @@ fn ports(name: &str, asked: Asked<'_>, state: &State) -> Option<Effect> {
             port(state, false, info.short(0)?, info.short(2)?),
             inverted & 1 != 0,
         ),
-        flip(port(state, true, info.short(4)?, info.short(6)?), inverted & 2 != 0),
+        flip(
+            port(state, true, info.short(4)?, info.short(6)?),
+            inverted & 2 != 0,
+        ),
     );
     if tcp {
         let (mask, wanted) = (info.byte(9)?, info.byte(10)?);

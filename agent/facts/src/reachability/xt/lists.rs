@@ -6,7 +6,7 @@ use crate::firewall::lists::{recent_name, set_index};
 
 use super::super::bits::{self, Byte, Cause, Truth, known};
 use super::super::lookup::{holds, search};
-use super::super::packet::State;
+use super::super::packet::{SetId, State};
 use super::super::step::Effect;
 use super::{Asked, both, depends, either, flip};
 
@@ -27,6 +27,12 @@ fn set(extension: &Extension, asked: Asked<'_>, state: &State) -> Option<Effect>
         return None;
     }
     let index = set_index(extension)?;
+    if let Some(added) = state.is_put_into(&SetId::IpSet(index)) {
+        return Some(depends(
+            "an ipset that the rules change",
+            Some(added != (flags & 1 != 0)),
+        ));
+    }
     let Some(set) = asked.machine.surroundings.ip_sets.get(&index) else {
         return Some(depends("an ipset that was not read", None));
     };

@@ -29,7 +29,12 @@ struct Asked<'a> {
 }
 
 /// Runs an extension.
-pub(super) fn evaluate(machine: &Machine<'_>, extension: &Extension, at: &At<'_>, state: &mut State) -> Effect {
+pub(super) fn evaluate(
+    machine: &Machine<'_>,
+    extension: &Extension,
+    at: &At<'_>,
+    state: &mut State,
+) -> Effect {
     let asked = Asked {
         machine,
         at,

@@ -3,19 +3,47 @@
 use crate::firewall::expression::Verdict;
 
 use super::super::bits::{Byte, Cause, known, unknown};
-use super::super::packet::State;
+use super::super::packet::{SetId, State};
 use super::super::step::{Effect, exempt, netmap};
 use super::Asked;
 
 /// Targets that note, mark for others or rewrite what no rule of a filter asks about.
 const PASSIVE: &[&str] = &[
-    "AUDIT", "CHECKSUM", "CLASSIFY", "CONNSECMARK", "DSCP", "ECN", "HL", "IDLETIMER", "LED", "LOG", "NFLOG", "RATEEST",
-    "SECMARK", "SET", "TCPMSS", "TCPOPTSTRIP", "TEE", "TOS", "TRACE", "TTL", "ULOG",
+    "AUDIT",
+    "CHECKSUM",
+    "CLASSIFY",
+    "CONNSECMARK",
+    "DSCP",
+    "ECN",
+    "HL",
+    "IDLETIMER",
+    "LED",
+    "LOG",
+    "NFLOG",
+    "RATEEST",
+    "SECMARK",
+    "TCPMSS",
+    "TCPOPTSTRIP",
+    "TEE",
+    "TOS",
+    "TRACE",
+    "TTL",
+    "ULOG",
 ];
 
 pub(super) fn run(name: &str, asked: Asked<'_>, state: &mut State) -> Option<Effect> {
     let (info, at) = (asked.info, asked.at);
     match (name, asked.revision) {
+        // struct xt_set_info_target_v1 to _v3: a set to add to, a set to take from.
+        ("SET", 1..=3) => {
+            const NONE: u16 = 0xffff;
+            for (index, added) in [(info.short(0)?, true), (info.short(4)?, false)] {
+                if index != NONE {
+                    state.changed.push((SetId::IpSet(index), added));
+                }
+            }
+            Some(Effect::Go)
+        }
         (name, _) if PASSIVE.contains(&name) => Some(Effect::Go),
         ("REJECT", _) => Some(Effect::Verdict(Verdict::Drop)),
         ("MASQUERADE" | "SNAT", _) => {
@@ -41,19 +69,23 @@ pub(super) fn run(name: &str, asked: Asked<'_>, state: &mut State) -> Option<Eff
             let bypass = revision >= 2 && info.short(4)? & 1 != 0;
             Some(Effect::Verdict(Verdict::Queue {
                 first: info.short(0)?,
-                last: info
-                    .short(0)?
-                    .saturating_add(if revision == 0 { 0 } else { info.short(2)?.saturating_sub(1) }),
+                last: info.short(0)?.saturating_add(if revision == 0 {
+                    0
+                } else {
+                    info.short(2)?.saturating_sub(1)
+                }),
                 bypass,
             }))
         }
         // The kernel answers in place of the socket, then connects the two.
         ("SYNPROXY", _) => Some(Effect::Verdict(Verdict::Accept)),
         // struct nf_nat_range2: flags, lowest and highest address of 16 bytes, lowest and highest port.
-        ("DNAT", 1 | 2) => translate(asked, state, info.0, 4, 20, 36),
+        ("DNAT", 1 | 2) => translate(asked, state, info.0, 4, 20, 36, false),
         // struct nf_nat_ipv4_multi_range_compat: how many, then flags, addresses of 4 bytes, ports.
-        ("DNAT" | "REDIRECT" | "NETMAP", 0) if !at.v6 => translate(asked, state, info.0.get(4..)?, 4, 8, 12),
-        ("REDIRECT" | "NETMAP", 0) => translate(asked, state, info.0, 4, 20, 36),
+        ("DNAT" | "REDIRECT" | "NETMAP", 0) if !at.v6 => {
+            translate(asked, state, info.0.get(4..)?, 4, 8, 12, name == "NETMAP")
+        }
+        ("REDIRECT" | "NETMAP", 0) => translate(asked, state, info.0, 4, 20, 36, name == "NETMAP"),
         _ => None,
     }
 }
@@ -89,8 +121,15 @@ fn connection_mark(asked: Asked<'_>, state: &mut State) -> Option<Effect> {
         let mut merged = [Byte::known(0); 4];
         for (number, byte) in merged.iter_mut().enumerate() {
             let (keep, take) = (*keep.get(number)?, *take.get(number)?);
-            let (old, new) = (kept.get(number)?.masked(keep, 0), new.get(number)?.masked(take, 0));
-            *byte = Byte::partly(old.value ^ new.value, old.known & new.known, old.cause | new.cause);
+            let (old, new) = (
+                kept.get(number)?.masked(keep, 0),
+                new.get(number)?.masked(take, 0),
+            );
+            *byte = Byte::partly(
+                old.value ^ new.value,
+                old.known & new.known,
+                old.cause | new.cause,
+            );
         }
         Some(merged)
     };
@@ -111,6 +150,7 @@ fn translate(
     lowest: usize,
     highest: usize,
     ports: usize,
+    whole_network: bool,
 ) -> Option<Effect> {
     /// `NF_NAT_RANGE_MAP_IPS`, `_PROTO_SPECIFIED`, `_PROTO_OFFSET`, `_NETMAP`.
     const ADDRESS: u32 = 1;
@@ -120,11 +160,14 @@ fn translate(
     let at = asked.at;
     let flags = u32::from_ne_bytes(*range.first_chunk()?);
     let width = if at.v6 { 16 } else { 4 };
-    let (low, high) = (range.get(lowest..lowest + width)?, range.get(highest..highest + width)?);
+    let (low, high) = (
+        range.get(lowest..lowest + width)?,
+        range.get(highest..highest + width)?,
+    );
     let address: Vec<Byte> = if flags & ADDRESS == 0 {
         // REDIRECT: to this host, by the address of the interface it came in on.
         unknown(width, Cause::DESTINATION)
-    } else if flags & MAPPED != 0 {
+    } else if whole_network || flags & MAPPED != 0 {
         netmap(state.destination(at.v6), &known(low), &known(high))
     } else if low == high {
         known(low)

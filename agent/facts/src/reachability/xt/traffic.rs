@@ -50,7 +50,11 @@ fn statistic(asked: Asked<'_>) -> Option<Effect> {
         (0, 0) => false,
         _ => return Some(depends("statistic", None)),
     };
-    Some(if matches == inverted { Effect::Stop } else { Effect::Go })
+    Some(if matches == inverted {
+        Effect::Stop
+    } else {
+        Effect::Go
+    })
 }
 
 /// `struct xt_time_info`, by the time at which the rules were read.

@@ -22,9 +22,7 @@ impl Word {
         Some(Self {
             value: u32::from_be_bytes(bytes.map(|byte| byte.value)),
             known: u32::from_be_bytes(bytes.map(|byte| byte.known)),
-            cause: bytes
-                .iter()
-                .fold(Cause::default(), |all, byte| all | byte.cause),
+            cause: bytes.iter().fold(Cause::default(), |all, byte| all | byte.cause),
         })
     }
 
