@@ -16,6 +16,12 @@ firewall-reachable-not-allowed = { $subject }（{ $process }）可由 { $from } 
 firewall-reachable-from-more = { $subject }（{ $process }）可由 { $from } 連線，超出計畫允許此通訊埠之來源網段。
 firewall-reachable-unknown = 無法判定其他主機能否連線至 { $subject }（{ $process }）：{ $why }。
 
+firewall-review-changed = 防火牆規則最後變更於 { $date }，於申報之 { $limit } 內。
+firewall-review-old = 防火牆規則最後變更於 { $date }，已逾申報之 { $limit }；其後曾檢視而無須變更者，請於收集端登錄佐證。
+firewall-review-unchanged = 防火牆規則自 { $date } 起未變更，已逾申報之 { $limit }；曾檢視而無須變更者，請於收集端登錄佐證。
+firewall-review-unknown = 無法判定防火牆規則最後變更之日期；自 { $date } 起開始觀察，尚未滿申報之 { $limit }。
+firewall-review-none = 未載入任何防火牆規則，無從檢視。
+
 firewall-heading-socket = 通訊端
 firewall-heading-reach = 可連線
 firewall-heading-from = 來源

@@ -17,6 +17,7 @@ mod namespaces;
 mod netlink;
 mod persistence;
 mod proc_net;
+mod review;
 pub mod routes;
 mod rtnetlink;
 pub mod ruleset;
@@ -33,6 +34,7 @@ use crate::probe::{Probe, ProbeId};
 pub use interfaces::{Interface, Surroundings};
 pub use namespaces::Namespace;
 pub use persistence::Persistence;
+pub use review::{FirewallMemory, Review};
 use ruleset::Ruleset;
 
 /// The recorded rules of a host that is not the running one.
@@ -49,6 +51,8 @@ pub struct FirewallFacts {
     pub surroundings: Surroundings,
     /// What loads rules at boot.
     pub persistence: Persistence,
+    /// Since when the rules are what they are; nothing where only the rules themselves were asked for.
+    pub review: Option<Review>,
 }
 
 impl FirewallFacts {
@@ -87,8 +91,12 @@ impl Probe for FirewallProbe {
     const PULSE: Option<fn(&Host) -> Option<u64>> =
         Some(|host| host.is_live().then(netlink::generation)?.map(u64::from));
 
-    fn gather(host: &Host, ask: &Ask, _facts: &mut Facts) -> Known<FirewallFacts> {
-        read(host, ask.now)
+    fn gather(host: &Host, ask: &Ask, facts: &mut Facts) -> Known<FirewallFacts> {
+        let mut read = read(host, ask.now);
+        if let Known::Value(firewall) = &mut read {
+            firewall.review = Some(facts.memory.firewall.update(&firewall.ruleset, host, ask.now));
+        }
+        read
     }
 
     fn slot(facts: &mut Facts) -> &mut Known<FirewallFacts> {
@@ -118,6 +126,7 @@ fn read_all(host: &Host, now: Timestamp) -> Result<FirewallFacts, Unknown> {
         ruleset,
         surroundings,
         persistence: Persistence::read(host),
+        review: None,
     })
 }
 
