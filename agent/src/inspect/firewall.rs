@@ -1,13 +1,18 @@
 //! `inspect firewall`.
 
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
 
 use plumbline_config::lang::Lang;
 use plumbline_config::message::{Message, text};
 use plumbline_config::plan::Transport;
 use plumbline_console::{Failure, Format, Outcome, Output};
-use plumbline_facts::firewall::{self, FirewallFacts, json};
+use plumbline_facts::firewall::{self, FirewallFacts, json, recording};
 use plumbline_facts::reachability::{
     Confidence, DefaultInput, Fate, Question, Reach, Reachability, Reply, Verdict, answer, reachability,
 };
@@ -30,12 +35,17 @@ const LARGEST_FILE: u64 = 256 * 1024 * 1024;
                   {\"id\",\"verdict\",\"confidence\",\"because\"} a line.\n\n\
                   Example: plumbline-agent inspect firewall\n\
                   Example: nft -j list ruleset > rules.json; plumbline-agent inspect firewall --ruleset rules.json --listeners sockets.json\n\
+                  Example: plumbline-agent inspect firewall --record /tmp/host; plumbline-agent inspect firewall --ruleset /tmp/host\n\
                   Example: plumbline-agent inspect firewall --from 192.0.2.7 --to 198.51.100.1:22"
 )]
 pub(crate) struct Args {
-    /// Judge by a dump of `nft -j list ruleset` instead of the loaded rules
-    #[arg(long, value_name = "FILE")]
+    /// Judge by a dump of `nft -j list ruleset`, or by a recorded host, instead of the loaded rules
+    #[arg(long, value_name = "FILE|DIR")]
     ruleset: Option<PathBuf>,
+
+    /// Record this host's rules, addresses, routes, settings and sockets in a new directory, and do nothing else
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["ruleset", "to", "questions"])]
+    record: Option<PathBuf>,
 
     /// The sockets that listen, instead of those of this network namespace
     #[arg(long, value_name = "FILE")]
@@ -101,7 +111,17 @@ struct Report<'a> {
 /// Prints what is reachable, or the answers to questions.
 pub(crate) fn run(args: &Args, output: &Output) -> Result<Outcome, Failure> {
     let host = Host::live()?;
+    if let Some(directory) = &args.record {
+        record(&host, directory)?;
+        return Ok(Outcome::Clean);
+    }
+    let mut recorded_sockets = None;
     let facts = match &args.ruleset {
+        Some(directory) if directory.is_dir() => {
+            let (facts, sockets) = from_directory(directory)?;
+            recorded_sockets = sockets;
+            facts
+        }
         Some(file) => FirewallFacts {
             ruleset: json::parse(&contents(&host, file)?)
                 .map_err(|error| Failure::new(format!("{}: {error}", file.display())))?,
@@ -109,7 +129,10 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Outcome, Failure> {
         },
         None => known(&firewall::read(&host, Timestamp::now()), output.lang)?.clone(),
     };
-    let listeners = listeners(args, &host, output.lang)?;
+    let listeners = match listeners(args, &host, output.lang)? {
+        Some(listeners) => Some(listeners),
+        None => recorded_sockets,
+    };
     if let Some(file) = &args.questions {
         return answer_all(&contents(&host, file)?, &facts, listeners.as_deref(), output);
     }
@@ -132,6 +155,39 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Outcome, Failure> {
     }
     list(&facts, &listeners.unwrap_or_default(), output)?;
     Ok(Outcome::Clean)
+}
+
+/// Writes a recording; the directory must not exist, so that nothing of another host stays in it.
+fn record(host: &Host, directory: &Path) -> Result<(), Failure> {
+    let at = |error: std::io::Error| Failure::new(format!("{}: {error}", directory.display()));
+    let files = recording::record(host, Timestamp::now()).map_err(|error| Failure::new(error.to_string()))?;
+    DirBuilder::new().mode(0o700).create(directory).map_err(at)?;
+    for (name, bytes) in files {
+        let mut options = OpenOptions::new();
+        let mut file = options
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(directory.join(name))
+            .map_err(at)?;
+        file.write_all(&bytes).map_err(at)?;
+    }
+    Ok(())
+}
+
+/// A recorded host; sockets that someone wrote down stand in `sockets.json`.
+fn from_directory(directory: &Path) -> Result<(FirewallFacts, Option<Vec<Listener>>), Failure> {
+    let said = |error: &dyn std::fmt::Display| Failure::new(format!("{}: {error}", directory.display()));
+    let host = Host::at(directory).map_err(|error| said(&error))?;
+    let (facts, mut listeners) = recording::read(&host).map_err(|error| said(&error))?;
+    if listeners.is_none() && host.exists("/sockets.json") {
+        let text = host
+            .read("/sockets.json", LARGEST_FILE)
+            .map_err(|error| said(&error))?;
+        let sockets: Vec<Socket> = serde_json::from_slice(&text).map_err(|error| said(&error))?;
+        listeners = Some(from_file(&sockets));
+    }
+    Ok((facts, listeners))
 }
 
 fn contents(host: &Host, file: &Path) -> Result<Vec<u8>, Failure> {

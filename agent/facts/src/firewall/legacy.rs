@@ -30,6 +30,17 @@ const EXTENSION_HEADER: usize = 32;
 
 /// A loaded table; `name` as in `/proc/net/ip_tables_names`.
 pub(super) fn read(v6: bool, name: &str) -> Result<Table, String> {
+    parse(v6, name, &record(v6, name)?).ok_or_else(|| "it can't be understood".to_owned())
+}
+
+/// The recorded answers of [`record`] as a table; `None` where they contradict themselves.
+pub(super) fn parse(v6: bool, name: &str, recorded: &[u8]) -> Option<Table> {
+    let (info, entries) = recorded.split_at_checked(INFO_BYTES)?;
+    table(v6, name, info, entries)
+}
+
+/// The kernel's answers about a table: `struct ipt_getinfo`, then the entries.
+pub(super) fn record(v6: bool, name: &str) -> Result<Vec<u8>, String> {
     let (family, level) = if v6 {
         (AddressFamily::Inet6, LEVEL_V6)
     } else {
@@ -63,7 +74,7 @@ pub(super) fn read(v6: bool, name: &str) -> Result<Table, String> {
         match ask(GET_ENTRIES, &mut entries) {
             Ok(()) => {
                 let entries = entries.get(ENTRIES_HEADER..).unwrap_or_default();
-                return table(v6, name, &info, entries).ok_or_else(|| "it can't be understood".to_owned());
+                return Ok([&info, entries].concat());
             }
             // It changed between the two questions.
             Err(Errno::EAGAIN) => {}

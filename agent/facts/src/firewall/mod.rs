@@ -4,6 +4,7 @@
 //! as `nft -j list ruleset` at [`RECORDED`]. What they let through is derived in [`crate::reachability`].
 
 mod attributes;
+mod by_hand;
 mod connection;
 pub(crate) mod decode;
 mod decode_expression;
@@ -17,6 +18,7 @@ mod namespaces;
 mod netlink;
 mod persistence;
 mod proc_net;
+pub mod recording;
 mod review;
 pub mod routes;
 mod rtnetlink;

@@ -4,6 +4,7 @@
 
 use nix::errno::Errno;
 
+use super::attributes::Message;
 use super::connection::{ACKNOWLEDGE, Connection, DUMP, DumpError, NETFILTER, netfilter, text};
 use super::decode::{Decoder, SetName};
 use super::ruleset::Ruleset;
@@ -36,6 +37,18 @@ pub(super) fn dump() -> Result<Ruleset, DumpError> {
     Err(DumpError::Unstable)
 }
 
+/// The kernel's messages about them, one after the other.
+pub(super) fn record() -> Result<Vec<u8>, DumpError> {
+    let mut connection = Connection::open(NETFILTER)?;
+    for _ in 0..MOST_ATTEMPTS {
+        let mut bytes = Vec::new();
+        if attempt_with(&mut connection, &mut |message| bytes.extend(message.bytes()))?.is_some() {
+            return Ok(bytes);
+        }
+    }
+    Err(DumpError::Unstable)
+}
+
 /// The number of the generation of the loaded rules, which every change raises; `None` where it can't be asked.
 pub(super) fn generation() -> Option<u32> {
     generation_of(&mut Connection::open(NETFILTER).ok()?).ok()?
@@ -43,6 +56,14 @@ pub(super) fn generation() -> Option<u32> {
 
 /// One reading; `None` where the rules changed meanwhile.
 fn attempt(connection: &mut Connection) -> Result<Option<Ruleset>, DumpError> {
+    attempt_with(connection, &mut |_| {})
+}
+
+/// As [`attempt`], each message given to `see` as well.
+fn attempt_with(
+    connection: &mut Connection,
+    see: &mut dyn FnMut(Message<'_>),
+) -> Result<Option<Ruleset>, DumpError> {
     // To the first question of all, the lack of the subsystem is the one invalid thing about it.
     let before = generation_of(connection).map_err(|error| match error {
         DumpError::Io(error) if error.raw_os_error() == Some(Errno::EINVAL as i32) => DumpError::Unsupported,
@@ -51,19 +72,28 @@ fn attempt(connection: &mut Connection) -> Result<Option<Ruleset>, DumpError> {
     let mut decoder = Decoder::default();
     // Objects and sets before the rules that name them, elements last: only what rules look into.
     for kind in [GET_TABLE, GET_CHAIN, GET_OBJECT, GET_SET, GET_RULE] {
-        if !connection.ask(kind, DUMP, &netfilter(0, &[]), |message| decoder.add(message))? {
+        let take = |message: Message<'_>| {
+            see(message);
+            decoder.add(message);
+        };
+        if !connection.ask(kind, DUMP, &netfilter(0, &[]), take)? {
             return Ok(None);
         }
     }
     for name in decoder.wanted_sets() {
-        if !elements(connection, &mut decoder, &name)? {
+        if !elements(connection, &mut decoder, &name, see)? {
             return Ok(None);
         }
     }
     Ok((before == generation_of(connection)?).then(|| decoder.finish()))
 }
 
-fn elements(connection: &mut Connection, decoder: &mut Decoder, name: &SetName) -> Result<bool, DumpError> {
+fn elements(
+    connection: &mut Connection,
+    decoder: &mut Decoder,
+    name: &SetName,
+    see: &mut dyn FnMut(Message<'_>),
+) -> Result<bool, DumpError> {
     let (family, table, set) = name;
     let attributes = [text(1, table), text(2, set)].concat();
     let whole = connection.ask(
@@ -72,6 +102,7 @@ fn elements(connection: &mut Connection, decoder: &mut Decoder, name: &SetName) 
         &netfilter(*family, &attributes),
         |message| {
             if decoder.elements(name) < MOST_ELEMENTS {
+                see(message);
                 decoder.add(message);
             }
         },

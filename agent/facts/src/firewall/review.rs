@@ -121,7 +121,7 @@ fn newest_source(host: &Host) -> Option<(String, Timestamp)> {
     for source in SOURCES {
         match host.metadata(source) {
             Ok(metadata) if metadata.is_dir() => {
-                files.extend(host.walk(source, MOST_FILES).unwrap_or_default())
+                files.extend(host.walk(source, MOST_FILES).unwrap_or_default());
             }
             Ok(_) => files.push(source.into()),
             Err(_) => {}

@@ -200,9 +200,8 @@ fn link_header(machine: &Machine<'_>, at: &At<'_>) -> Vec<Byte> {
 /// `nft_ct_get_eval`.
 pub(super) fn conntrack(at: &At<'_>, state: &State, key: Conntrack, reply: Option<bool>) -> Load {
     let number = |number: u32| Load::Known(known(&number.to_ne_bytes()));
-    let tracking = match at.tracking(state) {
-        None => return Load::Unknown(16),
-        Some(tracking) => tracking,
+    let Some(tracking) = at.tracking(state) else {
+        return Load::Unknown(16);
     };
     let backward = at.stage == Stage::Reply && tracking == Tracking::Established;
     if key == Conntrack::State {

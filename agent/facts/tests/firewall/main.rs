@@ -6,9 +6,10 @@
 #![allow(
     clippy::disallowed_methods,
     clippy::panic,
+    clippy::print_stderr,
     clippy::unwrap_used,
     reason = "nft(8) and ip(8) set up what is measured, the sockets answer what they are sent, and helpers of tests \
-              may panic"
+              may panic and say what they skip"
 )]
 
 mod cases;
@@ -20,7 +21,7 @@ mod net;
 use std::net::IpAddr;
 
 use plumbline_config::plan::Transport;
-use plumbline_facts::firewall::{self, FirewallFacts, json};
+use plumbline_facts::firewall::{self, FirewallFacts, json, recording};
 use plumbline_facts::reachability::{
     Confidence, Fate, IpFamily, Question, Reach, Reachability, Reply, Verdict, Via, answer, reachability,
 };
@@ -28,7 +29,7 @@ use plumbline_facts::{Host, Known};
 
 use cases::Case;
 use net::{Client, Container, Probe, clean_up, nft, open_more, open_namespace, probes, shell};
-use plumbline_facts::sockets;
+use plumbline_facts::sockets::{self, Listener};
 
 /// What was said about the probes of one ruleset.
 #[derive(Default)]
@@ -72,6 +73,17 @@ fn live() -> FirewallFacts {
         Known::Value(facts) => facts,
         other => panic!("{other:?}"),
     }
+}
+
+/// This host as it is recorded and read again.
+fn recorded() -> (FirewallFacts, Vec<Listener>) {
+    let dir = tempfile::tempdir().unwrap();
+    let now = jiff::Timestamp::now();
+    for (name, bytes) in recording::record(&Host::live().unwrap(), now).unwrap() {
+        std::fs::write(dir.path().join(name), bytes).unwrap();
+    }
+    let (facts, listeners) = recording::read(&Host::at(dir.path()).unwrap()).unwrap();
+    (facts, listeners.unwrap())
 }
 
 /// Whether the listing of sockets says of a probe what the single question says.
@@ -164,6 +176,7 @@ fn no_verdict_is_wrong(cases: &[Case]) {
             ..FirewallFacts::default()
         };
         let probes = probes(case);
+        let (recorded, recorded_sockets) = recorded();
         let listing = reachability(&facts, &listeners);
         let open = client.try_all(&probes, 1);
         let unknown_before = by_netlink.unknown;
@@ -174,6 +187,11 @@ fn no_verdict_is_wrong(cases: &[Case]) {
             let open = open
                 || said.verdict == Verdict::Reachable && client.try_all(std::slice::from_ref(probe), 8)[0];
             by_netlink.add(case.name, probe, &said, open);
+            let elsewhere = answer(&recorded, Some(&recorded_sockets), &question(probe));
+            if elsewhere.verdict != said.verdict {
+                let wrong = format!("{}: {probe:?}: recorded {elsewhere:?}, said {said:?}", case.name);
+                by_netlink.wrong.push(wrong);
+            }
             if !facts
                 .ruleset
                 .tables

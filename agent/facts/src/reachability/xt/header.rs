@@ -65,9 +65,7 @@ pub(super) fn matches(name: &str, asked: Asked<'_>, state: &State) -> Option<Eff
         }
         // struct xt_tcpmss_match_info
         ("tcpmss", 0) => {
-            let Some(size) = state.segment_size else {
-                return None;
-            };
+            let size = state.segment_size?;
             let inside = info.short(0)? <= size && size <= info.short(2)?;
             Truth::from_bool(inside != (info.byte(4)? != 0))
         }

@@ -80,7 +80,7 @@ fn in_set(set: &IpSet, asked: Asked<'_>, state: &State, dimensions: usize, flags
             }
             Part::Hardware => return None,
         }
-        while key.len() % 4 != 0 {
+        while !key.len().is_multiple_of(4) {
             key.push(Byte::known(0));
         }
     }
