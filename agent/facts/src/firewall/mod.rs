@@ -3,6 +3,7 @@
 //! The rules are read over netlink as the kernel runs them. A host that is not the running one may bring them recorded,
 //! as `nft -j list ruleset` at [`RECORDED`]. What they let through is derived in [`crate::reachability`].
 
+mod agreement;
 mod attributes;
 mod by_hand;
 mod connection;
@@ -124,10 +125,12 @@ fn read_all(host: &Host, now: Timestamp) -> Result<FirewallFacts, Unknown> {
         read_legacy(host, &mut ruleset, &mut surroundings);
         lists::read(host, &ruleset, &mut surroundings)?;
     }
+    let mut persistence = Persistence::read(host);
+    persistence.differences = agreement::differences(host, &ruleset);
     Ok(FirewallFacts {
         ruleset,
         surroundings,
-        persistence: Persistence::read(host),
+        persistence,
         review: None,
     })
 }
