@@ -14,7 +14,8 @@ use plumbline_config::plan::Transport;
 use plumbline_console::{Failure, Format, Outcome, Output};
 use plumbline_facts::firewall::{self, FirewallFacts, json, recording};
 use plumbline_facts::reachability::{
-    Confidence, DefaultInput, Fate, Question, Reach, Reachability, Reply, Verdict, answer, reachability,
+    Answerer, Confidence, DefaultInput, Fate, Question, Reach, Reachability, Reply, Verdict, answer,
+    reachability,
 };
 use plumbline_facts::sockets::{self, Listener, Process};
 use plumbline_facts::{Host, Unknown};
@@ -24,6 +25,9 @@ use super::known;
 
 /// Largest file of rules, listeners or questions taken, in bytes.
 const LARGEST_FILE: u64 = 256 * 1024 * 1024;
+
+/// Lines printed in one go.
+const LINES_AT_ONCE: usize = 256;
 
 /// Arguments of `inspect firewall`.
 #[derive(Debug, clap::Args)]
@@ -127,7 +131,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Outcome, Failure> {
                 .map_err(|error| Failure::new(format!("{}: {error}", file.display())))?,
             ..FirewallFacts::default()
         },
-        None => known(&firewall::read(&host, Timestamp::now()), output.lang)?.clone(),
+        None => known(&firewall::read_loaded(&host, Timestamp::now()), output.lang)?.clone(),
     };
     let listeners = match listeners(args, &host, output.lang)? {
         Some(listeners) => Some(listeners),
@@ -209,6 +213,10 @@ fn listeners(args: &Args, host: &Host, lang: Lang) -> Result<Option<Vec<Listener
         let verdict = plumbline_checks::Verdict::unknown(plumbline_checks::Verdict::HOST, &unknown);
         Failure::new(verdict.message.render_in(lang))
     };
+    // Who holds a socket is of no interest to a question.
+    if args.questions.is_some() || args.to.is_some() {
+        return Ok(Some(sockets::read_unowned(host).map_err(say)?));
+    }
     Ok(Some(sockets::read(host).map_err(say)?.listeners))
 }
 
@@ -239,13 +247,15 @@ fn answer_all(
     listeners: Option<&[Listener]>,
     output: &Output,
 ) -> Result<Outcome, Failure> {
+    let answerer = Answerer::new(facts, listeners);
     let mut replies = Vec::new();
+    let mut printed = Vec::new();
     for (number, line) in lines.split(|byte| *byte == b'\n').enumerate() {
         if line.trim_ascii().is_empty() {
             continue;
         }
         let reply = match serde_json::from_slice::<Question>(line) {
-            Ok(question) => answer(facts, listeners, &question),
+            Ok(question) => answerer.answer(&question),
             Err(error) => Reply {
                 id: serde_json::from_slice::<serde_json::Value>(line)
                     .ok()
@@ -257,9 +267,16 @@ fn answer_all(
             },
         };
         match output.format {
-            Format::Json => output.json_line(&reply)?,
+            Format::Json => printed.push(serde_json::to_string(&reply)?),
             Format::Table => replies.push(reply),
         }
+        if printed.len() == LINES_AT_ONCE {
+            output.line(&printed.join("\n"))?;
+            printed.clear();
+        }
+    }
+    if !printed.is_empty() {
+        output.line(&printed.join("\n"))?;
     }
     if output.format == Format::Table {
         table_of_replies(&replies, output)?;

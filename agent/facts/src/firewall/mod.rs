@@ -112,26 +112,37 @@ impl Probe for FirewallProbe {
 pub fn read(host: &Host, now: Timestamp) -> Known<FirewallFacts> {
     match read_all(host, now) {
         Ok(facts) => Known::Value(facts),
-        Err(Unknown::Denied(denial)) => Known::Denied(denial),
-        Err(Unknown::Failed { what, why }) => Known::Failed { what, why },
-        Err(Unknown::Absent(what) | Unknown::NotAsked(what)) => Known::Absent(what),
+        Err(unknown) => unknown.into(),
+    }
+}
+
+/// As [`read`], what loads rules at boot left out: all that decides what becomes of a packet.
+#[must_use]
+pub fn read_loaded(host: &Host, now: Timestamp) -> Known<FirewallFacts> {
+    match read_rules(host, now) {
+        Ok(facts) => Known::Value(facts),
+        Err(unknown) => unknown.into(),
     }
 }
 
 fn read_all(host: &Host, now: Timestamp) -> Result<FirewallFacts, Unknown> {
+    let mut facts = read_rules(host, now)?;
+    facts.persistence = Persistence::read(host);
+    facts.persistence.differences = agreement::differences(host, &facts.ruleset);
+    Ok(facts)
+}
+
+fn read_rules(host: &Host, now: Timestamp) -> Result<FirewallFacts, Unknown> {
     let mut ruleset = if host.is_live() { live()? } else { recorded(host)? };
     let mut surroundings = Surroundings::read(host, now)?;
     if host.is_live() {
         read_legacy(host, &mut ruleset, &mut surroundings);
         lists::read(host, &ruleset, &mut surroundings)?;
     }
-    let mut persistence = Persistence::read(host);
-    persistence.differences = agreement::differences(host, &ruleset);
     Ok(FirewallFacts {
         ruleset,
         surroundings,
-        persistence,
-        review: None,
+        ..FirewallFacts::default()
     })
 }
 

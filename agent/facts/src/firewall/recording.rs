@@ -58,7 +58,7 @@ pub fn record(host: &Host, now: Timestamp) -> Result<Vec<(String, Vec<u8>)>, Rec
             files.push((format!("{}{name}.bin", legacy_prefix(v6)), bytes));
         }
     }
-    let facts = super::read(host, now);
+    let facts = super::read_loaded(host, now);
     let facts = facts.value().map_err(|unknown| live(&format!("{unknown:?}")))?;
     let sockets = sockets::read(host).map_err(|unknown| live(&format!("{unknown:?}")))?;
     let text = |value: serde_json::Result<Vec<u8>>| value.map_err(|error| live(&error));

@@ -36,7 +36,7 @@ use serde::Serialize;
 use crate::firewall::FirewallFacts;
 use crate::sockets::Listener;
 
-pub use question::{Question, Reply, Verdict, answer};
+pub use question::{Answerer, Question, Reply, Verdict, answer};
 
 /// What other hosts can reach.
 #[derive(Clone, Debug, PartialEq, Serialize)]

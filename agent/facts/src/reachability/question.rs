@@ -75,31 +75,58 @@ pub enum Verdict {
 /// is blocked.
 #[must_use]
 pub fn answer(facts: &FirewallFacts, listeners: Option<&[Listener]>, question: &Question) -> Reply {
-    let reply = answer_for(facts, listeners, question, false);
-    if reply.verdict != Verdict::Unknown {
-        return reply;
+    Answerer::new(facts, listeners).answer(question)
+}
+
+/// Answers questions about one host.
+#[derive(Debug)]
+pub struct Answerer<'f> {
+    facts: &'f FirewallFacts,
+    listeners: Option<&'f [Listener]>,
+    path: Path<'f>,
+}
+
+impl<'f> Answerer<'f> {
+    /// About this host. `listeners` as for [`answer`].
+    #[must_use]
+    pub fn new(facts: &'f FirewallFacts, listeners: Option<&'f [Listener]>) -> Self {
+        let path = Path {
+            machine: Machine::new(&facts.ruleset, &facts.surroundings),
+            surroundings: &facts.surroundings,
+        };
+        Self {
+            facts,
+            listeners,
+            path,
+        }
     }
-    // What senders choose may decide: then what they usually choose.
-    let usual = answer_for(facts, listeners, question, true);
-    match usual.verdict {
-        Verdict::Unknown => reply,
-        _ => Reply {
-            confidence: Confidence::Assumed,
-            ..usual
-        },
+
+    /// Answers a question.
+    #[must_use]
+    pub fn answer(&self, question: &Question) -> Reply {
+        let reply = answer_for(self.facts, &self.path, self.listeners, question, false);
+        if reply.verdict != Verdict::Unknown {
+            return reply;
+        }
+        // What senders choose may decide: then what they usually choose.
+        let usual = answer_for(self.facts, &self.path, self.listeners, question, true);
+        match usual.verdict {
+            Verdict::Unknown => reply,
+            _ => Reply {
+                confidence: Confidence::Assumed,
+                ..usual
+            },
+        }
     }
 }
 
 fn answer_for(
     facts: &FirewallFacts,
+    path: &Path<'_>,
     listeners: Option<&[Listener]>,
     question: &Question,
     ordinary: bool,
 ) -> Reply {
-    let path = Path {
-        machine: Machine::new(&facts.ruleset, &facts.surroundings),
-        surroundings: &facts.surroundings,
-    };
     let reply = |verdict, exact, because: BTreeSet<String>| Reply {
         id: question.id.clone(),
         verdict,
@@ -117,7 +144,7 @@ fn answer_for(
     }
     let links = links_of(facts, question);
     let mut parts = Vec::new();
-    let mut survey = Survey::new(&path);
+    let mut survey = Survey::new(path);
     for link in links {
         let flow = Flow {
             transport: question.transport,

@@ -31,6 +31,17 @@ struct RuleOutcome {
     undecided: Vec<bool>,
     causes: Cause,
     doubts: Vec<String>,
+    /// The state when something was first not certain.
+    before: Option<Box<State>>,
+}
+
+impl RuleOutcome {
+    /// Keeps the state for comparison with what comes of it, unless an earlier one is kept.
+    fn keep(&mut self, state: &State) {
+        if self.before.is_none() {
+            self.before = Some(Box::new(state.clone()));
+        }
+    }
 }
 
 impl<'r> Walk<'_, 'r> {
@@ -166,12 +177,12 @@ impl<'r> Walk<'_, 'r> {
     fn rule(&self, rule: &Rule, state: State, notes: &mut Notes, reason: &dyn Fn() -> String) -> RuleOutcome {
         let mut result = RuleOutcome::default();
         let registers = [Byte::unknown(Cause::OTHER); REGISTER_BYTES];
-        let before = state.clone();
         self.expressions(&rule.expressions, registers, state, &mut result, notes);
         let unmoved = result.verdicts.is_empty() && result.undecided.is_empty();
-        match result.next.as_mut_slice() {
+        match (result.next.as_mut_slice(), &result.before) {
+            (_, None) => {}
             // Both ways lead to the same: whatever was unknown did not matter.
-            [only] if unmoved && only.same_future(&before) => only.usual = before.usual,
+            ([only], Some(before)) if unmoved && only.same_future(before) => only.usual = before.usual,
             _ => {
                 notes.causes = notes.causes | result.causes;
                 for doubt in &result.doubts {
@@ -215,10 +226,12 @@ impl<'r> Walk<'_, 'r> {
                     return;
                 }
                 Effect::Test(Truth::Unknown(cause)) => {
+                    result.keep(&state);
                     result.causes = result.causes | cause;
                     state = part(state, None, result);
                 }
                 Effect::Maybe { usual, doubt } => {
+                    result.keep(&state);
                     result.causes = result.causes | Cause::OTHER;
                     result.doubts.push(doubt);
                     state = part(state, usual, result);
@@ -228,6 +241,7 @@ impl<'r> Walk<'_, 'r> {
                     return;
                 }
                 Effect::Undecided { cause, doubt } => {
+                    result.keep(&state);
                     result.causes = result.causes | cause;
                     result.doubts.extend(doubt);
                     result.undecided.push(state.usual);
@@ -240,6 +254,7 @@ impl<'r> Walk<'_, 'r> {
                     cause,
                     doubt,
                 } => {
+                    result.keep(&state);
                     result.causes = result.causes | cause;
                     result.doubts.extend(doubt);
                     if open {
