@@ -37,7 +37,7 @@ fn main() -> Result<(), DocumentError> {
         title: title.to_owned(),
         company: company.to_owned(),
         lang: words.0,
-        made_at: 1_795_305_600,
+        made_at: Some(1_795_305_600),
         footer: format!("{company}　{title}　2026Q4"),
     };
     let mut writer: Box<dyn Writer> = Box::new(PdfWriter::new(properties, &FontPaths::default())?);

@@ -27,8 +27,8 @@ pub struct Properties {
     /// Its language.
     pub lang: Lang,
     /// When it was made, in seconds since 1970: a file's own metadata say nothing later, so that the same document has
-    /// the same bytes.
-    pub made_at: i64,
+    /// the same bytes. `None`: nothing is said of it, where the format allows that.
+    pub made_at: Option<i64>,
     /// What stands at the foot of each page, beside the page's number.
     pub footer: String,
 }

@@ -20,7 +20,7 @@ fn written(rows: usize) -> usize {
         title: "附錄".into(),
         company: "範例公司".into(),
         lang: Lang::ZhTw,
-        made_at: 0,
+        made_at: None,
         footer: String::new(),
     };
     let mut writer = Box::new(PdfWriter::new(properties, &FontPaths(Vec::new())).unwrap());

@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use plumbline_config::wire::LARGEST_REPORT;
 
+use super::ahead::Ahead;
 use super::container::Container;
 use super::gather::{PUBLISH, files_of};
 use super::lines::Lines;
@@ -15,7 +16,7 @@ use super::name;
 use super::rows::{CheckpointLine, EntryLine, GapLine, HostLine};
 use crate::ledger::audit::{
     ActRow, Archive, CheckpointRow, Excerpt, Fault, FaultKind, GapRow, Incarnation, LeafRow, Place,
-    RecordRow, ReportRow, Subject,
+    RecordRow, ReportRow, Signatures, Subject,
 };
 use crate::ledger::tree::{Frontier, Hash};
 
@@ -44,10 +45,11 @@ pub(super) struct BundleArchive {
     hosts: HashMap<(String, i64), Vec<Vec<u8>>>,
     reading: RefCell<Reading>,
     seen: Seen,
+    signatures: Signatures,
 }
 
 struct Reading {
-    entries: Lines,
+    entries: Ahead<EntryLine>,
     checkpoints: Lines,
     /// Number of the next leaf, at least.
     next: u64,
@@ -86,7 +88,12 @@ pub(super) struct Rest {
 
 impl BundleArchive {
     /// Opens the members that the audit reads; those that can't be are faults, and then there is nothing to audit.
-    pub(super) fn open(container: &Container, before: Frontier, after: Frontier) -> Result<Self, Vec<Fault>> {
+    pub(super) fn open(
+        container: &Container,
+        before: Frontier,
+        after: Frontier,
+        signatures: Signatures,
+    ) -> Result<Self, Vec<Fault>> {
         let mut faults = Vec::new();
         let mut open = |name: &'static str, longest| {
             let opened = Lines::open(container, name, longest);
@@ -99,6 +106,10 @@ impl BundleArchive {
         );
         let (Some(entries), Some(checkpoints), Some(mut lines)) = opened else {
             return Err(faults);
+        };
+        let entries = match Ahead::start(entries) {
+            Ok(entries) => entries,
+            Err(error) => return Err(vec![unreadable(name::ENTRIES, &error)]),
         };
         let mut hosts = HashMap::new();
         if container
@@ -142,6 +153,7 @@ impl BundleArchive {
             after,
             hosts,
             seen: Seen::default(),
+            signatures,
         })
     }
 
@@ -154,7 +166,7 @@ impl BundleArchive {
             named,
             ..
         } = self.reading.into_inner();
-        if let Ok(Some(line)) = entries.next::<EntryLine>() {
+        if let Ok(Some(line)) = entries.next() {
             let fault = Fault::new(FaultKind::LeafOutside)
                 .leaf(line.leaf)
                 .member(name::ENTRIES);
@@ -207,7 +219,7 @@ impl Reading {
     /// The next leaf in order; what is out of order is a fault.
     fn leaf(&mut self) -> Option<LeafRow> {
         loop {
-            let mut line: EntryLine = match self.entries.next() {
+            let mut line = match self.entries.next() {
                 Ok(line) => line?,
                 Err(error) => {
                     let goes_on =
@@ -399,5 +411,9 @@ impl Excerpt for BundleArchive {
             })
         };
         gaps.unwrap_or_default().into_iter().map(place).collect()
+    }
+
+    fn signatures(&self) -> Signatures {
+        self.signatures
     }
 }

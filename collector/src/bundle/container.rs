@@ -149,7 +149,7 @@ impl Container {
                 file,
                 place: packed.data.clone(),
             };
-            let unpacked: Box<dyn Read> = if packed.deflated {
+            let unpacked: Box<dyn Read + Send> = if packed.deflated {
                 Box::new(DeflateDecoder::new(BufReader::with_capacity(CHUNK, slice)))
             } else {
                 Box::new(slice)
@@ -180,7 +180,7 @@ impl Container {
 
 /// The bytes of a member, unpacked.
 pub(super) struct MemberReader {
-    unpacked: Box<dyn Read>,
+    unpacked: Box<dyn Read + Send>,
     left: u64,
 }
 

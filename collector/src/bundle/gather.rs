@@ -12,6 +12,7 @@ use super::manifest::Tree;
 use super::name;
 use super::rows::{ActLine, CheckpointLine, EarlierLine, EntryLine, GapLine, HostLine, ReportLine};
 use super::writer::{MemberWriter, Writer};
+use crate::evidence::files_in;
 use crate::ledger::audit::{ActRow, GapRow, Incarnation, Place, ReportRow, Subject, signed_by};
 use crate::ledger::proof::{self, Nodes};
 use crate::ledger::tree::{Frontier, Hash};
@@ -197,27 +198,12 @@ fn still_counts(act: &ActRow) -> bool {
 
 /// Adds the evidence files that the record of an act names.
 pub(super) fn files_of(act: &ActRow, files: &mut BTreeSet<String>) {
-    fn walk(value: &serde_json::Value, files: &mut BTreeSet<String>) {
-        match value {
-            serde_json::Value::Array(values) => values.iter().for_each(|value| walk(value, files)),
-            serde_json::Value::Object(members) => {
-                let named = members.get("sha256").and_then(serde_json::Value::as_str);
-                if let Some(sha256) = named.filter(|_| members.contains_key("media_type")) {
-                    files.extend(Hash::from_hex(sha256).map(|hash| hash.hex()));
-                }
-                members.values().for_each(|value| walk(value, files));
-            }
-            _ => {}
-        }
-    }
     let record = act
         .record
         .as_ref()
         .filter(|record| record.family != Family::Day.name());
-    // A body that is no JSON names no files; that it is damaged is for the audit to say.
-    if let Some(body) = record.and_then(|record| serde_json::from_str(&record.body).ok()) {
-        walk(&body, files);
-    }
+    let named = record.map_or_else(Vec::new, |record| files_in(&record.body));
+    files.extend(named.into_iter().map(|file| file.sha256.to_string()));
 }
 
 /// The leaves from the last checkpoint before a period to the first one after it, or to the newest.

@@ -43,6 +43,31 @@ pub(super) fn sha256_of(member: MemberReader) -> io::Result<String> {
     Ok(hex::encode(hashing.sha256.finish()))
 }
 
+/// A line as it is, without its end.
+pub(super) struct Line {
+    bytes: Vec<u8>,
+    number: u64,
+}
+
+impl Line {
+    pub(super) const fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// What it says; that it says no such thing is told by [`io::ErrorKind::InvalidData`].
+    pub(super) fn read<T: DeserializeOwned>(&self) -> io::Result<T> {
+        read(&self.bytes, self.number)
+    }
+}
+
+fn read<T: DeserializeOwned>(line: &[u8], number: u64) -> io::Result<T> {
+    serde_json::from_slice(line).map_err(|error| damaged(format!("line {number}: {error}")))
+}
+
+fn damaged(why: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, why)
+}
+
 /// The lines of a member.
 pub(super) struct Lines {
     reader: BufReader<Hashing>,
@@ -73,6 +98,19 @@ impl Lines {
     /// That a line is too long, or none of these, is told by [`io::ErrorKind::InvalidData`], and the next call gives the
     /// line after it.
     pub(super) fn next<T: DeserializeOwned>(&mut self) -> io::Result<Option<T>> {
+        self.advance()?.then(|| read(&self.line, self.number)).transpose()
+    }
+
+    /// The next line as it is, under the same errors.
+    pub(super) fn next_line(&mut self) -> io::Result<Option<Line>> {
+        Ok(self.advance()?.then(|| Line {
+            bytes: std::mem::take(&mut self.line),
+            number: self.number,
+        }))
+    }
+
+    /// Reads the next line, without its end; false: there are no more.
+    fn advance(&mut self) -> io::Result<bool> {
         self.line.clear();
         self.number += 1;
         let longest = u64::try_from(self.longest).unwrap_or(u64::MAX);
@@ -80,22 +118,18 @@ impl Lines {
             .take(longest)
             .read_until(b'\n', &mut self.line)?;
         if read == 0 {
-            return Ok(None);
+            return Ok(false);
         }
-        let damaged = |why: String| io::Error::new(io::ErrorKind::InvalidData, why);
-        let Some(line) = self.line.strip_suffix(b"\n") else {
-            if read == self.longest {
-                self.reader.skip_until(b'\n')?;
-            }
-            return Err(damaged(format!(
-                "line {} is too long, or has no end",
-                self.number
-            )));
-        };
-        match serde_json::from_slice(line) {
-            Ok(row) => Ok(Some(row)),
-            Err(error) => Err(damaged(format!("line {}: {error}", self.number))),
+        if self.line.pop_if(|last| *last == b'\n').is_some() {
+            return Ok(true);
         }
+        if read == self.longest {
+            self.reader.skip_until(b'\n')?;
+        }
+        Err(damaged(format!(
+            "line {} is too long, or has no end",
+            self.number
+        )))
     }
 
     /// Reads the rest, and gives SHA-256 of the member in hexadecimal.

@@ -5,6 +5,7 @@
 //! a checkpoint states, so nothing can be missing, and the rest of the ledger need not come along. `docs/bundle.md`
 //! tells what each member is.
 
+mod ahead;
 mod archive;
 mod container;
 mod export;

@@ -12,7 +12,7 @@ use plumbline_config::wire::FIRST_PREVIOUS;
 use super::*;
 use crate::checklist::Period;
 use crate::home::Home;
-use crate::ledger::audit::{Fault, FaultKind};
+use crate::ledger::audit::{Fault, FaultKind, Signatures};
 use crate::ledger::keeper::Keeper;
 use crate::ledger::tree::Hash;
 use crate::pki::Signer;
@@ -83,7 +83,7 @@ impl Lab {
     fn faults(&self, name: &str) -> Vec<Fault> {
         let container = Container::open(&self.dir.path().join(name)).unwrap();
         let key = Signer::load(&self.home).unwrap().verifier_key("origin").unwrap();
-        let found = verify(&container, Some(&key), &[], 0, &mut |_| {})
+        let found = verify(&container, Some(&key), &[], Signatures::OfLast, 0, &mut |_| {})
             .findings
             .faults;
         // The reports of this store are signed by nobody.
@@ -191,7 +191,7 @@ mod hostile {
             let file = tempfile::NamedTempFile::new().unwrap();
             fs::write(file.path(), &bytes).unwrap();
             if let Ok(container) = Container::open(file.path()) {
-                let verified = verify(&container, None, &[], 0, &mut |_| {});
+                let verified = verify(&container, None, &[], Signatures::OfLast, 0, &mut |_| {});
                 let stands = verified.findings.faults_total == 0;
                 prop_assert!(!stands || verified.bundle.is_some());
             }

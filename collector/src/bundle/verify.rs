@@ -12,7 +12,7 @@ use super::lines::{Lines, sha256_of};
 use super::manifest::{Covered, FORMAT, LARGEST_MANIFEST, Manifest, check_note};
 use super::name;
 use super::rows::{EarlierLine, PlanLine};
-use crate::ledger::audit::{Audit, Fault, FaultKind, Findings, Progress, faults_of_record};
+use crate::ledger::audit::{Audit, Fault, FaultKind, Findings, Progress, Signatures, faults_of_record};
 use crate::ledger::note::{LARGEST_NOTE, VerifierKey};
 use crate::ledger::proof::verify_inclusion;
 use crate::ledger::statement::Statement;
@@ -62,12 +62,14 @@ pub struct Identity {
     pub earlier: u64,
 }
 
-/// Verifies a bundle, with `key` or else the key that it names. The tree must continue the checkpoints `anchors`, which
-/// are in the order of their sizes. `now` is in microseconds since 1970.
+/// Verifies a bundle, with `key` or else the key that it names, and of its hosts' signatures those of `signatures`. The
+/// tree must continue the checkpoints `anchors`, which are in the order of their sizes. `now` is in microseconds since
+/// 1970.
 pub fn verify(
     container: &Container,
     key: Option<&VerifierKey>,
     anchors: &[Statement],
+    signatures: Signatures,
     now: i64,
     progress: &mut dyn FnMut(Progress),
 ) -> Verified {
@@ -92,6 +94,7 @@ pub fn verify(
         container,
         manifest: &manifest,
         key: &with,
+        signatures,
         faults,
         hashed: BTreeSet::new(),
         named: BTreeSet::new(),
@@ -163,6 +166,7 @@ struct Checking<'c> {
     container: &'c Container,
     manifest: &'c Manifest,
     key: &'c VerifierKey,
+    signatures: Signatures,
     faults: Vec<Fault>,
     /// Members whose hashes were compared on the way.
     hashed: BTreeSet<&'static str>,
@@ -262,7 +266,7 @@ impl Checking<'_> {
                 .push(fault.differs("ledger", "a right edge", "nothing that can be read"));
             return (Findings::default(), None, 0);
         };
-        let archive = match BundleArchive::open(self.container, before, after.clone()) {
+        let archive = match BundleArchive::open(self.container, before, after.clone(), self.signatures) {
             Ok(archive) => archive,
             Err(faults) => {
                 self.faults.extend(faults);

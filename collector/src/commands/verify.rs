@@ -1,5 +1,7 @@
 //! `verify`: whether everything on record is what it was when it was taken in.
 
+mod evidence;
+
 use std::fmt::Display;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
@@ -13,7 +15,7 @@ use plumbline_console::{Failure, Format, Outcome, Output};
 use crate::bundle::{self, Container, Identity};
 use crate::cli::Place;
 use crate::home::Home;
-use crate::ledger::audit::{Fault, Findings, Progress};
+use crate::ledger::audit::{Fault, Findings, Progress, Signatures};
 use crate::ledger::kept_elsewhere;
 use crate::ledger::note::VerifierKey;
 use crate::ledger::statement::Statement;
@@ -40,6 +42,11 @@ pub(crate) struct Args {
     /// Checkpoints kept elsewhere, which the ledger must continue: signed notes, one after another
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
+
+    /// Verify the signature of each report of a bundle, and not just the last of each unbroken chain, which vouches for
+    /// those before it; of the collector's own store each is verified anyway
+    #[arg(long, requires = "file")]
+    every_signature: bool,
 }
 
 /// Runs the command.
@@ -69,6 +76,7 @@ fn store(args: &Args, place: &Place, output: &Output) -> Result<Findings, Failur
     let mut found = store.audit(&key, &anchors, Timestamp::now(), &mut |progress| {
         spinner.say(progress);
     })?;
+    evidence::verify(&settings, store.as_ref(), &mut found, &spinner)?;
     drop(spinner);
     faults.into_iter().for_each(|fault| found.add(fault));
     if output.format == Format::Json {
@@ -92,9 +100,13 @@ fn bundle(args: &Args, file: &Path, output: &Output) -> Result<Findings, Failure
     };
     let now = Timestamp::now().as_microsecond();
     let spinner = Spinner::start(output);
-    let mut verified = bundle::verify(&container, args.key.as_ref(), &anchors, now, &mut |progress| {
-        spinner.say(progress);
-    });
+    let signatures = if args.every_signature {
+        Signatures::Every
+    } else {
+        Signatures::OfLast
+    };
+    let mut say = |progress| spinner.say(progress);
+    let mut verified = bundle::verify(&container, args.key.as_ref(), &anchors, signatures, now, &mut say);
     drop(spinner);
     faults.into_iter().for_each(|fault| verified.findings.add(fault));
     if output.format == Format::Json {
@@ -187,6 +199,14 @@ fn print(found: &Findings, output: &Output) -> Result<(), Failure> {
             .bilingual("what", looked_at),
     };
     output.line(&verdict.render_in(output.lang))?;
+    if found.evidence > 0 {
+        let message = Message::new("ledger-evidence").arg("count", found.evidence);
+        output.line(&message.render_in(output.lang))?;
+    }
+    if found.evidence_without_record > 0 {
+        let message = Message::new("ledger-evidence-outside").arg("count", found.evidence_without_record);
+        output.line(&message.render_in(output.lang))?;
+    }
     if let Some(root) = &found.root {
         let message = Message::new("ledger-root").arg("root", root);
         output.line(&message.render_in(output.lang))?;
@@ -277,6 +297,9 @@ impl<'a> Spinner<'a> {
                 .arg("done", done)
                 .arg("all", all),
             Progress::Reports(done) => Message::new("ledger-progress-reports").arg("done", done),
+            Progress::Evidence(done, all) => Message::new("ledger-progress-evidence")
+                .arg("done", done)
+                .arg("all", all),
         };
         bar.set_message(message.render_in(self.output.lang));
     }

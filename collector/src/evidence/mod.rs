@@ -13,6 +13,7 @@ mod intake;
 mod media;
 mod name;
 mod reading;
+mod recorded;
 mod s3;
 mod staging;
 #[cfg(test)]
@@ -39,6 +40,7 @@ pub use intake::{Declared, Intake};
 pub use media::MediaType;
 pub use name::FileName;
 pub use reading::Reading;
+pub(crate) use recorded::{files_in, files_on_record};
 use s3::Bucket;
 use staging::Staging;
 pub use vault::Kept;

@@ -18,6 +18,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 mod values;
+mod version;
 
 use plumbline_config::lang::Lang;
 use plumbline_config::message::text;
@@ -27,7 +28,7 @@ use plumbline_document::{Block, Cover, DocumentError, Properties, Style, Text, W
 /// The language of the form.
 const LANG: Lang = Lang::ZhTw;
 
-/// What is said of the document as a whole. It has no date of its own but the plan's version, so its files say 1970.
+/// What is said of the document as a whole. It was made on the day that the plan's version names.
 #[must_use]
 pub fn properties(plan: &LoadedPlan) -> Properties {
     let company = company(plan);
@@ -37,7 +38,9 @@ pub fn properties(plan: &LoadedPlan) -> Properties {
         title,
         company,
         lang: LANG,
-        made_at: 0,
+        made_at: version::day(&plan.plan.version)
+            .and_then(|day| day.to_zoned(plan.plan.zone()).ok())
+            .map(|begins| begins.timestamp().as_second()),
     }
 }
 

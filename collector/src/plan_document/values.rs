@@ -13,7 +13,7 @@ use super::LANG;
 pub(super) const UNFILLED: &str = "＿＿＿＿";
 
 /// First year of the calendar that the form counts by (民國), less one.
-const YEAR_BEFORE_FIRST: i16 = 1911;
+pub(super) const YEAR_BEFORE_FIRST: i16 = 1911;
 
 /// The plan by the names its file uses.
 pub(super) struct Values<'p> {

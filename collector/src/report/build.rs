@@ -10,6 +10,7 @@ use plumbline_config::file::FileError;
 use plumbline_config::interval::Interval;
 use plumbline_config::plan::{LoadedPlan, Plan};
 
+use super::course;
 use super::model::{LedgerHead, Report};
 use crate::checklist::{self, Checklist, Input, Period};
 use crate::freshness::Cutoff;
@@ -79,10 +80,14 @@ pub fn checklist(source: &Source<'_>, period: Option<&Period>) -> Result<Checkli
 
 /// The report of `period`, or of the quarter that now lies in: all but the hosts, which [`super::write()`] reads.
 pub fn report(source: &Source<'_>, period: Option<&Period>) -> Result<Report, BuildError> {
-    report_of(source, &gather(source, period)?)
+    let gathered = gather(source, period)?;
+    let mut report = report_of(source, &gathered)?;
+    let today = (!report.is_past).then(|| (day_of(source.now, &gathered.zone), &report.checklist));
+    report.course = course::read(source.store, &gathered.period, today)?;
+    Ok(report)
 }
 
-/// The report of the quarter that now lies in, and the totals that it is made of.
+/// The report of the quarter that now lies in, without its course, and the totals that it is made of.
 pub fn current_report(source: &Source<'_>) -> Result<(Report, Totals), BuildError> {
     let gathered = gather(source, None)?;
     Ok((report_of(source, &gathered)?, gathered.totals))
@@ -140,6 +145,7 @@ fn report_of(source: &Source<'_>, gathered: &Gathered) -> Result<Report, BuildEr
         zone: gathered.zone.clone(),
         cutoff: Cutoff::new(gathered.as_of, source.stale_after),
         ledger: checkpoint(source, gathered)?.map(ledger_head).transpose()?,
+        course: Vec::new(),
     })
 }
 

@@ -6,6 +6,7 @@ use jiff::civil::Date;
 use serde::Serialize;
 
 use super::WriteError;
+use super::course::CoursePoint;
 use super::fleet::{Fleet, Walk, attention};
 use super::model::{LedgerHead, Report, ReportHost, ShownFinding};
 use super::reading::{List, Reading};
@@ -18,6 +19,10 @@ struct Document<'r> {
     last: Date,
     checklist: &'r Checklist,
     ledger: Option<&'r LedgerHead>,
+    course: &'r [CoursePoint],
+    /// Of a period that is over single hosts are not listed: what they show now is not what they showed then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hosts_left_out: Option<&'static str>,
     attention: List<'r, ShownFinding>,
     hosts: List<'r, ReportHost>,
 }
@@ -36,6 +41,8 @@ pub(super) fn write(report: &Report, fleet: &dyn Fleet, out: &mut dyn Write) -> 
         last: report.last,
         checklist: &report.checklist,
         ledger: report.ledger.as_ref(),
+        course: &report.course,
+        hosts_left_out: report.is_past.then_some("period-over"),
         attention: reading.list(attention(fleet, report.cutoff)),
         hosts: reading.list(hosts),
     };

@@ -5,6 +5,7 @@
 //! thousand: a page of the store, one host's findings, and lists of fixed length.
 
 mod build;
+mod course;
 mod csv;
 mod document;
 mod fleet;
@@ -38,6 +39,7 @@ use crate::store::{Store, StoreError};
 use fleet::{Fleet, Nobody, Waivered};
 
 pub use build::{BuildError, Source, checklist, current_report, day_end, report, zone};
+pub use course::CoursePoint;
 pub use model::{LedgerHead, Report};
 use words::Words;
 pub(crate) use words::{grouped, host_counts};

@@ -10,6 +10,7 @@ use plumbline_config::finding::{Finding, Severity, Status};
 use plumbline_config::ident::Role;
 use serde::{Serialize, Serializer};
 
+use super::course::CoursePoint;
 use crate::checklist::{Checklist, LineStatus};
 use crate::freshness::{Cutoff, HostState};
 use crate::ledger::checkpoint::Checkpoint;
@@ -37,6 +38,8 @@ pub struct Report {
     pub cutoff: Cutoff,
     /// The ledger as it was last signed; `None` before the first checkpoint.
     pub ledger: Option<LedgerHead>,
+    /// How the period went, as it was recorded day by day.
+    pub course: Vec<CoursePoint>,
 }
 
 /// The newest checkpoint of the ledger: printed on a report, the paper itself holds what is on record to what it was.

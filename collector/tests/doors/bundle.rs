@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 
 use data_encoding::BASE64;
 use plumbline_collector::bundle::{Container, Manifest, Verified, verify};
-use plumbline_collector::ledger::audit::Fault;
+use plumbline_collector::ledger::audit::{Fault, Signatures};
 use plumbline_collector::ledger::note::{Note, VerifierKey};
 use plumbline_collector::ledger::statement::Statement;
 use plumbline_collector::ledger::tree::{Frontier, Hash};
@@ -92,12 +92,12 @@ impl Company {
     }
 
     /// What is found in these members.
-    fn verified(&self, members: &Members, anchors: &[Statement]) -> Verified {
+    fn verified(&self, members: &Members, anchors: &[Statement], signatures: Signatures) -> Verified {
         let path = self.dir.path().join("changed.zip");
         pack(&path, members.iter());
         let container = Container::open(&path).unwrap();
         let now = Timestamp::now().as_microsecond();
-        verify(&container, Some(&self.key), anchors, now, &mut |_| {})
+        verify(&container, Some(&self.key), anchors, signatures, now, &mut |_| {})
     }
 
     /// What whoever has the collector's key can do besides: sign the manifest over what is there now.
@@ -423,7 +423,7 @@ fn is_named(done: &Done, fault: &Fault) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bundle_proves_what_the_store_holds_and_every_change_of_it_is_named() {
     let company = Company::new().await;
-    let untouched = company.verified(&company.members, &[]);
+    let untouched = company.verified(&company.members, &[], Signatures::Every);
     assert_eq!(untouched.findings.faults, [], "the untouched bundle stands");
     let identity = untouched.bundle.unwrap();
     assert!(identity.first > 10, "it begins in the middle of the ledger");
@@ -451,7 +451,12 @@ async fn a_bundle_proves_what_the_store_holds_and_every_change_of_it_is_named() 
         if members.contains_key("manifest.json") && !done.what.starts_with("manifest") {
             remake(&mut members);
         }
-        let verified = company.verified(&members, &[]);
+        let signatures = if tampered % 2 == 0 {
+            Signatures::OfLast
+        } else {
+            Signatures::Every
+        };
+        let verified = company.verified(&members, &[], signatures);
         let faults = &verified.findings.faults;
         let by_manifest = |fault: &Fault| fault.member.as_deref() == Some("manifest.json");
         assert!(
@@ -471,7 +476,7 @@ async fn a_bundle_proves_what_the_store_holds_and_every_change_of_it_is_named() 
 
         if done.is_ledgered && members.contains_key("manifest.json") {
             company.sign(&mut members);
-            let faults = company.verified(&members, &[]).findings.faults;
+            let faults = company.verified(&members, &[], signatures).findings.faults;
             assert!(
                 faults.iter().any(|fault| is_named(&done, fault)),
                 "with the key, {}\nis to be named as one of {:?}, in\n{faults:#?}",
@@ -638,7 +643,9 @@ async fn a_file_that_no_collector_writes_is_refused_and_named() {
         }
         zip.finish().unwrap();
         let container = Container::open(&path).unwrap();
-        let faults = verify(&container, None, &[], 0, &mut |_| {}).findings.faults;
+        let faults = verify(&container, None, &[], Signatures::OfLast, 0, &mut |_| {})
+            .findings
+            .faults;
         let unreadable = |fault: &Fault| fault.kind.key() == "bundle-fault-member-unreadable";
         assert!(faults.iter().any(unreadable), "{faults:?}");
     }

@@ -268,6 +268,42 @@ async fn a_corrective_action_is_taken_to_its_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn verifying_the_store_proves_the_files_of_evidence_too() {
+    let lab = Lab::start().await;
+    attest(&lab, &in_days(-3));
+    let dir = lab.leave().await;
+    let verified = || {
+        let ran = run(&dir, &["verify"]);
+        let found: Value = serde_json::from_slice(&ran.stdout).unwrap();
+        (ran.status.code(), found)
+    };
+    let (code, found) = verified();
+    assert_eq!(
+        (code, &found["evidence"], &found["evidence_without_record"]),
+        (Some(0), &json!(1), &json!(0))
+    );
+
+    let folder = dir.path().join("data/evidence").join(&SHA256[..2]);
+    let kept = folder.join(SHA256);
+    let bytes = fs::read(&kept).unwrap();
+    fs::write(&kept, bytes.to_ascii_uppercase()).unwrap();
+    let (code, found) = verified();
+    let fault = &found["faults"][0];
+    assert_eq!((code, &fault["kind"]), (Some(1), &json!("evidence-changed")));
+    assert_eq!(fault["member"], format!("evidence/{SHA256}"));
+
+    fs::write(&kept, &bytes).unwrap();
+    let stray = folder.join(SHA256.replacen(&SHA256[2..4], "00", 1));
+    fs::rename(&kept, &stray).unwrap();
+    let (code, found) = verified();
+    assert_eq!(
+        (code, &found["faults"][0]["kind"]),
+        (Some(1), &json!("evidence-missing"))
+    );
+    assert_eq!(found["evidence_without_record"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_attestation_shows_wherever_the_line_does() {
     let lab = Lab::start().await;
     let made = attest(&lab, &in_days(-340));

@@ -2,11 +2,14 @@
 
 ledger-stands = Everything stands. Looked at: { $what }.
 ledger-faults = Faults: { $faults }. Looked at: { $what }.
+ledger-evidence = Files of evidence that are what they were: { $count }
+ledger-evidence-outside = Files in the evidence store that no record names: { $count }
 ledger-looked-at = leaves: { $leaves }, checkpoints: { $checkpoints }, reports: { $reports }, bodies: { $bodies }, acts: { $acts }, records: { $records }
 ledger-more-faults = Faults named here: the first { $shown }.
 ledger-root = Root of the tree: { $root }
 ledger-uncovered = Leaves newer than the newest checkpoint: { $count }. A running collector signs the next one within seconds.
 
+ledger-progress-evidence = Files of evidence: { $done } of { $all }
 ledger-progress-leaves = Leaves: { $done } of { $all }
 ledger-progress-reports = Reports: { $done }
 
@@ -41,6 +44,9 @@ ledger-fault-checkpoint-missing = The checkpoint before this one is not on recor
 ledger-fault-checkpoint-overdue = Leaves have been without a checkpoint for more than an hour: it was taken away, or the collector was killed before it signed; start it, and it signs
 ledger-fault-checkpoint-root = The checkpoint has another root than the leaves: a leaf was changed
 ledger-fault-checkpoint-signature = The checkpoint is not signed with the collector's key
+ledger-fault-evidence-changed = The file of evidence is not the one on record: it was changed
+ledger-fault-evidence-missing = The file of evidence is not there: it was taken away
+ledger-fault-evidence-unlocked = The file of evidence is not locked against deletion
 ledger-fault-gap-differs = The gap on record is not what the reports around it show
 ledger-fault-head-differs = The right edge that is kept is not that of the leaves
 ledger-fault-leaf-differs = The leaf is not the hash of what is on record: one of them was changed

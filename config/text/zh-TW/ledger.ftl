@@ -2,11 +2,14 @@
 
 ledger-stands = 全部無誤。查驗範圍：{ $what }。
 ledger-faults = 發現 { $faults } 項異常。查驗範圍：{ $what }。
+ledger-evidence = 內容無誤之佐證檔案：{ $count } 個
+ledger-evidence-outside = 佐證儲存區中無任何紀錄提及之檔案：{ $count } 個
 ledger-looked-at = 葉節點 { $leaves } 個、檢查點 { $checkpoints } 個、回報 { $reports } 份（留有內容者 { $bodies } 份）、操作紀錄 { $acts } 筆、聲明紀錄 { $records } 筆
 ledger-more-faults = 僅列出前 { $shown } 項異常。
 ledger-root = 樹的根雜湊值：{ $root }
 ledger-uncovered = 晚於最新檢查點的葉節點：{ $count } 個。收集端執行時會在數秒內簽署下一個檢查點。
 
+ledger-progress-evidence = 佐證檔案：{ $done }／{ $all }
 ledger-progress-leaves = 葉節點：{ $done }／{ $all }
 ledger-progress-reports = 回報：{ $done }
 
@@ -41,6 +44,9 @@ ledger-fault-checkpoint-missing = 缺少此檢查點的前一個檢查點
 ledger-fault-checkpoint-overdue = 葉節點逾一小時沒有檢查點：檢查點已遭移除，或收集端在簽署前被強制終止；啟動收集端後即會簽署
 ledger-fault-checkpoint-root = 檢查點的根雜湊值與葉節點不符：有葉節點遭竄改
 ledger-fault-checkpoint-signature = 檢查點不是以收集端的金鑰簽署
+ledger-fault-evidence-changed = 佐證檔案與紀錄不符：內容遭變更
+ledger-fault-evidence-missing = 佐證檔案不存在：遭移除
+ledger-fault-evidence-unlocked = 佐證檔案未鎖定，可遭刪除
 ledger-fault-gap-differs = 缺漏紀錄與前後回報不符
 ledger-fault-head-differs = 保存的樹緣與葉節點不符
 ledger-fault-leaf-differs = 葉節點不是紀錄內容的雜湊值：其中之一遭竄改

@@ -11,10 +11,12 @@
     reason = "a bench tool: it prints, and stops where it can't go on"
 )]
 
+mod bundle;
 mod collector;
 mod company;
 mod fleet;
 mod pages;
+mod reports;
 mod seed;
 mod stats;
 mod store;
@@ -34,6 +36,10 @@ enum What {
     Fleet(fleet::Options),
     /// Durable reports through the store beside a bare prepared INSERT of the same bytes.
     Store(store::Options),
+    /// The evidence bundle of a large period.
+    Bundle(bundle::Options),
+    /// The report in each format, of ever more hosts.
+    Reports(reports::Options),
     /// Pages and start-up at scale beside an empty collector.
     Pages(pages::Options),
 }
@@ -42,6 +48,8 @@ fn main() {
     match Arguments::parse().what {
         What::Fleet(options) => fleet::run(options),
         What::Store(options) => store::run(&options),
+        What::Bundle(options) => bundle::run(&options),
+        What::Reports(options) => reports::run(&options),
         What::Pages(options) => pages::run(&options),
     }
 }

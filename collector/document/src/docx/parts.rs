@@ -73,15 +73,19 @@ pub(super) fn package_relations() -> String {
 
 /// Title, author, language and time.
 pub(super) fn core(properties: &Properties) -> String {
-    let at = Timestamp::from_second(properties.made_at).unwrap_or_default();
+    let at = properties.made_at.and_then(|at| Timestamp::from_second(at).ok());
+    let times = at.map_or_else(String::new, |at| {
+        ["created", "modified"]
+            .map(|what| format!("<dcterms:{what} xsi:type=\"dcterms:W3CDTF\">{at}</dcterms:{what}>"))
+            .concat()
+    });
     let (title, company) = (escaped(&properties.title), escaped(&properties.company));
     format!(
         "{DECLARATION}<cp:coreProperties xmlns:cp=\"{PACKAGE}/metadata/core-properties\" \
          xmlns:dc=\"http://purl.org/dc/elements/1.1/\" xmlns:dcterms=\"http://purl.org/dc/terms/\" \
          xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\"><dc:title>{title}</dc:title>\
-         <dc:creator>{company}</dc:creator><cp:lastModifiedBy>{company}</cp:lastModifiedBy>\
-         <dcterms:created xsi:type=\"dcterms:W3CDTF\">{at}</dcterms:created>\
-         <dcterms:modified xsi:type=\"dcterms:W3CDTF\">{at}</dcterms:modified><dc:language>{}</dc:language>\
+         <dc:creator>{company}</dc:creator><cp:lastModifiedBy>{company}</cp:lastModifiedBy>{times}\
+         <dc:language>{}</dc:language>\
          </cp:coreProperties>",
         properties.lang.tag()
     )

@@ -124,26 +124,30 @@ fn destination(place: Place) -> XyzDestination {
 }
 
 fn metadata(properties: &Properties) -> Metadata {
-    let made_at = Timestamp::from_second(properties.made_at).unwrap_or(Timestamp::UNIX_EPOCH);
-    let made_at = made_at.to_zoned(TimeZone::UTC);
-    let date = DateTime::new(made_at.year().unsigned_abs())
-        .month(made_at.month().unsigned_abs())
-        .day(made_at.day().unsigned_abs())
-        .hour(made_at.hour().unsigned_abs())
-        .minute(made_at.minute().unsigned_abs())
-        .second(made_at.second().unsigned_abs())
-        .utc_offset_hour(0)
-        .utc_offset_minute(0);
     let language = match properties.lang {
         Lang::ZhTw => "zh-TW",
         Lang::En => "en",
     };
+    // PDF/A wants a date (ISO 19005-2, 6.6.2.3): where there is none, the same one each time.
+    let made_at = properties.made_at.and_then(|at| Timestamp::from_second(at).ok());
     Metadata::new()
         .title(legible::line(&properties.title))
         .authors(vec![legible::line(&properties.company)])
         .creator("Plumbline".to_owned())
         .language(language.to_owned())
-        .creation_date(date)
+        .creation_date(date(made_at.unwrap_or(Timestamp::UNIX_EPOCH)))
+}
+
+fn date(at: Timestamp) -> DateTime {
+    let at = at.to_zoned(TimeZone::UTC);
+    DateTime::new(at.year().unsigned_abs())
+        .month(at.month().unsigned_abs())
+        .day(at.day().unsigned_abs())
+        .hour(at.hour().unsigned_abs())
+        .minute(at.minute().unsigned_abs())
+        .second(at.second().unsigned_abs())
+        .utc_offset_hour(0)
+        .utc_offset_minute(0)
 }
 
 fn draw_glyphs(surface: &mut Surface<'_>, glyphs: &Glyphs) {

@@ -80,7 +80,7 @@ fn titles_without_measure_or_with_controls_are_still_titles() {
         title: "題\u{0}\u{202e}".repeat(20_000),
         company: "\u{1b}]0;\u{7}".repeat(20_000),
         footer: "頁尾\n".repeat(20_000),
-        made_at: i64::MIN,
+        made_at: Some(i64::MIN),
         ..reader::properties()
     };
     let mut writer = Box::new(PdfWriter::new(properties, &FontPaths(Vec::new())).unwrap());

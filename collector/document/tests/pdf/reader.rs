@@ -22,7 +22,7 @@ pub(crate) fn properties() -> Properties {
         title: "安全維護稽核報告".into(),
         company: "範例公司".into(),
         lang: Lang::ZhTw,
-        made_at: 1_795_305_600,
+        made_at: Some(1_795_305_600),
         footer: "範例公司　稽核報告".into(),
     }
 }

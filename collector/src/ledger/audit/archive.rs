@@ -60,6 +60,19 @@ pub trait Excerpt {
 
     /// The gaps that the report of a leaf told of.
     fn told(&self, leaf: u64) -> Vec<GapRow>;
+
+    /// Which of the hosts' signatures are verified.
+    fn signatures(&self) -> Signatures;
+}
+
+/// Which of the hosts' signatures an audit verifies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signatures {
+    /// Each.
+    Every,
+    /// That of the last report of each unbroken chain, which holds the hash of the one before, and so vouches for all of
+    /// them: the host signed that they were its own.
+    OfLast,
 }
 
 /// Which report.

@@ -39,8 +39,6 @@ struct Gaps {
 /// What a body shows by itself.
 pub(super) struct Examined {
     sha256: String,
-    /// Which of the host's keys signed it.
-    key: Option<usize>,
     body: Result<Body, String>,
 }
 
@@ -175,8 +173,13 @@ impl<A: Archive + ?Sized> Audit<'_, A> {
     fn report(&mut self, report: &ReportRow, chain: &mut Chain, told: &[GapRow]) -> Result<(), A::Error> {
         self.placed(report, chain.before.as_ref());
         let unpacked = self.archive.body(report)?;
-        let examined =
-            unpacked.map(|bytes| bytes.map(|bytes| examine(&bytes, report, &chain.record, chain.key)));
+        if let Some(Ok(bytes)) = &unpacked {
+            match signed_by(&chain.record.keys, chain.key, bytes, &report.signature) {
+                Some(key) => chain.key = key,
+                None => self.unsigned(report, chain.record.keys.len()),
+            }
+        }
+        let examined = unpacked.map(|bytes| bytes.map(|bytes| examine(&bytes)));
         self.linked(report, chain, examined, told);
         chain.before = Some(report.clone());
         Ok(())
@@ -191,7 +194,7 @@ impl<A: Archive + ?Sized> Audit<'_, A> {
         told: &[GapRow],
     ) {
         self.found.reports += 1;
-        let body = examined.and_then(|examined| self.body(report, chain, examined));
+        let body = examined.and_then(|examined| self.body(report, examined));
         self.follows(report, chain, body.as_ref(), told);
         chain.cut = false;
         chain.sequence = report.place.sequence;
@@ -256,16 +259,18 @@ impl<A: Archive + ?Sized> Audit<'_, A> {
         }
     }
 
-    /// A kept body must have its hash, say what is on record of it, and be signed by its host.
-    fn body(
-        &mut self,
-        report: &ReportRow,
-        chain: &mut Chain,
-        examined: io::Result<Examined>,
-    ) -> Option<Body> {
+    /// A report that none of its host's keys signed, of so many.
+    pub(super) fn unsigned(&mut self, report: &ReportRow, keys: usize) {
+        let fault = Fault::new(FaultKind::Signature).report(report);
+        let keys = format!("by one of {keys} keys on record");
+        self.fault(fault.differs("signature", keys, &report.signature));
+    }
+
+    /// A kept body must have its hash, and say what is on record of it.
+    fn body(&mut self, report: &ReportRow, examined: io::Result<Examined>) -> Option<Body> {
         self.found.bodies += 1;
         let fault = |kind| Fault::new(kind).report(report);
-        let Examined { sha256, key, body } = match examined {
+        let Examined { sha256, body } = match examined {
             Ok(examined) => examined,
             Err(error) => {
                 self.fault(fault(FaultKind::BodyUnreadable).differs("body", "a packed body", error));
@@ -274,12 +279,6 @@ impl<A: Archive + ?Sized> Audit<'_, A> {
         };
         if sha256 != report.body_sha256 {
             self.fault(fault(FaultKind::BodyChanged).differs("body_sha256", &report.body_sha256, sha256));
-        }
-        if let Some(key) = key {
-            chain.key = key;
-        } else {
-            let keys = format!("by one of {} keys on record", chain.record.keys.len());
-            self.fault(fault(FaultKind::Signature).differs("signature", keys, &report.signature));
         }
         let body = match body {
             Ok(body) => body,
@@ -315,11 +314,29 @@ impl<A: Archive + ?Sized> Audit<'_, A> {
     }
 }
 
-/// Looks at a body, most likely signed with the key `likely` of its host.
-pub(super) fn examine(bytes: &[u8], report: &ReportRow, of: &Incarnation, likely: usize) -> Examined {
+impl Examined {
+    /// Whether it is the body of a report, as that is on record.
+    pub(super) fn is_of(&self, report: &ReportRow) -> bool {
+        self.sha256 == report.body_sha256
+    }
+}
+
+impl Chain {
+    /// Whether a report is the next one, with a body that names the hash of the one before: whoever signs it signs
+    /// that one, too.
+    pub(super) fn is_vouched_for_by(&self, report: &ReportRow, examined: &Examined) -> bool {
+        let names = |body: &Body| body.previous == self.sha256 && body.sequence == report.place.sequence;
+        !self.cut
+            && report.place.sequence == self.sequence.saturating_add(1)
+            && examined.is_of(report)
+            && examined.body.as_ref().is_ok_and(names)
+    }
+}
+
+/// Looks at a body.
+pub(super) fn examine(bytes: &[u8]) -> Examined {
     Examined {
         sha256: Hash::of(bytes).hex(),
-        key: signed_by(&of.keys, likely, bytes, &report.signature),
         body: serde_json::from_slice(bytes).map_err(|error| error.to_string()),
     }
 }

@@ -1,19 +1,27 @@
 //! The reports of an excerpt, in the order of their leaves: the chains of all hosts are followed at once.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::io;
-use std::num::NonZero;
-use std::thread;
 
-use super::Audit;
-use super::archive::{Archive, Excerpt, LeafRow, ReportRow, Subject};
+use super::archive::{Archive, Excerpt, LeafRow, Place, ReportRow, Signatures, Subject};
 use super::chain::{Chain, Examined, examine};
 use super::fault::{Fault, FaultKind};
+use super::signatures::Signed;
+use super::{Audit, parallel};
 
 /// The chains of all hosts, by host and incarnation.
 #[derive(Default)]
 pub(super) struct Chains(HashMap<(String, i64), Chain>);
+
+impl Chains {
+    pub(super) fn of(&self, place: &Place) -> Option<&Chain> {
+        self.0.get(&(place.host.clone(), place.incarnation))
+    }
+
+    pub(super) fn of_mut(&mut self, place: &Place) -> Option<&mut Chain> {
+        self.0.get_mut(&(place.host.clone(), place.incarnation))
+    }
+}
 
 /// A report with its body, as far as that is kept.
 struct Bodied<'p> {
@@ -29,61 +37,62 @@ impl<A: Archive + ?Sized> Audit<'_, A> {
             let Subject::Report(report) = &leaf.of else {
                 continue;
             };
-            let key = (report.place.host.clone(), report.place.incarnation);
-            if !self.chains.0.contains_key(&key) {
+            if self.chains.of(&report.place).is_none() {
+                let key = (report.place.host.clone(), report.place.incarnation);
                 let chain = self.begin_at(report)?;
                 self.chains.0.insert(key, chain);
             }
             let body = self.archive.body(report)?;
             reports.push(Bodied { report, body });
         }
-        for (Bodied { report, .. }, examined) in reports.iter().zip(examined(&reports, &self.chains)) {
-            let key = (report.place.host.clone(), report.place.incarnation);
-            let Entry::Occupied(chain) = self.chains.0.entry(key) else {
-                continue;
-            };
-            let (key, mut chain) = chain.remove_entry();
-            let told = report.leaf.map_or_else(Vec::new, |leaf| excerpt.told(leaf));
-            if report.place.sequence <= chain.sequence {
-                let fault = Fault::new(FaultKind::LeafOrder).report(report);
-                self.fault(fault.differs(
-                    "sequence",
-                    chain.sequence.saturating_add(1),
-                    report.place.sequence,
-                ));
-            }
-            self.linked(report, &mut chain, examined, &told);
-            self.chains.0.insert(key, chain);
+        let examined = parallel::map(&reports, |Bodied { body, .. }| {
+            Some(match body.as_ref()? {
+                Ok(bytes) => Ok(examine(bytes)),
+                Err(error) => Err(io::Error::new(error.kind(), error.to_string())),
+            })
+        });
+        for (bodied, examined) in reports.into_iter().zip(examined) {
+            self.next_of_chain(excerpt, bodied, examined);
         }
+        self.due_signatures();
         Ok(())
     }
-}
 
-/// What the bodies show, looked at on all processors: their signatures take most of the time of an audit.
-fn examined(reports: &[Bodied<'_>], chains: &Chains) -> Vec<Option<io::Result<Examined>>> {
-    let look = |bodied: &Bodied<'_>| {
-        let report = bodied.report;
-        let chain = chains
-            .0
-            .get(&(report.place.host.clone(), report.place.incarnation))?;
-        let body = bodied.body.as_ref()?;
-        Some(match body {
-            Ok(bytes) => Ok(examine(bytes, report, &chain.record, chain.key)),
-            Err(error) => Err(io::Error::new(error.kind(), error.to_string())),
-        })
-    };
-    let workers = thread::available_parallelism().map_or(1, NonZero::get);
-    let each = reports.len().div_ceil(workers).max(1);
-    thread::scope(|scope| {
-        let parts: Vec<_> = reports
-            .chunks(each)
-            .map(|part| scope.spawn(move || part.iter().map(look).collect::<Vec<_>>()))
-            .collect();
-        let parts = parts.into_iter().zip(reports.chunks(each));
-        // A part whose thread failed is looked at again, here.
-        let whole = |(part, of): (thread::ScopedJoinHandle<'_, Vec<_>>, &[Bodied<'_>])| {
-            part.join().unwrap_or_else(|_| of.iter().map(look).collect())
+    fn next_of_chain(
+        &mut self,
+        excerpt: &dyn Excerpt,
+        bodied: Bodied<'_>,
+        examined: Option<io::Result<Examined>>,
+    ) {
+        let Bodied { report, body } = bodied;
+        let place = &report.place;
+        let key = (place.host.clone(), place.incarnation);
+        let Some((key, mut chain)) = self.chains.0.remove_entry(&key) else {
+            return;
         };
-        parts.flat_map(whole).collect()
-    })
+        if place.sequence <= chain.sequence {
+            let fault = Fault::new(FaultKind::LeafOrder).report(report);
+            self.fault(fault.differs("sequence", chain.sequence.saturating_add(1), place.sequence));
+        }
+        let vouches = matches!(&examined, Some(Ok(examined)) if chain.is_vouched_for_by(report, examined));
+        let is_changed = matches!(&examined, Some(Ok(examined)) if !examined.is_of(report));
+        let told = report.leaf.map_or_else(Vec::new, |leaf| excerpt.told(leaf));
+        self.linked(report, &mut chain, examined, &told);
+        let signed = body.and_then(Result::ok).map(|body| Signed {
+            report: report.clone(),
+            body,
+        });
+        match signed {
+            // The next report holds the hash on record, which is not that of this body.
+            Some(signed) if is_changed => {
+                self.unverified.next(place, vouches, None);
+                self.unverified.due(signed);
+            }
+            signed => {
+                let vouches = vouches && excerpt.signatures() == Signatures::OfLast;
+                self.unverified.next(place, vouches, signed);
+            }
+        }
+        self.chains.0.insert(key, chain);
+    }
 }

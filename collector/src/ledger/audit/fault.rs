@@ -62,6 +62,12 @@ kinds! {
     CheckpointRoot = "ledger-fault-checkpoint-root";
     /// A checkpoint that is not signed with the collector's key, or is none.
     CheckpointSignature = "ledger-fault-checkpoint-signature";
+    /// A file of evidence is not the one that a record names.
+    EvidenceChanged = "ledger-fault-evidence-changed";
+    /// A file of evidence that a record names is not there.
+    EvidenceMissing = "ledger-fault-evidence-missing";
+    /// A file of evidence is not locked where it should be.
+    EvidenceUnlocked = "ledger-fault-evidence-unlocked";
     /// A gap on record that the reports around it don't show.
     GapDiffers = "ledger-fault-gap-differs";
     /// The right edge that is kept is not that of the leaves.

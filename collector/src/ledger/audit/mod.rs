@@ -7,7 +7,7 @@
 //! signed. And no report or act may be without a leaf, and no record without an act that names it ([`record`]).
 //!
 //! An excerpt, as an evidence bundle is, begins with the tree before its first leaf and is read once, in the order of
-//! the leaves ([`excerpt`]).
+//! the leaves ([`excerpt`]), and a signature may stand for all reports before it ([`signatures`]).
 //!
 //! Rows are read a page at a time and bodies one by one, so memory is bounded whatever the number of hosts. All is read
 //! as it was at one moment ([`Archive`]), so a collector may take in more meanwhile.
@@ -17,14 +17,16 @@ mod archive;
 mod chain;
 mod excerpt;
 mod fault;
+pub(crate) mod parallel;
 mod record;
+mod signatures;
 mod tree;
 
 use serde::Serialize;
 
 pub use archive::{
     ActRow, Archive, CheckpointRow, Excerpt, GapRow, Incarnation, LeafRow, Place, RecordRow, ReportRow,
-    Subject,
+    Signatures, Subject,
 };
 pub(crate) use chain::signed_by;
 pub use fault::{Fault, FaultKind, MOST_FAULTS};
@@ -32,6 +34,7 @@ pub(crate) use record::faults_of_record;
 
 use self::anchor::Anchors;
 use self::excerpt::Chains;
+use self::signatures::Unverified;
 use super::note::VerifierKey;
 use super::statement::Statement;
 use super::tree::{Frontier, Hash};
@@ -68,6 +71,10 @@ pub struct Findings {
     pub acts: u64,
     /// Records looked at.
     pub records: u64,
+    /// Files of evidence that are what they were; those of a bundle are among its members.
+    pub evidence: u64,
+    /// Files that are kept and that no record names: left by an attestation that was never recorded, or put there.
+    pub evidence_without_record: u64,
     /// Faults found.
     pub faults_total: u64,
     /// The first of them, at most [`MOST_FAULTS`].
@@ -91,6 +98,8 @@ pub enum Progress {
     Leaves(u64, u64),
     /// So many reports.
     Reports(u64),
+    /// So many files of evidence of so many.
+    Evidence(u64, u64),
 }
 
 /// One audit.
@@ -101,6 +110,7 @@ pub struct Audit<'a, A: ?Sized> {
     now: i64,
     anchors: Anchors<'a>,
     chains: Chains,
+    unverified: Unverified,
     progress: &'a mut dyn FnMut(Progress),
     found: Findings,
 }
@@ -121,6 +131,7 @@ impl<'a, A: Archive + ?Sized> Audit<'a, A> {
             now,
             anchors: Anchors::new(anchors),
             chains: Chains::default(),
+            unverified: Unverified::default(),
             progress,
             found: Findings::default(),
         };
@@ -137,8 +148,9 @@ impl<'a, A: Archive + ?Sized> Audit<'a, A> {
         audit.anchors_ahead(&head);
         audit.acts_outside()?;
         audit.records_outside()?;
-        if archive.excerpt().is_none() {
-            audit.chains()?;
+        match archive.excerpt() {
+            Some(_) => audit.last_signatures(),
+            None => audit.chains()?,
         }
         Ok(audit.found)
     }

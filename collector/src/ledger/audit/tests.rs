@@ -1,6 +1,7 @@
 //! An archive in memory that stands, and what is found in it.
 
 mod kinds;
+mod signatures;
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;

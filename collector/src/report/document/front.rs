@@ -1,8 +1,10 @@
 //! From the cover to the summary.
 
-use plumbline_document::{Block, Cover, DocumentError, Style, Text, Writer};
+use plumbline_document::{Block, Chart, Cover, DocumentError, Layer, Style, Text, Writer};
 
-use super::{heading, line_status, table};
+use super::{heading, line_status, table, tone};
+use crate::checklist::LineStatus;
+use crate::report::CoursePoint;
 use crate::report::model::Report;
 use crate::report::words::{Words, grouped};
 
@@ -73,6 +75,9 @@ fn summary(report: &Report, words: &Words<'_>, writer: &mut dyn Writer) -> Resul
     writer.write(Block::TableEnd)?;
     let legend = Text::default().and(Style::Soft, words.t("report-legend"));
     writer.write(Block::Paragraph(legend))?;
+    if let Some(chart) = course(report, words) {
+        writer.write(chart)?;
+    }
     let columns = [
         ("report-column-number", 0.6),
         ("report-items", 7.0),
@@ -89,4 +94,28 @@ fn summary(report: &Report, words: &Words<'_>, writer: &mut dyn Writer) -> Resul
         writer.write(Block::Row(row))?;
     }
     writer.write(Block::TableEnd)
+}
+
+/// How the period went; `None`: there is nothing to compare.
+fn course(report: &Report, words: &Words<'_>) -> Option<Block> {
+    if report.course.len() < 2 {
+        return None;
+    }
+    let layers = LineStatus::ALL
+        .into_iter()
+        .enumerate()
+        .map(|(place, status)| Layer {
+            title: words.t(status.key()),
+            tone: tone(status),
+            numbers: report
+                .course
+                .iter()
+                .map(|point| point.lines.get(place).map_or(0, |lines| *lines as u64))
+                .collect(),
+        });
+    Some(Block::Chart(Chart {
+        title: words.t("report-course"),
+        places: report.course.iter().map(CoursePoint::label).collect(),
+        layers: layers.collect(),
+    }))
 }

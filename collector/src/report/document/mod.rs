@@ -37,7 +37,7 @@ pub(super) fn properties(report: &Report, lang: Lang) -> Properties {
         title,
         company: report.company.clone(),
         lang,
-        made_at: report.checklist.generated_at.as_second(),
+        made_at: Some(report.checklist.generated_at.as_second()),
     }
 }
 
@@ -93,17 +93,18 @@ fn status(words: impl Into<String>, tone: Tone) -> Text {
 
 /// A line's or an item's status with its box.
 fn line_status(words: &Words<'_>, shown: LineStatus) -> Text {
-    let tone = match shown {
+    // The box stays with its word.
+    let said = format!("{}\u{a0}{}", words.box_of(&shown), words.t(shown.key()));
+    status(said, tone(shown))
+}
+
+const fn tone(shown: LineStatus) -> Tone {
+    match shown {
         LineStatus::Conforming => Tone::Good,
         LineStatus::Partly => Tone::Doubtful,
         LineStatus::Nonconforming => Tone::Bad,
         LineStatus::NotApplicable => Tone::Neutral,
-    };
-    // The box stays with its word.
-    status(
-        format!("{}\u{a0}{}", words.box_of(&shown), words.t(shown.key())),
-        tone,
-    )
+    }
 }
 
 fn finding_status(words: &Words<'_>, shown: Status) -> Text {

@@ -4,6 +4,7 @@
 //! gave, and, where there are few hosts, each one's findings on a second walk.
 
 mod body;
+mod course;
 mod front;
 
 use std::io::Write;
@@ -17,6 +18,7 @@ use super::model::{Report, ReportHost};
 use super::overview::Overview;
 use super::words::Words;
 use body::Body;
+use course::Course;
 
 pub(crate) use front::Front;
 
@@ -40,6 +42,7 @@ pub(super) fn write(
     let head = Head {
         report,
         company: &report.company,
+        course: Course::of(&report.course),
         w: &words,
         style: STYLE,
     };
@@ -73,6 +76,7 @@ pub(super) fn write(
 struct Head<'a> {
     report: &'a Report,
     company: &'a str,
+    course: Option<Course>,
     w: &'a Words<'a>,
     style: &'static str,
 }

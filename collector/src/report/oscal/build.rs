@@ -52,7 +52,11 @@ impl<'r> Builder<'r> {
                 results: [AssessmentResult {
                     uuid: self.ids.of(&["result", period, &as_of]),
                     title: words.t("report-checklist-title"),
-                    description: words.t("report-legend"),
+                    description: if report.is_past {
+                        format!("{} {}", words.t("report-legend"), words.t("report-past-hosts"))
+                    } else {
+                        words.t("report-legend")
+                    },
                     start: report
                         .first
                         .to_zoned(report.zone.clone())

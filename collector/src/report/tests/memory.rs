@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, ToSpan};
 use plumbline_config::finding::{Finding, Severity, Status};
 use plumbline_config::ident::Role;
 use plumbline_config::interval::Interval;
@@ -21,7 +21,7 @@ use crate::freshness::Cutoff;
 use crate::ledger::tree::Hash;
 use crate::records::People;
 use crate::report::fleet::Fleet;
-use crate::report::{LedgerHead, Report};
+use crate::report::{CoursePoint, LedgerHead, Report};
 use crate::store::{Cursor, FindingPage, FindingQuery, Host, HostQuery, LatestFinding, StoreError, Totals};
 
 /// One page that was read.
@@ -105,6 +105,11 @@ pub(super) fn head() -> Report {
             root: Hash::of(b"leaf"),
             signed_at: at(85),
         }),
+        course: [[130, 4, 3, 1], [98, 10, 29, 1], [131, 2, 4, 1]]
+            .into_iter()
+            .zip(period.first.series(7.days()))
+            .map(|(lines, day)| CoursePoint { day, lines })
+            .collect(),
     }
 }
 

@@ -73,6 +73,7 @@ fn every_finding_is_in_the_workbook() {
     let names = [
         "Report",
         "Checklist",
+        "Course",
         "Particulars",
         "Waivers",
         "Corrective actions",
@@ -95,6 +96,9 @@ fn every_finding_is_in_the_workbook() {
         (2026, 10, 1, 9, 19, 0, 0),
         "in the plan's zone"
     );
+    let course = book.worksheet_range("Course").unwrap();
+    assert_eq!(course.height(), 4);
+    assert_eq!(course.get_value((2, 3)).unwrap(), &Data::Float(29.0));
     let lines = book.worksheet_range("Checklist").unwrap();
     assert!(lines.height() > 100);
     assert_eq!(lines.get_value((1, 0)).unwrap(), &Data::Float(1.0), "a number");

@@ -4,7 +4,8 @@ use std::io::{self, Seek, SeekFrom, Write};
 
 use jiff::tz::TimeZone;
 use rust_xlsxwriter::{
-    Color, DocProperties, Format, FormatAlign, FormatBorder, Workbook, Worksheet, XlsxError,
+    Chart, ChartFormat, ChartSolidFill, ChartType, Color, DocProperties, Format, FormatAlign, FormatBorder,
+    Workbook, Worksheet, XlsxError,
 };
 
 use super::cell::{Cell, Colour, excel_time, looks_like_a_formula};
@@ -155,6 +156,29 @@ impl<'w> Book<'w> {
         let last = u16::try_from(sheet.columns.len().saturating_sub(1)).unwrap_or(u16::MAX);
         let worksheet = self.workbook.worksheet_from_index(sheet.place)?;
         worksheet.autofilter(0, 0, sheet.rows - 1, last)?;
+        Ok(())
+    }
+
+    /// A chart beside a sheet: a column for each row, made of the numbers in all its columns but the first.
+    pub(super) fn stacked_columns(&mut self, sheet: &Sheet, title: &str) -> Result<(), WriteError> {
+        let colours = [0x001A_7F4B, 0x008A_5300, 0x00B3_261E, 0x005B_6675];
+        let tab = sheet.tab();
+        let last = sheet.rows.saturating_sub(1);
+        let mut chart = Chart::new(ChartType::ColumnStacked);
+        chart.title().set_name(title);
+        for ((place, _), colour) in (0_u16..).zip(&sheet.columns).skip(1).zip(colours) {
+            chart
+                .add_series()
+                .set_name((tab.as_str(), 0, place))
+                .set_categories((tab.as_str(), 1, 0, last, 0))
+                .set_values((tab.as_str(), 1, place, last, place))
+                .set_format(
+                    ChartFormat::new().set_solid_fill(ChartSolidFill::new().set_color(Color::RGB(colour))),
+                );
+        }
+        let beside = u16::try_from(sheet.columns.len().saturating_add(1)).unwrap_or(u16::MAX);
+        let worksheet = self.workbook.worksheet_from_index(sheet.place)?;
+        worksheet.insert_chart(1, beside, &chart)?;
         Ok(())
     }
 

@@ -17,7 +17,7 @@ use super::fleet::{Fleet, Walk, attention};
 use super::model::{Report, ReportHost, ShownFinding};
 use super::overview::Counts;
 use super::words::Words;
-use crate::checklist::Line;
+use crate::checklist::{Line, LineStatus};
 use book::{Book, Column, Sheet};
 use cell::Cell;
 
@@ -35,6 +35,7 @@ pub(super) fn write(
     let mut book = Book::new(report, &words)?;
     about(report, &words, &mut book)?;
     checklist(report, &words, &mut book)?;
+    course(report, &words, &mut book)?;
     particulars(report, &words, &mut book)?;
     people::waivers(report, &words, &mut book)?;
     people::actions(report, &words, &mut book)?;
@@ -76,6 +77,9 @@ fn about(report: &Report, words: &Words<'_>, book: &mut Book<'_>) -> Result<(), 
         row("report-ledger", Cell::text(ledger.root_text()))?;
         row("report-ledger-checkpoint", Cell::text(words.ledger(ledger)))?;
     }
+    if report.is_past {
+        row("report-hosts", Cell::text(words.t("report-past-hosts")))?;
+    }
     row("report-legend-title", Cell::text(words.t("report-legend")))?;
     book.end(&sheet)
 }
@@ -108,6 +112,28 @@ fn checklist(report: &Report, words: &Words<'_>, book: &mut Book<'_>) -> Result<
             cells.extend(line_cells(line, words));
             book.row(&mut sheet, cells)?;
         }
+    }
+    book.end(&sheet)
+}
+
+/// How the period went, with its chart beside the numbers.
+fn course(report: &Report, words: &Words<'_>, book: &mut Book<'_>) -> Result<(), WriteError> {
+    let day = Column::new(words.t("report-column-day"), 14.0);
+    let statuses = LineStatus::ALL.map(|status| Column::new(words.t(status.key()), 12.0));
+    let mut sheet = Sheet::new(
+        words.t("report-sheet-course"),
+        std::iter::once(day).chain(statuses).collect(),
+    );
+    book.begin(&mut sheet)?;
+    for point in &report.course {
+        let numbers = point
+            .lines
+            .map(|lines| Cell::from(u32::try_from(lines).unwrap_or(u32::MAX)));
+        let day = Cell::text(point.day.to_string());
+        book.row(&mut sheet, std::iter::once(day).chain(numbers).collect())?;
+    }
+    if report.course.len() > 1 {
+        book.stacked_columns(&sheet, &words.t("report-course"))?;
     }
     book.end(&sheet)
 }

@@ -23,6 +23,9 @@ fn anchor(size: u64, root: Hash) -> Statement {
 const ELSEWHERE: &[FaultKind] = &[
     FaultKind::AnchorSignature,
     FaultKind::CheckpointOverdue,
+    FaultKind::EvidenceChanged,
+    FaultKind::EvidenceMissing,
+    FaultKind::EvidenceUnlocked,
     FaultKind::InclusionFalse,
     FaultKind::ManifestSignature,
     FaultKind::MemberAdded,
