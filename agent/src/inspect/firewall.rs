@@ -12,10 +12,9 @@ use plumbline_config::lang::Lang;
 use plumbline_config::message::{Message, text};
 use plumbline_config::plan::Transport;
 use plumbline_console::{Failure, Format, Outcome, Output};
-use plumbline_facts::firewall::{self, FirewallFacts, json, recording};
+use plumbline_facts::firewall::{self, FirewallFacts, Keys, json, recording};
 use plumbline_facts::reachability::{
-    Answerer, Confidence, DefaultInput, Fate, Question, Reach, Reachability, Reply, Verdict, answer,
-    reachability,
+    Answerer, Confidence, DefaultInput, Fate, Question, Reach, Reachability, Reply, Verdict, reachability,
 };
 use plumbline_facts::sockets::{self, Listener, Process};
 use plumbline_facts::{Host, Unknown};
@@ -26,6 +25,8 @@ use super::known;
 /// Largest file of rules, listeners or questions taken, in bytes.
 const LARGEST_FILE: u64 = 256 * 1024 * 1024;
 
+/// Most values that large sets are asked about; beyond, they are read whole.
+const MOST_KEYS: usize = 512;
 /// Lines printed in one go.
 const LINES_AT_ONCE: usize = 256;
 
@@ -119,46 +120,77 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Outcome, Failure> {
         record(&host, directory)?;
         return Ok(Outcome::Clean);
     }
-    let mut recorded_sockets = None;
-    let facts = match &args.ruleset {
-        Some(directory) if directory.is_dir() => {
-            let (facts, sockets) = from_directory(directory)?;
-            recorded_sockets = sockets;
-            facts
-        }
-        Some(file) => FirewallFacts {
-            ruleset: json::parse(&contents(&host, file)?)
-                .map_err(|error| Failure::new(format!("{}: {error}", file.display())))?,
-            ..FirewallFacts::default()
-        },
-        None => known(&firewall::read_loaded(&host, Timestamp::now()), output.lang)?.clone(),
+    let lines = match &args.questions {
+        Some(file) => Some(contents(&host, file)?),
+        None => None,
+    };
+    let asked = match (&lines, args.to) {
+        (Some(lines), _) => Some(parse(lines)),
+        (None, Some(to)) => Some(vec![Ok(question(args, to))]),
+        (None, None) => None,
+    };
+    let (facts, recorded_sockets) = match &args.ruleset {
+        Some(directory) if directory.is_dir() => from_directory(directory)?,
+        Some(file) => (
+            FirewallFacts {
+                ruleset: json::parse(&contents(&host, file)?)
+                    .map_err(|error| Failure::new(format!("{}: {error}", file.display())))?,
+                ..FirewallFacts::default()
+            },
+            None,
+        ),
+        None => (live(&host, asked.as_deref(), output.lang)?, None),
     };
     let listeners = match listeners(args, &host, output.lang)? {
         Some(listeners) => Some(listeners),
         None => recorded_sockets,
     };
-    if let Some(file) = &args.questions {
-        return answer_all(&contents(&host, file)?, &facts, listeners.as_deref(), output);
-    }
-    if let Some(to) = args.to {
-        let question = Question {
-            id: serde_json::Value::Null,
-            from: args.from,
-            from_port: args.from_port,
-            interface: args.interface.clone(),
-            to: to.ip(),
-            port: to.port(),
-            transport: args.transport,
-        };
-        let reply = answer(&facts, listeners.as_deref(), &question);
-        match output.format {
-            Format::Json => output.json_line(&reply)?,
-            Format::Table => table_of_replies(&[reply], output)?,
-        }
+    let Some(asked) = asked else {
+        list(&facts, &listeners.unwrap_or_default(), output)?;
         return Ok(Outcome::Clean);
+    };
+    let mut replies = answer_all(&asked, &facts, listeners.as_deref());
+    if replies.iter().any(Reply::needs_whole_sets) {
+        // A rule has looked up something else than what was asked about, such as a translated address.
+        let facts = live(&host, None, output.lang)?;
+        replies = answer_all(&asked, &facts, listeners.as_deref());
     }
-    list(&facts, &listeners.unwrap_or_default(), output)?;
+    match output.format {
+        Format::Table => table_of_replies(&replies, output)?,
+        Format::Json => {
+            for replies in replies.chunks(LINES_AT_ONCE) {
+                let lines: Result<Vec<String>, _> = replies.iter().map(serde_json::to_string).collect();
+                output.line(&lines?.join("\n"))?;
+            }
+        }
+    }
     Ok(Outcome::Clean)
+}
+
+/// The loaded rules. Where all questions name their source, of large sets only what they may look up.
+fn live(host: &Host, asked: Option<&[Asked]>, lang: Lang) -> Result<FirewallFacts, Failure> {
+    let now = Timestamp::now();
+    let questions: Vec<&Question> = asked.unwrap_or_default().iter().flatten().collect();
+    let named = !questions.is_empty() && questions.iter().all(|question| question.from.is_some());
+    let keys: Keys = questions.iter().flat_map(|question| question.keys()).collect();
+    let read = if named && keys.len() <= MOST_KEYS {
+        firewall::read_loaded_for(host, now, &keys)
+    } else {
+        firewall::read_loaded(host, now)
+    };
+    Ok(known(&read, lang)?.clone())
+}
+
+fn question(args: &Args, to: SocketAddr) -> Question {
+    Question {
+        id: serde_json::Value::Null,
+        from: args.from,
+        from_port: args.from_port,
+        interface: args.interface.clone(),
+        to: to.ip(),
+        port: to.port(),
+        transport: args.transport,
+    }
 }
 
 /// Writes a recording; the directory must not exist, so that nothing of another host stays in it.
@@ -240,48 +272,37 @@ fn from_file(sockets: &[Socket]) -> Vec<Listener> {
     sockets.iter().map(listener).collect()
 }
 
-/// Answers each line; a line that is no question is answered so.
-fn answer_all(
-    lines: &[u8],
-    facts: &FirewallFacts,
-    listeners: Option<&[Listener]>,
-    output: &Output,
-) -> Result<Outcome, Failure> {
+/// A question, or the reply to a line that is none.
+type Asked = Result<Question, Reply>;
+
+/// The questions of a file, one a line.
+fn parse(lines: &[u8]) -> Vec<Asked> {
+    let one = |(number, line): (usize, &[u8])| {
+        serde_json::from_slice::<Question>(line).map_err(|error| Reply {
+            id: serde_json::from_slice::<serde_json::Value>(line)
+                .ok()
+                .and_then(|value| value.get("id").cloned())
+                .unwrap_or_default(),
+            verdict: Verdict::Unknown,
+            confidence: Confidence::Exact,
+            because: vec![format!("line {}: {error}", number + 1)],
+        })
+    };
+    lines
+        .split(|byte| *byte == b'\n')
+        .enumerate()
+        .filter(|(_, line)| !line.trim_ascii().is_empty())
+        .map(one)
+        .collect()
+}
+
+fn answer_all(asked: &[Asked], facts: &FirewallFacts, listeners: Option<&[Listener]>) -> Vec<Reply> {
     let answerer = Answerer::new(facts, listeners);
-    let mut replies = Vec::new();
-    let mut printed = Vec::new();
-    for (number, line) in lines.split(|byte| *byte == b'\n').enumerate() {
-        if line.trim_ascii().is_empty() {
-            continue;
-        }
-        let reply = match serde_json::from_slice::<Question>(line) {
-            Ok(question) => answerer.answer(&question),
-            Err(error) => Reply {
-                id: serde_json::from_slice::<serde_json::Value>(line)
-                    .ok()
-                    .and_then(|value| value.get("id").cloned())
-                    .unwrap_or_default(),
-                verdict: Verdict::Unknown,
-                confidence: Confidence::Exact,
-                because: vec![format!("line {}: {error}", number + 1)],
-            },
-        };
-        match output.format {
-            Format::Json => printed.push(serde_json::to_string(&reply)?),
-            Format::Table => replies.push(reply),
-        }
-        if printed.len() == LINES_AT_ONCE {
-            output.line(&printed.join("\n"))?;
-            printed.clear();
-        }
-    }
-    if !printed.is_empty() {
-        output.line(&printed.join("\n"))?;
-    }
-    if output.format == Format::Table {
-        table_of_replies(&replies, output)?;
-    }
-    Ok(Outcome::Clean)
+    let reply = |asked: &Asked| match asked {
+        Ok(question) => answerer.answer(question),
+        Err(reply) => reply.clone(),
+    };
+    asked.iter().map(reply).collect()
 }
 
 fn list(facts: &FirewallFacts, listeners: &[Listener], output: &Output) -> Result<(), Failure> {

@@ -81,14 +81,32 @@ impl Connection {
         kind: u16,
         flags: u16,
         body: &[u8],
-        mut take: impl FnMut(Message<'_>),
+        take: impl FnMut(Message<'_>),
     ) -> Result<bool, DumpError> {
+        let answered = self.ask_for(kind, flags, body, MOST_BYTES, take)?;
+        answered.ok_or(DumpError::TooLarge)
+    }
+
+    /// As [`Self::ask`], of an answer of at most `most` bytes; `None` where it is longer. Nothing else can then be asked
+    /// over this connection.
+    pub(super) fn ask_for(
+        &mut self,
+        kind: u16,
+        flags: u16,
+        body: &[u8],
+        most: usize,
+        mut take: impl FnMut(Message<'_>),
+    ) -> Result<Option<bool>, DumpError> {
+        let before = self.bytes;
         self.sequence = self.sequence.wrapping_add(1);
         let request = request(kind, flags | REQUEST, self.sequence, body);
         self.socket.send(&request, 0)?;
         let mut whole = true;
         loop {
             self.receive()?;
+            if self.bytes - before > most {
+                return Ok(None);
+            }
             let mut rest = self.buffer.as_slice();
             if rest.is_empty() {
                 return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
@@ -101,7 +119,7 @@ impl Connection {
                 match message.kind {
                     DONE | ERROR => {
                         let ended = outcome(message)?;
-                        return Ok(ended && whole);
+                        return Ok(Some(ended && whole));
                     }
                     _ => take(message),
                 }

@@ -36,6 +36,7 @@ use crate::probe::{Probe, ProbeId};
 
 pub use interfaces::{Interface, Surroundings};
 pub use namespaces::Namespace;
+pub use netlink::Keys;
 pub use persistence::Persistence;
 pub use review::{FirewallMemory, Review};
 use ruleset::Ruleset;
@@ -119,21 +120,35 @@ pub fn read(host: &Host, now: Timestamp) -> Known<FirewallFacts> {
 /// As [`read`], what loads rules at boot left out: all that decides what becomes of a packet.
 #[must_use]
 pub fn read_loaded(host: &Host, now: Timestamp) -> Known<FirewallFacts> {
-    match read_rules(host, now) {
+    match read_rules(host, now, None) {
+        Ok(facts) => Known::Value(facts),
+        Err(unknown) => unknown.into(),
+    }
+}
+
+/// As [`read_loaded`], where nothing but these values is looked up: of sets with many elements only those are read that
+/// hold one of them.
+#[must_use]
+pub fn read_loaded_for(host: &Host, now: Timestamp, keys: &Keys) -> Known<FirewallFacts> {
+    match read_rules(host, now, Some(keys)) {
         Ok(facts) => Known::Value(facts),
         Err(unknown) => unknown.into(),
     }
 }
 
 fn read_all(host: &Host, now: Timestamp) -> Result<FirewallFacts, Unknown> {
-    let mut facts = read_rules(host, now)?;
+    let mut facts = read_rules(host, now, None)?;
     facts.persistence = Persistence::read(host);
     facts.persistence.differences = agreement::differences(host, &facts.ruleset);
     Ok(facts)
 }
 
-fn read_rules(host: &Host, now: Timestamp) -> Result<FirewallFacts, Unknown> {
-    let mut ruleset = if host.is_live() { live()? } else { recorded(host)? };
+fn read_rules(host: &Host, now: Timestamp, keys: Option<&Keys>) -> Result<FirewallFacts, Unknown> {
+    let mut ruleset = if host.is_live() {
+        live(keys)?
+    } else {
+        recorded(host)?
+    };
     let mut surroundings = Surroundings::read(host, now)?;
     if host.is_live() {
         read_legacy(host, &mut ruleset, &mut surroundings);
@@ -158,8 +173,8 @@ fn read_legacy(host: &Host, ruleset: &mut Ruleset, surroundings: &mut Surroundin
     }
 }
 
-fn live() -> Result<Ruleset, Unknown> {
-    match netlink::dump() {
+fn live(keys: Option<&Keys>) -> Result<Ruleset, Unknown> {
+    match netlink::dump(keys) {
         Ok(ruleset) => Ok(ruleset),
         // Without the engine there are no rules: that is known, and nothing is filtered by it.
         Err(connection::DumpError::Unsupported) => Ok(Ruleset::default()),

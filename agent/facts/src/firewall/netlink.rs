@@ -2,10 +2,12 @@
 //!
 //! Source: `net/netfilter/nf_tables_api.c`. Needs CAP_NET_ADMIN.
 
+use std::collections::BTreeSet;
+
 use nix::errno::Errno;
 
 use super::attributes::Message;
-use super::connection::{ACKNOWLEDGE, Connection, DUMP, DumpError, NETFILTER, netfilter, text};
+use super::connection::{ACKNOWLEDGE, Connection, DUMP, DumpError, NETFILTER, attribute, netfilter, text};
 use super::decode::{Decoder, SetName};
 use super::ruleset::Ruleset;
 
@@ -23,14 +25,19 @@ const GET_OBJECT: u16 = SUBSYSTEM | 19;
 
 /// Most elements taken of one set; a larger one counts as unknown.
 const MOST_ELEMENTS: usize = 500_000;
+/// Bytes of the elements of a set beyond which only the keys that are looked up are asked for.
+const MANY_BYTES: usize = 96 * 1024;
 /// How often the reading starts anew because the rules changed under it.
 const MOST_ATTEMPTS: u32 = 10;
 
 /// The rules loaded in this network namespace.
-pub(super) fn dump() -> Result<Ruleset, DumpError> {
+///
+/// `keys`: the only values that will be looked up; then of a set of many elements no more is read than whether it holds
+/// these.
+pub(super) fn dump(keys: Option<&Keys>) -> Result<Ruleset, DumpError> {
     let mut connection = Connection::open(NETFILTER)?;
     for _ in 0..MOST_ATTEMPTS {
-        if let Some(ruleset) = attempt(&mut connection)? {
+        if let Some(ruleset) = attempt(&mut connection, keys, &mut |_| {})? {
             return Ok(ruleset);
         }
     }
@@ -42,7 +49,11 @@ pub(super) fn record() -> Result<Vec<u8>, DumpError> {
     let mut connection = Connection::open(NETFILTER)?;
     for _ in 0..MOST_ATTEMPTS {
         let mut bytes = Vec::new();
-        if attempt_with(&mut connection, &mut |message| bytes.extend(message.bytes()))?.is_some() {
+        if attempt(&mut connection, None, &mut |message| {
+            bytes.extend(message.bytes())
+        })?
+        .is_some()
+        {
             return Ok(bytes);
         }
     }
@@ -55,13 +66,9 @@ pub(super) fn generation() -> Option<u32> {
 }
 
 /// One reading; `None` where the rules changed meanwhile.
-fn attempt(connection: &mut Connection) -> Result<Option<Ruleset>, DumpError> {
-    attempt_with(connection, &mut |_| {})
-}
-
-/// As [`attempt`], each message given to `see` as well.
-fn attempt_with(
+fn attempt(
     connection: &mut Connection,
+    keys: Option<&Keys>,
     see: &mut dyn FnMut(Message<'_>),
 ) -> Result<Option<Ruleset>, DumpError> {
     // To the first question of all, the lack of the subsystem is the one invalid thing about it.
@@ -81,7 +88,11 @@ fn attempt_with(
         }
     }
     for name in decoder.wanted_sets() {
-        if !elements(connection, &mut decoder, &name, see)? {
+        let whole = match keys {
+            Some(keys) => asked_elements(&mut decoder, &name, keys)?,
+            None => elements(connection, &mut decoder, &name, see)?,
+        };
+        if !whole {
             return Ok(None);
         }
     }
@@ -113,6 +124,64 @@ fn elements(
         too_many.then(|| format!("set {set} holds more than {MOST_ELEMENTS} elements")),
     );
     Ok(whole)
+}
+
+/// Values that will be looked up.
+pub type Keys = BTreeSet<Vec<u8>>;
+
+/// The elements of a set, or, where there are many, those that hold one of the keys.
+fn asked_elements(decoder: &mut Decoder, name: &SetName, keys: &Keys) -> Result<bool, DumpError> {
+    let (family, table, set) = name;
+    let attributes = [text(1, table), text(2, set)].concat();
+    // A dump that is not taken to its end takes its connection with it.
+    let mut connection = Connection::open(NETFILTER)?;
+    let most = if decoder.has_single_field(name) {
+        MANY_BYTES
+    } else {
+        usize::MAX
+    };
+    let body = netfilter(*family, &attributes);
+    let mut messages = Vec::new();
+    let take = |message: Message<'_>| messages.push(message.bytes());
+    if let Some(whole) = connection.ask_for(GET_SET_ELEMENTS, DUMP, &body, most, take)? {
+        for bytes in messages {
+            super::attributes::messages(&bytes).for_each(|message| decoder.add(message));
+        }
+        decoder.close_set(name, None);
+        return Ok(whole);
+    }
+    let mut connection = Connection::open(NETFILTER)?;
+    for key in keys {
+        // NFTA_SET_ELEM_LIST_ELEMENTS, an element, its NFTA_SET_ELEM_KEY, NFTA_DATA_VALUE.
+        let element = attribute(1, &attribute(1, key));
+        let question = [attributes.clone(), attribute(3, &attribute(1, &element))].concat();
+        let body = netfilter(*family, &question);
+        if decoder.key_length(name) == Some(key.len()) {
+            let take = |message: Message<'_>| decoder.add_asked(message, key);
+            // It answers "no such entry" for a key that the set does not hold.
+            connection.ask(GET_SET_ELEMENTS, ACKNOWLEDGE, &body, take)?;
+        }
+    }
+    // NFTA_SET_ELEM_FLAGS: NFT_SET_ELEM_CATCHALL.
+    let element = attribute(3, &2u32.to_be_bytes());
+    let question = [attributes, attribute(3, &attribute(1, &element))].concat();
+    let catchall = connection.ask(
+        GET_SET_ELEMENTS,
+        ACKNOWLEDGE,
+        &netfilter(*family, &question),
+        |message| {
+            decoder.add(message);
+        },
+    );
+    match catchall {
+        Ok(_) => {}
+        // A kernel that knows no such element takes the question amiss.
+        Err(DumpError::Io(error)) if error.raw_os_error() == Some(Errno::EINVAL as i32) => {}
+        Err(error) => return Err(error),
+    }
+    decoder.close_set(name, None);
+    decoder.only(name, keys);
+    Ok(true)
 }
 
 /// The number of the generation of the rules, which every change raises.

@@ -1,5 +1,7 @@
 //! Sets and maps of a table, and the search in them.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::expression::Verdict;
@@ -15,6 +17,8 @@ pub struct Set {
     pub elements: Vec<Element>,
     /// What every key that no element holds is mapped to.
     pub catchall: Option<Data>,
+    /// Only whether it holds these keys is known; `None`: of every key.
+    pub only: Option<BTreeSet<Vec<u8>>>,
     /// The elements are not all known, for this reason.
     pub incomplete: Option<String>,
 }
@@ -51,6 +55,7 @@ impl Set {
             fields,
             key_length,
             elements,
+            only: None,
             catchall: None,
             incomplete: None,
         }

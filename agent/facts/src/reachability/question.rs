@@ -59,6 +59,33 @@ pub struct Reply {
     pub because: Vec<String>,
 }
 
+impl Question {
+    /// The values that rules may look up of it.
+    #[must_use]
+    pub fn keys(&self) -> Vec<Vec<u8>> {
+        let address = |address: IpAddr| match address {
+            IpAddr::V4(address) => address.octets().to_vec(),
+            IpAddr::V6(address) => address.octets().to_vec(),
+        };
+        let ports = [Some(self.port), self.from_port].into_iter().flatten();
+        self.from
+            .into_iter()
+            .chain([self.to])
+            .map(address)
+            .chain(ports.map(|port| port.to_be_bytes().to_vec()))
+            .collect()
+    }
+}
+
+impl Reply {
+    /// Whether it is unknown only because a large set was asked about other keys.
+    #[must_use]
+    pub fn needs_whole_sets(&self) -> bool {
+        let asked = |reason: &String| reason.contains(super::step::ASKED_ABOUT_OTHERS);
+        self.verdict == Verdict::Unknown && self.because.iter().any(asked)
+    }
+}
+
 /// The answer to a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]

@@ -19,6 +19,9 @@ const MOST_NUMBERS: u32 = 16;
 /// TCP options that a system sends when it opens a connection.
 const USUAL_OPTIONS: [u8; 4] = [2, 3, 4, 8];
 
+/// What is said of a set that is large and was asked about other keys alone.
+pub(super) const ASKED_ABOUT_OTHERS: &str = "was not read whole";
+
 /// What running an expression comes to.
 pub(super) enum Effect {
     /// The next expression.
@@ -234,6 +237,12 @@ pub(super) fn step(
             if let Some(reason) = &set.incomplete {
                 return unknown_lookup(*to, reason.clone());
             }
+            let key = read(registers, *from, set.key_length);
+            if let Some(only) = &set.only
+                && !bits::value(key).is_some_and(|key| only.contains(&key))
+            {
+                return unknown_lookup(*to, format!("set {name} {ASKED_ABOUT_OTHERS}"));
+            }
             let id = SetId::Named(place, name.clone());
             if let (None, Some(added)) = (to, state.is_put_into(&id)) {
                 return Effect::Maybe {
@@ -241,7 +250,7 @@ pub(super) fn step(
                     doubt: format!("set {name} is changed by the rules themselves"),
                 };
             }
-            let found = search(set, read(registers, *from, set.key_length));
+            let found = search(set, key);
             let updated = machine.is_updated(place, name);
             lookup(found, *to, *inverted, updated.then_some(name))
         }

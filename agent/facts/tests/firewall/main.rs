@@ -295,3 +295,68 @@ fn a_listing_says_from_where_and_by_which_way() {
     let from: IpAddr = "198.51.100.7".parse().unwrap();
     assert!(!ssh.from.iter().any(|net| net.contains(&from)));
 }
+
+#[test]
+fn a_large_set_is_asked_only_about_what_is_looked_up() {
+    if open_namespace().is_none() {
+        eprintln!("SKIPPED: needs root, nft and ip, and the right to make network namespaces");
+        return;
+    }
+    let networks: Vec<_> = (0..20_000u32)
+        .map(|number| format!("11.{}.{}.0/25", number / 256, number % 256))
+        .collect();
+    let hosts: Vec<_> = (0..20_000u32)
+        .map(|number| format!("12.0.{}.{} : accept", number / 256, number % 256))
+        .collect();
+    nft(&format!(
+        "table inet f {{ set s {{ type ipv4_addr; flags interval; elements = {{ {} }}; }};
+         map m {{ type ipv4_addr : verdict; elements = {{ {}, * : drop }}; }};
+         chain i {{ type filter hook input priority 0; policy accept; ip saddr @s drop; tcp dport 80 ip saddr vmap @m; }}; }}",
+        networks.join(", "),
+        hosts.join(", ")
+    ));
+    let ask = |from: &str, port| Question {
+        id: serde_json::Value::Null,
+        from: Some(from.parse().unwrap()),
+        from_port: None,
+        interface: Some("eth0".to_owned()),
+        to: "192.0.2.1".parse().unwrap(),
+        port,
+        transport: Transport::Tcp,
+    };
+    let host = Host::live().unwrap();
+    let now = jiff::Timestamp::now();
+    let questions = [
+        (ask("11.3.7.9", 22), Verdict::Blocked),
+        (ask("11.3.7.200", 22), Verdict::Reachable),
+        (ask("12.0.9.9", 80), Verdict::Reachable),
+        (ask("12.200.9.9", 80), Verdict::Blocked),
+    ];
+    let keys = questions
+        .iter()
+        .flat_map(|(question, _)| question.keys())
+        .collect();
+    let (some, all) = (
+        firewall::read_loaded_for(&host, now, &keys),
+        firewall::read_loaded(&host, now),
+    );
+    // There are no routes here: what the rules say is what is asked.
+    let without_routes = |known: &Known<FirewallFacts>| {
+        let mut facts = known.value().unwrap().clone();
+        facts.surroundings.routes = None;
+        facts.surroundings.interfaces = None;
+        facts
+    };
+    let (some, all) = (without_routes(&some), without_routes(&all));
+    for (question, expected) in &questions {
+        let (partly, wholly) = (answer(&some, None, question), answer(&all, None, question));
+        assert_eq!(
+            (partly.verdict, wholly.verdict),
+            (*expected, *expected),
+            "{question:?}: {partly:?}"
+        );
+    }
+    let other = ask("11.9.9.9", 22);
+    assert!(answer(&some, None, &other).needs_whole_sets());
+    assert_eq!(answer(&all, None, &other).verdict, Verdict::Blocked);
+}
