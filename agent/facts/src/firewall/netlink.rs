@@ -50,7 +50,7 @@ pub(super) fn record() -> Result<Vec<u8>, DumpError> {
     for _ in 0..MOST_ATTEMPTS {
         let mut bytes = Vec::new();
         if attempt(&mut connection, None, &mut |message| {
-            bytes.extend(message.bytes())
+            bytes.extend(message.bytes());
         })?
         .is_some()
         {
