@@ -3,6 +3,7 @@
 
 mod due;
 mod evaluate;
+mod incidents;
 mod model;
 mod particulars;
 mod people;
@@ -20,8 +21,8 @@ use evaluate::{Evidence, item_status, line_status, on_check, on_line};
 
 pub use due::{Due, DueState, due};
 pub use model::{
-    Answer, Basis, Checklist, HostCounts, Item, Line, LineAction, LineAttestation, LineCheck, LineStatus,
-    Particular,
+    Answer, Basis, Checklist, HostCounts, Item, Line, LineAction, LineAttestation, LineCheck, LineIncident,
+    LineStatus, Particular,
 };
 pub use period::{InvalidPeriod, Period};
 
@@ -94,7 +95,10 @@ fn line_of(line: &'static catalogue::Line, input: &Input<'_>) -> Line {
     let reason = input.plan.and_then(|plan| line.not_applicable(&plan.plan));
     let (status, basis) = match reason {
         Some(_) => (LineStatus::NotApplicable, Basis::None),
-        None => line_status(&evidence),
+        None => {
+            let (status, basis) = line_status(&evidence);
+            (incidents::limited(line, status, input), basis)
+        }
     };
     Line {
         id: line.id.clone(),
@@ -108,6 +112,7 @@ fn line_of(line: &'static catalogue::Line, input: &Input<'_>) -> Line {
         attestation_kind: line.attestation,
         due_at: answer.due_at,
         corrective_action: people::action(&line.id, input),
+        incidents: incidents::owed(line, input),
         waivers: people::waivers(line, input),
         reason: reason.map(str::to_owned),
     }

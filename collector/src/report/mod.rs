@@ -11,6 +11,7 @@ mod document;
 mod fleet;
 pub mod html;
 mod ids;
+mod incidents;
 mod json;
 mod model;
 mod ocsf;
@@ -38,8 +39,10 @@ use crate::records::waived::InForce;
 use crate::store::{Store, StoreError};
 use fleet::{Fleet, Nobody, Waivered};
 
+pub(crate) use build::published_plan;
 pub use build::{BuildError, Source, checklist, current_report, day_end, report, zone};
 pub use course::CoursePoint;
+pub(crate) use incidents::line_incident;
 pub use model::{LedgerHead, Report};
 use words::Words;
 pub(crate) use words::{grouped, host_counts};
