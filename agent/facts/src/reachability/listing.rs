@@ -9,11 +9,12 @@ use crate::firewall::FirewallFacts;
 use crate::firewall::expression::Expression;
 use crate::sockets::Listener;
 
+use super::heard::takes_both;
 use super::judgement::Answer;
 use super::links::{self, LinkClass};
 use super::machine::Machine;
 use super::packet::{Flow, Link};
-use super::path::{Aim, Path, takes_both};
+use super::path::{Aim, Path};
 use super::space::{AddressBlock, PortBlock, port_ranges};
 use super::survey::{Label, Part, Survey, holds};
 use super::{Confidence, DefaultInput, Fate, IpFamily, Reach, Reachability, Via};

@@ -1,6 +1,6 @@
 //! The way of a connection through the host: its first packet in, the answer out, the next packet in.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 
 use plumbline_config::plan::Transport;
 
@@ -9,11 +9,12 @@ use crate::firewall::routes::{RouteKind, Way};
 use crate::firewall::ruleset::{Family, Hook};
 use crate::sockets::Listener;
 
-use super::bits::{Byte, Cause, value};
+use super::bits::Cause;
+use super::heard::{Heard, heard, listeners_of, takes_both, target};
 use super::judgement::{Answer, Judgement, Tally};
 use super::machine::{At, End, Machine, Notes};
-use super::packet::{Flow, Link, Stage, State, Tuple};
-use super::routing::Told;
+use super::packet::{Flow, Stage, State, Tuple};
+use super::way::Route;
 
 /// What is asked of a class of connections.
 #[derive(Clone, Copy, Debug)]
@@ -31,18 +32,6 @@ impl Aim<'_> {
     const fn is_question(self) -> bool {
         matches!(self, Self::Either(_))
     }
-}
-
-/// Where a first packet goes after prerouting.
-enum Route {
-    /// To a socket of this host.
-    Here,
-    /// To another host, through this one; the interface where it is known.
-    Through(Option<Link>),
-    /// Nowhere.
-    Lost(String),
-    /// It can't be told.
-    Unsure(String),
 }
 
 /// Follows connections through the rules of a host.
@@ -116,55 +105,7 @@ impl<'a> Path<'a> {
         states
     }
 
-    /// Whether a packet passes the kernel's own check of its source, and an answer finds a way: `fib_validate_source`.
-    fn is_routed_back(
-        &self,
-        flow: &Flow,
-        original: &Tuple,
-        state: &State,
-        tally: &mut Tally,
-        notes: &mut Notes,
-    ) -> bool {
-        if flow.link.is_loopback() || self.surroundings.routes.is_none() {
-            return true;
-        }
-        let at = self.at(Hook::Input, Stage::First, flow, original);
-        let end = |reason: String| End {
-            usual: state.usual,
-            reason,
-        };
-        let checked = match flow.is_v6() {
-            true => 0,
-            false => self
-                .surroundings
-                .reverse_checked
-                .get(&flow.link.name)
-                .copied()
-                .unwrap_or(0),
-        };
-        match self.machine.way_back(&at, state, false) {
-            Told::Yes(None) => {
-                tally.shut(end("there is no route back to the source".to_owned()));
-                false
-            }
-            Told::Yes(Some(interfaces)) => {
-                let same = flow.link.index.is_none_or(|index| interfaces.contains(&index));
-                if checked == 1 && !same {
-                    let reason = format!("rp_filter of {}: answers go out another way", flow.link.name);
-                    tally.shut(end(reason));
-                }
-                checked != 1 || same
-            }
-            Told::Unknown(cause) if cause.has(Cause::OTHER) => true,
-            Told::Unknown(cause) => {
-                notes.causes = notes.causes | cause;
-                tally.unsure(end("the way back depends on the source".to_owned()), notes);
-                false
-            }
-        }
-    }
-
-    fn at<'s>(&self, hook: Hook, stage: Stage, flow: &'s Flow, original: &'s Tuple) -> At<'s> {
+    pub(super) fn at<'s>(&self, hook: Hook, stage: Stage, flow: &'s Flow, original: &'s Tuple) -> At<'s> {
         let backward = stage == Stage::Reply;
         At {
             hook,
@@ -182,7 +123,7 @@ impl<'a> Path<'a> {
     }
 
     /// `PACKET_HOST`, `PACKET_BROADCAST` or `PACKET_MULTICAST`.
-    fn cast(&self, flow: &Flow) -> u8 {
+    pub(super) fn cast(&self, flow: &Flow) -> u8 {
         let Some(to) = flow.destination else {
             return 0;
         };
@@ -196,7 +137,13 @@ impl<'a> Path<'a> {
     }
 
     /// Runs a hook; what ends there is tallied, what passes is given back.
-    fn run(&self, at: &At<'_>, states: Vec<State>, tally: &mut Tally, notes: &mut Notes) -> Vec<State> {
+    pub(super) fn run(
+        &self,
+        at: &At<'_>,
+        states: Vec<State>,
+        tally: &mut Tally,
+        notes: &mut Notes,
+    ) -> Vec<State> {
         let outcome = self.machine.run_hook(at, states, notes);
         for end in outcome.dropped {
             tally.shut(end);
@@ -331,176 +278,6 @@ impl<'a> Path<'a> {
         }
     }
 
-    fn route(&self, flow: &Flow, state: &State) -> Route {
-        if !state.redirected && (flow.destination.is_none() || self.cast(flow) != 0) {
-            return Route::Here;
-        }
-        let bytes = state.destination(flow.is_v6());
-        let Some(address) = value(bytes).and_then(|bytes| address(&bytes)) else {
-            // A redirection is to some address of this host; any other that is not known may be anywhere.
-            let here = bytes.iter().all(|byte| byte.cause == Cause::DESTINATION);
-            return match here {
-                true => Route::Here,
-                false => Route::Unsure("the translated address is not known".to_owned()),
-            };
-        };
-        if address.is_loopback() {
-            return match address {
-                _ if flow.link.is_loopback() => Route::Here,
-                IpAddr::V4(_) if self.surroundings.routes_loopback(&flow.link.name) => Route::Here,
-                IpAddr::V4(_) if self.surroundings.interfaces.is_some() => Route::Lost(format!(
-                    "{address} is a loopback address and route_localnet is off"
-                )),
-                _ => Route::Unsure(format!("whether {address} is reached by translation")),
-            };
-        }
-        let mark = super::routing::mark(state);
-        let way = self
-            .surroundings
-            .way(address.into(), flow_source(flow), mark, &flow.link.name);
-        match way {
-            Some(Way::Found(RouteKind::Local | RouteKind::Anycast, _)) => return Route::Here,
-            Some(Way::Missing) => return Route::Lost(format!("there is no route to {address}")),
-            Some(Way::Found(kind, _)) if kind != RouteKind::Unicast => {
-                return Route::Lost(format!("the route to {address} discards"));
-            }
-            Some(Way::Found(_, interfaces)) if self.surroundings.forwards(flow.is_v6()) != Some(false) => {
-                let out = interfaces
-                    .first()
-                    .and_then(|index| self.surroundings.interface_at(*index));
-                return Route::Through(out.map(|interface| Link {
-                    name: interface.name.clone(),
-                    index: Some(interface.index),
-                }));
-            }
-            _ => {}
-        }
-        match self.surroundings.is_local(address) {
-            Some(true) => Route::Here,
-            Some(false) if self.surroundings.forwards(flow.is_v6()) == Some(false) => {
-                Route::Lost(format!("{address} is not of this host, which does not forward"))
-            }
-            Some(false) => Route::Through(self.surroundings.link_to(address).map(|interface| Link {
-                name: interface.name.clone(),
-                index: Some(interface.index),
-            })),
-            // Without a list of addresses: what is asked about is one of this host unless a rule led there.
-            None if !state.redirected => Route::Here,
-            None => Route::Unsure(format!("whether {address} is an address of this host")),
-        }
-    }
-
-    /// To another host: forward and postrouting, then the answer's way back.
-    fn pass_through(
-        &self,
-        flow: &Flow,
-        original: &Tuple,
-        state: State,
-        out: Option<&Link>,
-        tally: &mut Tally,
-        notes: &mut Notes,
-    ) {
-        let Some(there) = self.behind(flow, &state) else {
-            let end = End {
-                usual: state.usual,
-                reason: format!("nothing listens on {}", target(&state, flow.is_v6())),
-            };
-            return tally.shut(end);
-        };
-        let over_bridge = out
-            .and_then(|link| self.surroundings.interface(&link.name))
-            .is_some_and(|interface| interface.kind.as_deref() == Some("bridge"));
-        let bridge_hooks = [
-            Hook::Prerouting,
-            Hook::Input,
-            Hook::Output,
-            Hook::Postrouting,
-            Hook::Ingress,
-        ];
-        if over_bridge && self.machine.may_drop(Family::Bridge, &bridge_hooks) {
-            let reason = "bridge rules are loaded and not evaluated".to_owned();
-            let usual = state.usual;
-            return tally.unsure(End { usual, reason }, notes);
-        }
-        let mut states = vec![state];
-        for hook in [Hook::Forward, Hook::Postrouting] {
-            let mut at = self.at(hook, Stage::First, flow, original);
-            at.outward = out;
-            states = self.run(&at, states, tally, notes);
-        }
-        for state in states {
-            let usual = state.usual;
-            if out.is_none() {
-                // The rules that name the interface of the answer can't be asked.
-                let reason = "the interface towards the translated address is not known".to_owned();
-                tally.unsure(End { usual, reason }, notes);
-                continue;
-            }
-            let mut answer = State::new(&state.tuple(flow.is_v6()).reversed(), flow, Stage::Reply);
-            answer.inherit(&state);
-            let mut answers = vec![answer];
-            for hook in [Hook::Prerouting, Hook::Forward, Hook::Postrouting] {
-                let mut at = self.at(hook, Stage::Reply, flow, original);
-                at.inward = out;
-                answers = self.run(&at, answers, tally, notes);
-            }
-            let now = state.tuple(flow.is_v6());
-            for answer in answers {
-                let mut later = State::new(original, flow, Stage::Later);
-                later.inherit(&answer);
-                later.redirected = state.redirected;
-                let mut laters = vec![later];
-                let mut ends = Tally::default();
-                let hooks: &[Hook] = match flow.transport {
-                    Transport::Tcp => &[Hook::Ingress, Hook::Prerouting, Hook::Forward, Hook::Postrouting],
-                    Transport::Udp => &[],
-                };
-                for hook in hooks {
-                    let mut at = self.at(*hook, Stage::Later, flow, original);
-                    if matches!(hook, Hook::Forward | Hook::Postrouting) {
-                        at.outward = out;
-                    }
-                    if *hook == Hook::Prerouting {
-                        at.rewrite = Some((&now.destination, &now.port));
-                    }
-                    laters = self.run(&at, laters, &mut ends, notes);
-                }
-                tally.take_later(ends, notes);
-                for mut later in laters {
-                    later.passed.clone_from(&state.passed);
-                    tally.open(&later);
-                    if there == Behind::Unknown {
-                        // Whether anything listens there is another host's matter.
-                        tally.ends.push((Answer::Unsure, false));
-                        notes.doubt("whether the other host listens and answers is not known".to_owned());
-                    }
-                }
-            }
-        }
-    }
-
-    /// What is known of the socket of another host; `None`: that there is none.
-    fn behind(&self, flow: &Flow, state: &State) -> Option<Behind> {
-        let v6 = flow.is_v6();
-        let to = super::routing::address(state.destination(v6));
-        let mut namespaces = self.surroundings.namespaces.iter();
-        let Some(namespace) = to.and_then(|to| namespaces.find(|other| other.addresses.contains(&to))) else {
-            return Some(Behind::Unknown);
-        };
-        let inside = Flow {
-            link: Link {
-                name: String::new(),
-                index: None,
-            },
-            ..flow.clone()
-        };
-        match heard(&namespace.listeners, &inside, state) {
-            Heard::Yes => Some(Behind::Listens),
-            Heard::No => None,
-            Heard::Unsure => Some(Behind::Unknown),
-        }
-    }
-
     /// The answer out, and for TCP the next packet in.
     fn converse(&self, flow: &Flow, original: &Tuple, state: State, tally: &mut Tally, notes: &mut Notes) {
         let now = state.tuple(flow.is_v6());
@@ -552,25 +329,6 @@ impl<'a> Path<'a> {
         }
     }
 
-    /// The interface that answers go out on.
-    fn answer_link(&self, flow: &Flow, original: &Tuple, state: &State) -> Link {
-        let at = self.at(Hook::Input, Stage::First, flow, original);
-        if flow.link.is_loopback() {
-            return flow.link.clone();
-        }
-        if let Told::Yes(Some(interfaces)) = self.machine.way_back(&at, state, false)
-            && let Some(first) = interfaces.first()
-            && !flow.link.index.is_some_and(|index| interfaces.contains(&index))
-            && let Some(interface) = self.surroundings.interface_at(*first)
-        {
-            return Link {
-                name: interface.name.clone(),
-                index: Some(interface.index),
-            };
-        }
-        flow.link.clone()
-    }
-
     /// Filters that are loaded and not evaluated may only take away.
     fn doubt_open_ways(&self, flow: &Flow, tally: &mut Tally, notes: &mut Notes) {
         let mut doubts = Vec::new();
@@ -614,91 +372,11 @@ impl<'a> Path<'a> {
 
 impl State {
     /// Takes over what a connection keeps from packet to packet.
-    fn inherit(&mut self, before: &Self) {
+    pub(super) fn inherit(&mut self, before: &Self) {
         self.usual = before.usual;
         self.unrecorded = before.untracked || before.unrecorded;
         self.connection_mark = before.connection_mark;
         self.changed.clone_from(&before.changed);
         self.redirected = before.redirected;
-    }
-}
-
-fn listeners_of<'a>(aim: Aim<'a>, redirected: bool) -> Option<&'a [Listener]> {
-    match aim {
-        Aim::Direct => None,
-        Aim::Translated(listeners) => redirected.then_some(listeners),
-        Aim::Either(listeners) => listeners,
-    }
-}
-
-/// Whether a socket takes what arrives.
-enum Heard {
-    Yes,
-    No,
-    Unsure,
-}
-
-/// What is known of a socket behind this host.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Behind {
-    Listens,
-    Unknown,
-}
-
-/// The source of a flow, where it is one.
-fn flow_source(flow: &Flow) -> Option<IpAddr> {
-    super::routing::address(&flow.source.bytes(Cause::SOURCE))
-}
-
-fn heard(listeners: &[Listener], flow: &Flow, state: &State) -> Heard {
-    let v6 = flow.is_v6();
-    let at = value(state.destination(v6)).and_then(|bytes| address(&bytes));
-    let mut heard = Heard::No;
-    for listener in listeners {
-        let port = super::bits::equal(state.port(), &listener.port.to_be_bytes());
-        let family = listener.address.is_ipv6() == v6 || !v6 && takes_both(listener);
-        let link = listener
-            .interface
-            .as_ref()
-            .is_none_or(|name| *name == flow.link.name);
-        if listener.transport != flow.transport || port == super::bits::Truth::No || !family || !link {
-            continue;
-        }
-        let address = listener.address.is_unspecified() || at == Some(listener.address);
-        if address && port == super::bits::Truth::Yes {
-            return Heard::Yes;
-        }
-        if address || at.is_none() && !listener.address.is_loopback() {
-            heard = Heard::Unsure;
-        }
-    }
-    heard
-}
-
-/// A socket on `::` that takes IPv4 too.
-pub(super) const fn takes_both(listener: &Listener) -> bool {
-    listener.address.is_unspecified() && listener.address.is_ipv6() && !listener.v6_only
-}
-
-fn address(bytes: &[u8]) -> Option<IpAddr> {
-    if let Ok(octets) = <[u8; 4]>::try_from(bytes) {
-        return Some(Ipv4Addr::from(octets).into());
-    }
-    <[u8; 16]>::try_from(bytes)
-        .ok()
-        .map(|octets| Ipv6Addr::from(octets).into())
-}
-
-/// The destination of a state in words: `172.17.0.2:80`, `*:8080`.
-fn target(state: &State, v6: bool) -> String {
-    let port = match value(state.port()).as_deref() {
-        Some([high, low]) => u16::from_be_bytes([*high, *low]).to_string(),
-        _ => "*".to_owned(),
-    };
-    let known = |bytes: &[Byte]| value(bytes).and_then(|bytes| address(&bytes));
-    match known(state.destination(v6)) {
-        Some(IpAddr::V4(address)) => format!("{address}:{port}"),
-        Some(IpAddr::V6(address)) => format!("[{address}]:{port}"),
-        None => format!("*:{port}"),
     }
 }
