@@ -133,6 +133,14 @@ impl Machine<'_> {
         let Some(to) = network(bytes) else {
             return Told::Unknown(Cause::OTHER);
         };
+        // Every link has the same local network: an answer goes out where the packet came in.
+        let is_link_local = match to.addr() {
+            IpAddr::V6(address) => to.prefix_len() >= 10 && address.is_unicast_link_local(),
+            IpAddr::V4(_) => false,
+        };
+        if let (true, Some(index)) = (is_link_local, at.inward.and_then(|link| link.index)) {
+            return Told::Yes(Some(vec![index]));
+        }
         let from = address(state.destination(at.v6)).filter(|address| !address.is_multicast());
         let mark = if with_mark { mark(state) } else { Some(0) };
         let inward = at.inward.map_or("", |link| link.name.as_str());
