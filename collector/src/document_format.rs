@@ -6,8 +6,7 @@ use std::str::FromStr;
 
 use plumbline_document::docx::DocxWriter;
 use plumbline_document::html::HtmlWriter;
-use plumbline_document::pdf::{FontPaths, PdfWriter};
-use plumbline_document::{DocumentError, Properties, Writer};
+use plumbline_document::{DocumentError, Properties, Writer, pdf_writer};
 
 /// A format that documents other than the report are made in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +54,7 @@ impl DocumentFormat {
         Ok(match self {
             Self::Html => Box::new(HtmlWriter::new(properties)?),
             Self::Docx => Box::new(DocxWriter::new(properties)?),
-            Self::Pdf => Box::new(PdfWriter::new(properties, &FontPaths::default())?),
+            Self::Pdf => pdf_writer(properties)?,
         })
     }
 }

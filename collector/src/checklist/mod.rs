@@ -15,7 +15,7 @@ use plumbline_config::catalogue;
 use plumbline_config::ident::Role;
 use plumbline_config::plan::LoadedPlan;
 
-use crate::records::People;
+use crate::records::{Attested, People};
 use crate::store::Totals;
 use evaluate::{Evidence, item_status, line_status, on_check, on_line};
 
@@ -48,8 +48,10 @@ pub struct Input<'a> {
 /// Makes the checklist.
 #[must_use]
 pub fn build(input: &Input<'_>) -> Checklist {
+    let attested = input.people.attested();
     let items = catalogue::items().iter().map(|item| {
-        let lines: Vec<Line> = item.lines.iter().map(|line| line_of(line, input)).collect();
+        let lines = item.lines.iter().map(|line| line_of(line, input, &attested));
+        let lines: Vec<Line> = lines.collect();
         Item {
             number: item.number,
             title: item.title.clone(),
@@ -73,7 +75,7 @@ pub fn hosts_on_check(totals: &Totals, check: &'static str) -> HostCounts {
     on_check(totals, check, &Role::ALL)
 }
 
-fn line_of(line: &'static catalogue::Line, input: &Input<'_>) -> Line {
+fn line_of(line: &'static catalogue::Line, input: &Input<'_>, attested: &Attested<'_>) -> Line {
     let roles: Vec<Role> = Role::ALL
         .into_iter()
         .filter(|role| line.scope.covers(*role))
@@ -84,7 +86,7 @@ fn line_of(line: &'static catalogue::Line, input: &Input<'_>) -> Line {
         .map(|check| line_check(check, input.totals, &roles))
         .collect();
     let hosts = on_line(input.totals, &line.id, &roles);
-    let answer = people::answer(line, input);
+    let answer = people::answer(line, input, attested);
     let evidence = Evidence {
         asked: line.basis,
         hosts,

@@ -17,7 +17,7 @@ pub(crate) mod text;
 pub mod waived;
 pub mod waiver;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -50,6 +50,9 @@ pub struct People {
     /// Incidents.
     pub incidents: BTreeMap<String, Incident>,
 }
+
+/// Attestations by the line that they answer, each with its id.
+pub type Attested<'p> = BTreeMap<&'p str, Vec<(&'p str, &'p Attestation)>>;
 
 /// How many records there are of each family that [`People`] is made of.
 type Numbers = [u64; FAMILIES.len()];
@@ -91,22 +94,25 @@ impl People {
         Ok(people)
     }
 
-    /// The attestations that answer a line, by the day that they took effect, the latest first; those that were taken
-    /// back are left out.
-    pub fn attested(&self, line: &str) -> Vec<(&str, &Attestation)> {
-        let answers = |attestation: &Attestation| {
-            attestation.stands() && attestation.given.lines.iter().any(|id| id == line)
-        };
-        let mut found: Vec<(&str, &Attestation)> = self
-            .attestations
-            .iter()
-            .filter(|(_, attestation)| answers(attestation))
-            .map(|(id, attestation)| (id.as_str(), attestation))
-            .collect();
-        found.sort_by_key(|(_, attestation)| {
-            std::cmp::Reverse((attestation.given.effective_on, attestation.at))
-        });
-        found
+    /// The attestations that answer each line, the one with the latest day first; those that were taken back are left
+    /// out.
+    #[must_use]
+    pub fn attested(&self) -> Attested<'_> {
+        let mut by_line = Attested::new();
+        let standing = self.attestations.iter().filter(|(_, found)| found.stands());
+        for (id, attestation) in standing {
+            // A line that is named twice is answered once.
+            let lines: BTreeSet<&str> = attestation.given.lines.iter().map(String::as_str).collect();
+            for line in lines {
+                by_line.entry(line).or_default().push((id.as_str(), attestation));
+            }
+        }
+        for answers in by_line.values_mut() {
+            answers.sort_by_key(|(_, attestation)| {
+                std::cmp::Reverse((attestation.given.effective_on, attestation.at))
+            });
+        }
+        by_line
     }
 
     /// The file of evidence with this SHA-256, if a record names one: also one that was taken back, which stays on record.

@@ -31,8 +31,7 @@ use std::str::FromStr;
 
 use plumbline_config::lang::Lang;
 use plumbline_document::docx::DocxWriter;
-use plumbline_document::pdf::{FontPaths, PdfWriter};
-use plumbline_document::{DocumentError, Writer};
+use plumbline_document::{DocumentError, Writer, pdf_writer};
 
 use crate::records::day_of;
 use crate::records::waived::InForce;
@@ -230,8 +229,8 @@ fn write_from(
     match format {
         ReportFormat::Html => html::write(report, fleet, lang, out)?,
         ReportFormat::Pdf => {
-            let writer = PdfWriter::new(document::properties(report, lang), &FontPaths::default())?;
-            paper(report, fleet, lang, Box::new(writer), out)?;
+            let writer = pdf_writer(document::properties(report, lang))?;
+            paper(report, fleet, lang, writer, out)?;
         }
         ReportFormat::Docx => {
             let writer = DocxWriter::new(document::properties(report, lang))?;
