@@ -13,13 +13,18 @@ mod encryption_examples;
 mod encryption_subjects;
 mod encryption_swap;
 mod encryption_volumes;
+mod endpoint_protection;
 mod firewall_active;
 mod firewall_reachable_ports;
+mod firewall_review;
+mod ids_protection;
 #[cfg(test)]
 mod invariants;
 pub mod logins;
 mod logins_abnormal;
+mod mail_filtering;
 mod patch_security_updates;
+mod protection;
 mod tls_certificates;
 mod tls_cipher_suites;
 mod tls_protocol_versions;
@@ -29,6 +34,7 @@ mod transfer_endpoints;
 mod transfer_examples;
 mod transfer_ssh;
 mod transfer_tested;
+mod waf_protection;
 
 pub use assess::assess;
 pub use check::{Check, Context, Verdict};
@@ -46,6 +52,11 @@ pub const CHECKS: &[Check] = &[
     transfer_tested::CHECK,
     firewall_active::CHECK,
     firewall_reachable_ports::CHECK,
+    firewall_review::CHECK,
+    waf_protection::CHECK,
+    mail_filtering::CHECK,
+    endpoint_protection::CHECK,
+    ids_protection::CHECK,
     logins_abnormal::CHECK,
     patch_security_updates::CHECK,
     antivirus_running::CHECK,

@@ -17,6 +17,7 @@ mod memory;
 pub mod os;
 pub mod packages;
 mod probe;
+pub mod protection;
 pub mod reachability;
 pub mod sockets;
 pub mod tls;

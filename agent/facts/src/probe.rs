@@ -11,6 +11,7 @@ use crate::known::{Denial, Known};
 use crate::logins::LoginsProbe;
 use crate::os::OsProbe;
 use crate::packages::PackagesProbe;
+use crate::protection::ProtectionProbe;
 use crate::sockets::SocketsProbe;
 use crate::tls::TlsProbe;
 use crate::volumes::VolumesProbe;
@@ -32,6 +33,8 @@ pub enum ProbeId {
     Packages,
     /// Anti-virus.
     Antivirus,
+    /// What keeps intruders out beside the packet filter.
+    Protection,
     /// Mounted file systems, swap areas and the devices beneath them.
     Volumes,
 }
@@ -98,6 +101,7 @@ pub const PROBES: &[ProbeEntry] = &[
     ProbeEntry::of::<LoginsProbe>(&[]),
     ProbeEntry::of::<PackagesProbe>(&[]),
     ProbeEntry::of::<AntivirusProbe>(&[]),
+    ProbeEntry::of::<ProtectionProbe>(&[]),
     ProbeEntry::of::<VolumesProbe>(&[]),
 ];
 
