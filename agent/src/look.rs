@@ -44,10 +44,14 @@ pub struct Seen {
 pub fn look(look: &Look<'_>, begin: &dyn Fn(ProbeId)) -> Seen {
     let started_at = Timestamp::now();
     let needs = look.checks.iter().flat_map(|check| check.needs).copied();
+    let measures = look.plan.plan.measures(look.role);
     let ask = Ask {
         probes: needs.chain([ProbeId::Os]).collect(),
         now: started_at,
-        declared_paths: look.plan.plan.measures(look.role).encryption.paths.clone(),
+        declared_paths: measures.encryption.paths.clone(),
+        certificate_paths: measures.transfer.certificate_paths.clone(),
+        authority_paths: measures.transfer.authority_paths.clone(),
+        endpoints: measures.transfer.endpoints.clone(),
         memory: look.memory.clone(),
     };
     let reading = Stopwatch::default();

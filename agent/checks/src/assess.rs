@@ -2,6 +2,7 @@
 
 use plumbline_config::catalogue;
 use plumbline_config::finding::Finding;
+use plumbline_config::lang::Bilingual;
 use plumbline_config::message::Message;
 use plumbline_config::wire::MOST_FINDINGS_PER_CHECK;
 use plumbline_facts::Facts;
@@ -49,11 +50,22 @@ fn findings(check: &Check, facts: &Facts, context: &Context<'_>) -> Vec<Finding>
         summary: verdict.message.render(),
         expected: verdict.expected,
         actual: verdict.actual,
-        remediation: entry.remedy.clone(),
+        remediation: remediation(verdict.remedy.as_ref(), &entry.remedy),
         evidence: verdict.evidence,
         observed_at: context.now,
     };
     verdicts.into_iter().map(stamp).collect()
+}
+
+/// What is said of the subject itself, and then of all of its kind.
+fn remediation(of_subject: Option<&Message>, of_all: &Bilingual) -> Bilingual {
+    let Some(of_subject) = of_subject.map(Message::render) else {
+        return of_all.clone();
+    };
+    Bilingual {
+        zh_tw: of_subject.zh_tw + &of_all.zh_tw,
+        en: format!("{} {}", of_subject.en, of_all.en),
+    }
 }
 
 fn verdicts(check: &Check, facts: &Facts, context: &Context<'_>) -> Vec<Verdict> {

@@ -68,6 +68,8 @@ pub struct Verdict {
     pub evidence: Value,
     /// Where it differs from the catalogue's.
     pub severity: Option<Severity>,
+    /// What to do about this subject, said before the catalogue's remedy.
+    pub remedy: Option<Message>,
 }
 
 impl Verdict {
@@ -83,6 +85,7 @@ impl Verdict {
             actual: Value::Null,
             evidence: Value::Null,
             severity: None,
+            remedy: None,
         }
     }
 
@@ -145,6 +148,13 @@ impl Verdict {
     #[must_use]
     pub fn evidence(mut self, evidence: impl Into<Value>) -> Self {
         self.evidence = evidence.into();
+        self
+    }
+
+    /// With what to do about this subject.
+    #[must_use]
+    pub fn remedy(mut self, remedy: Option<Message>) -> Self {
+        self.remedy = remedy;
         self
     }
 

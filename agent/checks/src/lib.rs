@@ -25,7 +25,15 @@ mod logins_abnormal;
 mod mail_filtering;
 mod patch_security_updates;
 mod protection;
+mod tls_certificates;
+mod tls_cipher_suites;
 mod tls_protocol_versions;
+mod transfer_cleartext_services;
+mod transfer_endpoints;
+#[cfg(test)]
+mod transfer_examples;
+mod transfer_ssh;
+mod transfer_tested;
 mod waf_protection;
 
 pub use assess::assess;
@@ -37,6 +45,11 @@ pub const CHECKS: &[Check] = &[
     encryption_cipher::CHECK,
     encryption_swap::CHECK,
     tls_protocol_versions::CHECK,
+    tls_cipher_suites::CHECK,
+    tls_certificates::CHECK,
+    transfer_cleartext_services::CHECK,
+    transfer_ssh::CHECK,
+    transfer_tested::CHECK,
     firewall_active::CHECK,
     firewall_reachable_ports::CHECK,
     firewall_review::CHECK,

@@ -3,11 +3,12 @@
 use plumbline_config::finding::Severity;
 use plumbline_config::message::Message;
 use plumbline_config::plan::TlsVersion;
-use plumbline_facts::tls::{Endpoint, Protocol, TlsListener};
+use plumbline_facts::tls::Endpoint;
 use plumbline_facts::{Facts, ProbeId, Unknown};
 use serde_json::{Value, json};
 
 use crate::check::{Check, Context, Verdict};
+use crate::transfer_endpoints::{Mend, Tried, tried};
 
 /// The check.
 pub(crate) const CHECK: Check = Check {
@@ -26,41 +27,25 @@ fn judge(facts: &Facts, context: &Context<'_>) -> Result<Vec<Verdict>, Unknown> 
     if let Some(reason) = &transfer.not_applicable {
         return Ok(vec![Verdict::switched_off(reason)]);
     }
-    let listeners = &facts.tls.value()?.listeners;
-    if listeners.is_empty() {
-        return Ok(vec![Verdict::not_applicable(
+    let facts = facts.tls.value()?;
+    let verdicts: Vec<Verdict> = tried(facts)
+        .map(|tried| judge_one(&tried, transfer.minimum_tls))
+        .collect();
+    Ok(if verdicts.is_empty() {
+        vec![Verdict::not_applicable(
             Verdict::HOST,
             Message::new("tls-no-listener"),
-        )]);
-    }
-    Ok(listeners
-        .iter()
-        .map(|listener| judge_listener(listener, transfer.minimum_tls))
-        .collect())
+        )]
+    } else {
+        verdicts
+    })
 }
 
-fn judge_listener(listener: &TlsListener, minimum: TlsVersion) -> Verdict {
-    let endpoint = &listener.endpoint;
-    let subject = listener.listener.subject();
-    let verdict = match endpoint.protocol {
-        Protocol::Tls | Protocol::StartTls(_) => judge_versions(subject, endpoint, minimum),
-        Protocol::Ssh => Verdict::not_applicable(subject, Message::new("tls-not-spoken-ssh")),
-        Protocol::Cleartext => Verdict::not_applicable(
-            subject,
-            Message::new("tls-not-spoken-cleartext").arg("speaks", endpoint.speaks.unwrap_or("?")),
-        ),
-        Protocol::Silent => Verdict::not_applicable(subject, Message::new("tls-not-spoken-silent")),
-        Protocol::Unknown => Verdict::error(
-            subject,
-            Message::new("tls-endpoint-unknown").arg("why", endpoint.error.as_deref().unwrap_or("?")),
-        ),
-    };
-    let verdict = verdict.evidence(evidence(listener));
-    if listener.listener.address.is_loopback() {
-        verdict.severity(LOOPBACK_SEVERITY)
-    } else {
-        verdict
-    }
+fn judge_one(tried: &Tried<'_>, minimum: TlsVersion) -> Verdict {
+    let verdict = tried.without_tls().unwrap_or_else(|| {
+        judge_versions(tried.subject(), tried.endpoint, minimum).remedy(tried.mend(Mend::Versions))
+    });
+    tried.weighed(verdict.evidence(evidence(tried)), LOOPBACK_SEVERITY)
 }
 
 /// An old version that is proven accepted fails, whatever else is not known; without one, every older version has to
@@ -101,15 +86,15 @@ fn names(versions: &[TlsVersion]) -> Vec<&'static str> {
 }
 
 /// Without the process's id, which changes at each start of a service and would make a new finding of an old one.
-fn evidence(listener: &TlsListener) -> Value {
-    let endpoint = &listener.endpoint;
+fn evidence(tried: &Tried<'_>) -> Value {
+    let endpoint = tried.endpoint;
     let unknown: serde_json::Map<_, _> = endpoint
         .unknown()
         .map(|(version, why)| (version.name().to_owned(), why.into()))
         .collect();
     json!({
         "endpoint": endpoint.endpoint,
-        "process": listener.listener.process.as_ref().map(|process| &process.name),
+        "process": tried.process,
         "protocol": endpoint.protocol.name(),
         "speaks": endpoint.speaks,
         "versions": endpoint.version_flags(),
@@ -125,7 +110,7 @@ mod tests {
     use plumbline_config::plan::{Plan, Transport};
     use plumbline_facts::Known;
     use plumbline_facts::sockets::{Listener, Process};
-    use plumbline_facts::tls::{Offer, StartTls, TlsListeners};
+    use plumbline_facts::tls::{Offer, Protocol, StartTls, TlsListener, TlsListeners};
 
     use super::*;
     use crate::check::Examples;
@@ -144,16 +129,9 @@ mod tests {
                 }),
             },
             endpoint: Endpoint {
-                endpoint: "[::]:443".to_owned(),
-                reachable: true,
                 protocol,
-                speaks: None,
                 versions,
-                cipher_suites: Vec::new(),
-                groups: Vec::new(),
-                client_certificate_required: false,
-                certificates: Vec::new(),
-                error: None,
+                ..crate::transfer_examples::endpoint()
             },
         }
     }
@@ -173,7 +151,10 @@ mod tests {
 
     fn host(listeners: Vec<TlsListener>) -> Facts {
         Facts {
-            tls: Known::Value(TlsListeners { listeners }),
+            tls: Known::Value(TlsListeners {
+                listeners,
+                ..TlsListeners::default()
+            }),
             ..Facts::default()
         }
     }

@@ -17,6 +17,12 @@ pub struct Ask {
     pub now: Timestamp,
     /// Directories that the plan declares to hold personal data.
     pub declared_paths: Vec<PathBuf>,
+    /// Certificate files to read.
+    pub certificate_paths: Vec<PathBuf>,
+    /// Files with the authorities that the host's peers trust; those that the host itself trusts where there is none.
+    pub authority_paths: Vec<PathBuf>,
+    /// Endpoints of other hosts to speak to, `HOST:PORT`.
+    pub endpoints: Vec<String>,
     /// What earlier runs left for the probes that look at change.
     pub memory: Memory,
 }

@@ -1,22 +1,23 @@
 //! `inspect tls`: what endpoints speak, by really speaking to them.
 
-use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use plumbline_checks::{CHECKS, Context};
+use plumbline_checks::{CHECKS, Check, Context};
 use plumbline_config::finding::Status;
 use plumbline_config::ident::Role;
 use plumbline_config::lang::Lang;
 use plumbline_config::message::text;
-use plumbline_config::plan::{Plan, Transport};
+use plumbline_config::plan::Plan;
 use plumbline_console::{Failure, Format, Outcome, Output};
-use plumbline_facts::sockets::Listener;
+use plumbline_facts::firewall::FirewallFacts;
 use plumbline_facts::tls::{
-    Certificate, Depth, Endpoint, Options, StartTls, Suite, Target, TlsListener, TlsListeners, Trust, survey,
+    Certificate, Depth, Endpoint, HOST_ANCHORS, MOST_CONNECTIONS, Options, SshOffer, StartTls, Suite, Target,
+    TlsListeners, Trust, survey,
 };
 use plumbline_facts::{Facts, Host, Known, ProbeId};
 use serde::Serialize;
@@ -28,16 +29,12 @@ use crate::progress::Progress;
 const LARGEST_FILE: u64 = 16 * 1024 * 1024;
 /// Most endpoints of one run.
 const MOST_ENDPOINTS: usize = 10_000;
-/// Time for one endpoint: more than a check takes, since suites are asked for one by one over any distance.
-const DEADLINE: Duration = Duration::from_secs(8);
+/// Endpoints that are spoken to at a time: those that never answer are waited for together.
+const AT_ONCE: usize = 64;
 /// Longest time for one run over many endpoints.
 const BUDGET: Duration = Duration::from_secs(3600);
-/// Where distributions keep the authorities that the host trusts.
-const HOST_ANCHORS: [&str; 3] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/cert.pem",
-];
+/// The check that sums up all endpoints of a host.
+const OVER_ALL: &str = "transfer.tested";
 
 /// Arguments of `inspect tls`.
 #[derive(Debug, clap::Args)]
@@ -51,11 +48,11 @@ pub(crate) struct Args {
     endpoints: Vec<String>,
 
     /// Begin TLS by this protocol instead of finding out: smtp, imap, pop3, ftp, ldap, postgresql, mysql, xmpp,
-    /// xmpp-server
+    /// xmpp-server, lmtp, sieve, nntp
     #[arg(long, value_name = "PROTO")]
     starttls: Option<StartTls>,
 
-    /// Name to ask the server for; the host's own name where one was given
+    /// Name to ask the server for; the expected host name, or the host's own name where one was given
     #[arg(long, value_name = "NAME")]
     sni: Option<String>,
 
@@ -83,6 +80,22 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     input: Option<PathBuf>,
 
+    /// Most connections to one endpoint; long lists of suites and groups need more
+    #[arg(long, value_name = "N", default_value_t = MOST_CONNECTIONS, value_parser = clap::value_parser!(u32).range(6..=1000))]
+    connections: u32,
+
+    /// Most connections a second to one endpoint of another host
+    #[arg(long, value_name = "N", default_value = "50", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rate: u32,
+
+    /// Seconds for one endpoint
+    #[arg(long, value_name = "SECONDS", default_value = "8", value_parser = clap::value_parser!(u64).range(1..=600))]
+    timeout: u64,
+
+    /// Only find out what is spoken and which versions are accepted
+    #[arg(long)]
+    versions_only: bool,
+
     /// Print one JSON object a line, as each endpoint ends
     #[arg(long)]
     lines: bool,
@@ -98,9 +111,13 @@ struct Shown<'a> {
     versions: BTreeMap<&'static str, bool>,
     versions_unknown: Vec<&'static str>,
     cipher_suites: &'a [Suite],
+    cipher_suites_complete: bool,
     groups: &'a [String],
+    groups_complete: bool,
     client_certificate_required: bool,
     certificates: &'a [Certificate],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ssh: Option<&'a SshOffer>,
     verdicts: Vec<ShownVerdict>,
     error: Option<&'a str>,
 }
@@ -114,11 +131,6 @@ struct ShownVerdict {
 
 /// Speaks to the endpoints and prints what was found.
 pub(crate) fn run(args: &Args, output: &Output) -> Result<Outcome, Failure> {
-    if args.udp {
-        return Err(Failure::new(
-            "DTLS and QUIC (--udp) are not supported by this version; leave --udp out to speak TLS over TCP",
-        ));
-    }
     let plan = args
         .plan
         .as_deref()
@@ -132,16 +144,23 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Outcome, Failure> {
     });
     let targets = targets(args)?;
     let options = Options {
-        depth: Depth::Full,
-        deadline: DEADLINE,
+        depth: if args.versions_only {
+            Depth::Versions
+        } else {
+            Depth::Full
+        },
+        deadline: Duration::from_secs(args.timeout),
         budget: BUDGET,
+        most_connections: args.connections,
+        at_once: AT_ONCE,
+        gap: Duration::from_secs(1) / args.rate,
         trust: trust(args, judge.as_ref())?,
         ..Options::default()
     };
-    let progress = Progress::start();
-    progress.say("tls");
+    let progress = Progress::over(targets.len());
     let printed = Mutex::new(Ok(()));
     let each = |endpoint: &Endpoint| {
+        progress.one_more();
         if args.lines {
             let line = output.json_line(&shown(endpoint, judge.as_ref()));
             let mut printed = printed.lock().unwrap_or_else(PoisonError::into_inner);
@@ -213,9 +232,14 @@ fn target(endpoint: &str, args: &Args) -> Result<Target, Failure> {
         endpoint: endpoint.to_owned(),
         addresses,
         port,
-        name: args.sni.clone().or_else(|| host_name.clone()),
+        name: args
+            .sni
+            .clone()
+            .or_else(|| args.name.clone())
+            .or_else(|| host_name.clone()),
         expected_name: args.name.clone().or(host_name),
         process: String::new(),
+        datagrams: args.udp,
         starttls: args.starttls,
     })
 }
@@ -236,7 +260,12 @@ fn trust(args: &Args, judge: Option<&Judge<'_>>) -> Result<Trust, Failure> {
         let mut read = HOST_ANCHORS
             .iter()
             .filter_map(|path| host.read(path, LARGEST_FILE).ok());
-        read.next().map(|pem| Trust::anchors_of_pem(&pem))
+        // Without any, no chain leads to one.
+        Some(
+            read.next()
+                .map(|pem| Trust::anchors_of_pem(&pem))
+                .unwrap_or_default(),
+        )
     };
     let notice = judge.map_or(Plan::default().service.transfer.certificate_notice, |judge| {
         judge.plan.measures(judge.role).transfer.certificate_notice
@@ -263,20 +292,13 @@ struct Judge<'a> {
 
 impl Judge<'_> {
     fn verdicts(&self, endpoint: &Endpoint) -> Vec<ShownVerdict> {
-        let listener = Listener {
-            transport: Transport::Tcp,
-            address: Ipv4Addr::UNSPECIFIED.into(),
-            port: 0,
-            interface: None,
-            v6_only: false,
-            process: None,
-        };
-        let listeners = vec![TlsListener {
-            listener,
-            endpoint: endpoint.clone(),
-        }];
         let facts = Facts {
-            tls: Known::Value(TlsListeners { listeners }),
+            tls: Known::Value(TlsListeners {
+                named: vec![endpoint.clone()],
+                ..TlsListeners::default()
+            }),
+            // Whoever asks has reached it.
+            firewall: Known::Value(FirewallFacts::default()),
             ..Facts::default()
         };
         let context = Context {
@@ -284,7 +306,8 @@ impl Judge<'_> {
             role: self.role,
             now: self.now,
         };
-        let checks = CHECKS.iter().filter(|check| check.needs == [ProbeId::Tls]);
+        let about_one = |check: &&Check| check.needs.contains(&ProbeId::Tls) && check.id != OVER_ALL;
+        let checks = CHECKS.iter().filter(about_one);
         checks
             .flat_map(|check| {
                 let verdicts = (check.judge)(&facts, &context).unwrap_or_default();
@@ -314,6 +337,7 @@ fn print(endpoints: &[Shown<'_>], output: &Output) -> Result<(), Failure> {
             shown.speaks.unwrap_or(shown.protocol).to_owned(),
             offered.join(" "),
             shown.cipher_suites.len().to_string(),
+            weaknesses(shown).join(" "),
             shown
                 .certificates
                 .first()
@@ -327,11 +351,20 @@ fn print(endpoints: &[Shown<'_>], output: &Output) -> Result<(), Failure> {
         "tls-heading-protocol",
         "tls-heading-versions",
         "tls-heading-suites",
+        "tls-heading-weak",
         "tls-heading-certificate",
         "tls-heading-error",
     ]
     .map(|key| text(output.lang, key));
     output.table(headings.each_ref().map(String::as_str), endpoints.iter().map(row))
+}
+
+/// What is weak about its suites and certificates, each once.
+fn weaknesses(shown: &Shown<'_>) -> Vec<&'static str> {
+    let suites = shown.cipher_suites.iter().flat_map(|suite| &suite.weaknesses);
+    let certificates = shown.certificates.iter().flat_map(|shown| &shown.weaknesses);
+    let all: BTreeSet<_> = suites.chain(certificates).copied().collect();
+    all.into_iter().collect()
 }
 
 fn shown<'a>(endpoint: &'a Endpoint, judge: Option<&Judge<'_>>) -> Shown<'a> {
@@ -343,9 +376,12 @@ fn shown<'a>(endpoint: &'a Endpoint, judge: Option<&Judge<'_>>) -> Shown<'a> {
         versions: endpoint.version_flags(),
         versions_unknown: endpoint.unknown().map(|(version, _)| version.name()).collect(),
         cipher_suites: &endpoint.cipher_suites,
+        cipher_suites_complete: endpoint.cipher_suites_complete,
         groups: &endpoint.groups,
+        groups_complete: endpoint.groups_complete,
         client_certificate_required: endpoint.client_certificate_required,
         certificates: &endpoint.certificates,
+        ssh: endpoint.ssh.as_ref(),
         verdicts: judge.map(|judge| judge.verdicts(endpoint)).unwrap_or_default(),
         error: endpoint.error.as_deref(),
     }

@@ -1,19 +1,18 @@
-//! What a certificate says, and what is weak about it. Reading is x509-parser's, since it takes the weak and the odd;
-//! trust in a chain is judged by rustls' own verifier.
+//! What a certificate says, and what is weak about it. Reading is x509-parser's, since it takes the weak and the odd.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use jiff::Timestamp;
-use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::ServerCertVerifier;
+use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, RootCertStore};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use x509_parser::prelude::*;
 use x509_parser::public_key::PublicKey;
+use x509_parser::signature_algorithm::RsaSsaPssParams;
+
+use super::chain::{Chain, Standing};
+use super::reader::Reader;
 
 /// Most names of one certificate that are told.
 const MOST_NAMES: usize = 200;
@@ -80,14 +79,34 @@ impl Trust {
 
 /// Reads a chain, the server's own certificate first. What can't be read is left out.
 pub(super) fn read_chain(chain: &[Vec<u8>], expected_name: Option<&str>, trust: &Trust) -> Vec<Certificate> {
-    let mut read: Vec<Certificate> = chain.iter().filter_map(|der| read(der, trust)).collect();
-    if let (Some(own), Some(first)) = (chain.first(), read.first_mut()) {
-        if first.self_signed {
-            first.weaknesses.push("self-signed");
+    let built = trust.anchors.as_ref().map(|anchors| Chain::build(chain, anchors));
+    let on_the_way = |place: usize| built.as_ref().is_none_or(|built| built.uses(place));
+    let mut read: Vec<Certificate> = Vec::new();
+    for (place, der) in chain.iter().enumerate() {
+        let Some(mut certificate) = read_one(der, trust) else {
+            continue;
+        };
+        // The signature of a root over itself proves nothing to anyone; that of a server's own certificate is its only one.
+        if place > 0 && certificate.self_signed {
+            certificate
+                .weaknesses
+                .retain(|weakness| *weakness != "weak-signature");
         }
-        first
-            .weaknesses
-            .extend(distrust(own, chain.get(1..).unwrap_or_default(), trust));
+        // A server may show more than a client needs, such as an older way to another root.
+        if place > 0 && !on_the_way(place) {
+            certificate.weaknesses.clear();
+        }
+        read.push(certificate);
+    }
+    if let Some(first) = read.first_mut() {
+        let standing = built.map(|built| built.standing);
+        first.weaknesses.extend(match standing {
+            Some(Standing::Trusted) => None,
+            Some(Standing::Incomplete) => Some("incomplete-chain"),
+            Some(Standing::Untrusted) => Some("untrusted"),
+            Some(Standing::SelfSigned) => Some("self-signed"),
+            None => first.self_signed.then_some("self-signed"),
+        });
         if expected_name.is_some_and(|name| !is_for(&first.names, name)) {
             first.weaknesses.push("host-name-mismatch");
         }
@@ -95,7 +114,26 @@ pub(super) fn read_chain(chain: &[Vec<u8>], expected_name: Option<&str>, trust: 
     read
 }
 
-fn read(der: &[u8], trust: &Trust) -> Option<Certificate> {
+/// Reads the certificates of a file in PEM or DER; empty where it holds none.
+#[must_use]
+pub fn read_file(bytes: &[u8], trust: &Trust) -> Vec<Certificate> {
+    let mut chain = Trust::anchors_of_pem(bytes);
+    if chain.is_empty() {
+        chain.push(bytes.to_vec());
+    }
+    read_chain(&chain, None, trust)
+}
+
+/// Whether the key of a chain's own certificate is an elliptic one.
+pub(super) fn is_elliptic(chain: &[Vec<u8>]) -> Option<bool> {
+    let (_rest, certificate) = X509Certificate::from_der(chain.first()?).ok()?;
+    Some(matches!(
+        key(&certificate).kind.as_str(),
+        "ec" | "ed25519" | "ed448"
+    ))
+}
+
+fn read_one(der: &[u8], trust: &Trust) -> Option<Certificate> {
     let (_rest, certificate) = X509Certificate::from_der(der).ok()?;
     let key = key(&certificate);
     let algorithm = algorithm_name(certificate.signature_algorithm.oid());
@@ -110,7 +148,8 @@ fn read(der: &[u8], trust: &Trust) -> Option<Certificate> {
     let lower = algorithm.to_ascii_lowercase();
     let weak_hash = ["md2", "md4", "md5", "sha1"]
         .iter()
-        .any(|hash| lower.contains(hash));
+        .any(|hash| lower.contains(hash))
+        || algorithm == "rsassaPss" && pss_hash_is_weak(&certificate);
     let soon = not_after.duration_since(trust.now).as_secs()
         < i64::try_from(trust.notice.as_secs()).unwrap_or(i64::MAX);
     let weaknesses = [
@@ -118,8 +157,7 @@ fn read(der: &[u8], trust: &Trust) -> Option<Certificate> {
         ("not-yet-valid", not_before > trust.now),
         ("expires-soon", not_after >= trust.now && soon),
         ("weak-key", short),
-        // The signature of a root over itself proves nothing to anyone.
-        ("weak-signature", weak_hash && !self_signed),
+        ("weak-signature", weak_hash),
     ];
     Some(Certificate {
         subject: certificate.subject().to_string(),
@@ -145,19 +183,87 @@ fn key(certificate: &X509Certificate<'_>) -> Key {
         kind: kind.to_owned(),
         bits,
     };
-    match info.parsed() {
-        Ok(PublicKey::RSA(key)) => kind("rsa", key.key_size()),
-        Ok(PublicKey::EC(point)) => kind("ec", point.key_size()),
-        Ok(PublicKey::DSA(_)) => kind("dsa", info.subject_public_key.data.len().saturating_mul(8)),
-        _ => {
-            let bits = info.subject_public_key.data.len().saturating_mul(8);
-            match info.algorithm.algorithm.to_id_string().as_str() {
-                "1.3.101.112" => kind("ed25519", bits),
-                "1.3.101.113" => kind("ed448", bits),
-                other => kind(other, bits),
-            }
+    let whole = info.subject_public_key.data.len().saturating_mul(8);
+    let parameters = info.algorithm.parameters.as_ref();
+    match (info.algorithm.algorithm.to_id_string().as_str(), info.parsed()) {
+        (_, Ok(PublicKey::RSA(key))) => kind("rsa", bits_of(key.modulus)),
+        // RSA for PSS alone: a SEQUENCE of modulus and exponent as well (RFC 4055 1.2).
+        ("1.2.840.113549.1.1.10", _) => kind(
+            "rsa",
+            sequence(&info.subject_public_key.data)
+                .and_then(first_integer)
+                .map_or(0, bits_of),
+        ),
+        (_, Ok(PublicKey::DSA(_))) => kind(
+            "dsa",
+            parameters
+                .and_then(|parameters| first_integer(parameters.data))
+                .map_or(0, bits_of),
+        ),
+        (_, Ok(PublicKey::EC(point))) => {
+            let curve = parameters.and_then(|parameters| parameters.as_oid().ok());
+            kind(
+                "ec",
+                curve
+                    .and_then(|oid| curve_bits(&oid.to_id_string()))
+                    .unwrap_or(point.key_size()),
+            )
         }
+        ("1.3.101.112", _) => kind("ed25519", whole),
+        ("1.3.101.113", _) => kind("ed448", whole),
+        (other, _) => kind(other, whole),
     }
+}
+
+/// Length of a number in bits, without leading zeros.
+fn bits_of(number: &[u8]) -> usize {
+    let zeros = number.iter().take_while(|byte| **byte == 0).count();
+    let first = number.get(zeros).map_or(8, |byte| byte.leading_zeros());
+    (number.len() - zeros)
+        .saturating_mul(8)
+        .saturating_sub(first as usize)
+}
+
+/// Bits of the field of a named curve whose points do not fill their bytes.
+fn curve_bits(oid: &str) -> Option<usize> {
+    match oid {
+        "1.3.132.0.35" => Some(521),
+        _ => None,
+    }
+}
+
+/// The content of a DER SEQUENCE.
+fn sequence(bytes: &[u8]) -> Option<&[u8]> {
+    element(&mut Reader::new(bytes), 0x30)
+}
+
+/// The first INTEGER of a DER sequence's content.
+fn first_integer(content: &[u8]) -> Option<&[u8]> {
+    element(&mut Reader::new(content), 0x02)
+}
+
+fn element<'a>(reader: &mut Reader<'a>, tag: u8) -> Option<&'a [u8]> {
+    (reader.u8()? == tag).then_some(())?;
+    let length = match reader.u8()? {
+        short @ ..=0x7f => usize::from(short),
+        0x81 => reader.u8()?.into(),
+        0x82 => reader.u16()?.into(),
+        _ => return None,
+    };
+    reader.bytes(length)
+}
+
+/// RSASSA-PSS says its hash in its parameters, and means SHA-1 where it says none (RFC 4055 3.1).
+fn pss_hash_is_weak(certificate: &X509Certificate<'_>) -> bool {
+    let parameters = certificate.signature_algorithm.parameters.as_ref();
+    let parameters = parameters.and_then(|parameters| RsaSsaPssParams::try_from(parameters).ok());
+    let hash = parameters.as_ref().and_then(RsaSsaPssParams::hash_algorithm);
+    hash.is_none_or(|hash| {
+        matches!(
+            hash.algorithm.to_id_string().as_str(),
+            "1.3.14.3.2.26" | "1.2.840.113549.2.5"
+        )
+    })
 }
 
 /// The name of a signature algorithm by RFC 3279, RFC 4055, RFC 5758 and RFC 8410, or its number.
@@ -187,7 +293,7 @@ fn algorithm_name(oid: &asn1_rs::Oid<'_>) -> String {
     name.to_owned()
 }
 
-fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
+pub(super) fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
     let Ok(Some(extension)) = certificate.subject_alternative_name() else {
         return Vec::new();
     };
@@ -222,50 +328,6 @@ fn is_for(names: &[String], host: &str) -> bool {
             (Some(rest), Some((first, domain))) => !first.is_empty() && rest.eq_ignore_ascii_case(domain),
             _ => name.eq_ignore_ascii_case(host),
         })
-}
-
-/// Why the chain does not lead to an anchor; dates and names are told apart from it.
-fn distrust(own: &[u8], others: &[Vec<u8>], trust: &Trust) -> Option<&'static str> {
-    let anchors = trust.anchors.as_ref()?;
-    if anchors.iter().any(|anchor| anchor == own) {
-        return None;
-    }
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(anchors.iter().map(|der| CertificateDer::from(der.as_slice())));
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let Ok(verifier) = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build() else {
-        return Some("untrusted");
-    };
-    let (_rest, certificate) = X509Certificate::from_der(own).ok()?;
-    // A name that the certificate has and a moment at which it is valid: both are judged elsewhere.
-    let name = names(&certificate)
-        .into_iter()
-        .find_map(|name| ServerName::try_from(name.replace('*', "any")).ok())
-        .or_else(|| ServerName::try_from("localhost").ok())?;
-    let end = u64::try_from(certificate.validity().not_after.timestamp()).unwrap_or_default();
-    let start = u64::try_from(certificate.validity().not_before.timestamp()).unwrap_or_default();
-    let now = u64::try_from(trust.now.as_second()).unwrap_or_default();
-    let moment = UnixTime::since_unix_epoch(std::time::Duration::from_secs(now.clamp(start, end.max(start))));
-    let others: Vec<CertificateDer<'_>> = others
-        .iter()
-        .map(|der| CertificateDer::from(der.as_slice()))
-        .collect();
-    let verdict = verifier.verify_server_cert(&CertificateDer::from(own), &others, &name, &[], moment);
-    match verdict {
-        Ok(_) => None,
-        Err(rustls::Error::InvalidCertificate(
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-        )) => None,
-        Err(_) if ends_open(own, &others) => Some("incomplete-chain"),
-        Err(_) => Some("untrusted"),
-    }
-}
-
-/// Whether the chain stops at a certificate that another, which was not shown, has issued.
-fn ends_open(own: &[u8], others: &[CertificateDer<'_>]) -> bool {
-    let last = others.last().map_or(own, |der| der.as_ref());
-    X509Certificate::from_der(last)
-        .is_ok_and(|(_rest, certificate)| certificate.subject().as_raw() != certificate.issuer().as_raw())
 }
 
 #[cfg(test)]

@@ -4,22 +4,29 @@
 //! another.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::hello::{Hello, TLS1_2};
-use super::line::{Blocked, Cut, Stream};
+use super::line::{Blocked, Cut, Line, Stream};
+use super::shapes::{Names, any_version, old_style};
 use super::spoken::{Spoken, recognise};
 use super::starttls::{self, Refusal};
+use super::survey::Target;
 use super::trial::{Peer, Trial, Until};
-use super::versions::{Names, any_version, old_style};
-use super::{Protocol, StartTls, ssl2};
+use super::versions::First;
+use super::{Protocol, StartTls, http_head, ssl2};
 
 /// Wait for an answer to the first hello, in percent of the time for the endpoint. A server under load takes longer to
 /// answer TLS than to greet. Together with seven talks it leaves time to conclude that a peer is silent.
-const HELLO_PATIENCE: u32 = 30;
+const HELLO_PATIENCE: u32 = 40;
 /// Wait for an answer to what was said in another protocol.
-const TALK_PATIENCE: u32 = 9;
+const TALK_PATIENCE: u32 = 8;
 /// Wait for a greeting where one is expected: mail servers let strangers wait (postscreen(8)).
 const GREETING_PATIENCE: u32 = 43;
+
+/// A peer that has not answered the first hello by then may be one that greets.
+const SOON: Duration = Duration::from_millis(250);
 
 /// What a peer is called that has no other name.
 pub(super) const DEFAULT_NAME: &str = "localhost";
@@ -32,21 +39,24 @@ pub(super) struct Found {
     pub(super) speaks: Option<&'static str>,
     /// What could not be found out.
     pub(super) why: Option<String>,
-    /// A hello that was accepted, and with which version.
-    pub(super) accepted: Option<(u16, Box<Hello>)>,
+    /// A hello that was accepted.
+    pub(super) accepted: Option<Box<First>>,
     pub(super) reachable: bool,
+    /// Over HTTP it only sends one on to HTTPS.
+    pub(super) redirects: bool,
     /// What the peer has to be called, where it does not answer to the name that it was given.
     pub(super) name: Option<&'static str>,
 }
 
 impl Found {
-    fn new(protocol: Protocol) -> Self {
+    pub(super) fn new(protocol: Protocol) -> Self {
         Self {
             protocol,
             speaks: None,
             why: None,
             accepted: None,
             reachable: true,
+            redirects: false,
             name: None,
         }
     }
@@ -58,7 +68,7 @@ impl Found {
         }
     }
 
-    fn unknown(why: impl Into<String>) -> Self {
+    pub(super) fn unknown(why: impl Into<String>) -> Self {
         Self {
             why: Some(why.into()),
             ..Self::new(Protocol::Unknown)
@@ -79,11 +89,11 @@ enum Attempt {
 const ATTEMPTS: [Attempt; 8] = [
     Attempt::Hello,
     Attempt::Greeting,
+    Attempt::OldHello,
     Attempt::Http,
     Attempt::Talk(StartTls::Postgresql),
     Attempt::Talk(StartTls::Ldap),
     Attempt::Talk(StartTls::Xmpp),
-    Attempt::OldHello,
     Attempt::Ssl2Hello,
 ];
 
@@ -119,8 +129,8 @@ fn likeliest(port: u16, process: &str) -> Option<Attempt> {
 }
 
 /// Finds out what is spoken. `peer` has no request before TLS yet.
-pub(super) fn classify(peer: &Peer<'_>, port: u16, process: &str, names: &Names) -> Found {
-    let first = likeliest(port, process);
+pub(super) fn classify(peer: &Peer<'_>, line: &Arc<Line>, target: &Target, names: &Names) -> Found {
+    let first = likeliest(target.port, &target.process);
     let mut pending: VecDeque<Attempt> = first.into_iter().chain(ATTEMPTS).collect();
     let mut tried = Vec::new();
     let (mut closed, mut unrecognised, mut hint) = (false, false, None);
@@ -133,7 +143,17 @@ pub(super) fn classify(peer: &Peer<'_>, port: u16, process: &str, names: &Names)
         }
         tried.push(attempt);
         let step = match attempt {
-            Attempt::Hello => hello(peer, &any_version(names), HELLO_PATIENCE),
+            Attempt::Hello if tried.contains(&Attempt::Greeting) => {
+                hello(peer, &any_version(names), HELLO_PATIENCE)
+            }
+            Attempt::Hello => {
+                let step = hello_or_greeting(peer, line, &any_version(names));
+                // A greeting was waited for at the same time.
+                if matches!(step, Ok(Step::Silent)) {
+                    tried.push(Attempt::Greeting);
+                }
+                step
+            }
             Attempt::OldHello => hello(peer, &old_style(TLS1_2), TALK_PATIENCE),
             Attempt::Ssl2Hello => ssl2_hello(peer),
             Attempt::Greeting => {
@@ -159,7 +179,7 @@ pub(super) fn classify(peer: &Peer<'_>, port: u16, process: &str, names: &Names)
             Ok(Step::Silent) => {}
             Ok(Step::Closed) => closed = true,
             Ok(Step::Unrecognised) => unrecognised = true,
-            Err(error @ Blocked::Refused(..)) if tried.len() == 1 => {
+            Err(error @ (Blocked::Refused(..) | Blocked::NoAddress)) if tried.len() == 1 => {
                 return Found {
                     reachable: false,
                     ..Found::unknown(error.to_string())
@@ -186,9 +206,72 @@ fn hello(peer: &Peer<'_>, hello: &Hello, patience: u32) -> Result<Step, Blocked>
         patience: peer.line.share(patience),
         ..*peer
     };
-    Ok(match peer.say(hello, Until::Hello) {
-        Trial::Answered(answer, _) => Step::Found(Found {
-            accepted: Some((answer.version, Box::new(hello.clone()))),
+    after_hello(hello, peer.say(hello, Until::Exchange))
+}
+
+/// Says a hello; while it is not answered, listens on another connection for a greeting.
+fn hello_or_greeting(peer: &Peer<'_>, line: &Arc<Line>, hello: &Hello) -> Result<Step, Blocked> {
+    enum Event {
+        Answer(Trial),
+        Greeting(Box<Stream>, Result<Spoken, Cut>),
+    }
+    let patience = line.share(HELLO_PATIENCE);
+    let (sender, events) = std::sync::mpsc::channel();
+    {
+        // Left to itself if the greeting comes first; it ends with its patience.
+        let (line, hello, sender) = (Arc::clone(line), hello.clone(), sender.clone());
+        std::thread::spawn(move || {
+            let peer = Peer {
+                line: &line,
+                starttls: None,
+                pool: None,
+                datagrams: false,
+                name: DEFAULT_NAME,
+                patience,
+            };
+            let _unwanted = sender.send(Event::Answer(peer.say(&hello, Until::Exchange)));
+        });
+    }
+    let mut waiting = 1;
+    let mut event = events.recv_timeout(SOON);
+    if event.is_err() {
+        waiting += 1;
+        let line = Arc::clone(line);
+        let left = patience.saturating_sub(SOON);
+        std::thread::spawn(move || {
+            if let Ok(mut stream) = line.connect(left) {
+                let heard = hear(&mut stream);
+                let _unwanted = sender.send(Event::Greeting(Box::new(stream), heard));
+            }
+        });
+        event = events.recv_timeout(patience);
+    }
+    while waiting > 0 {
+        waiting -= 1;
+        match event {
+            Ok(Event::Greeting(mut stream, Ok(spoken))) => {
+                stream.until(Instant::now() + line.share(GREETING_PATIENCE).min(line.time_left()));
+                return greeted(peer, &mut stream, spoken, GREETING_PATIENCE);
+            }
+            // Silence or an end without a word decides nothing while the other may still speak.
+            Ok(Event::Answer(Trial::Silent | Trial::Closed) | Event::Greeting(_, Err(_))) if waiting > 0 => {}
+            Ok(Event::Answer(trial)) => return after_hello(hello, trial),
+            Ok(Event::Greeting(_, Err(cut))) => return Ok(step_of(cut)),
+            Err(_) => return Ok(Step::Silent),
+        }
+        event = events.recv_timeout(patience);
+    }
+    Ok(Step::Silent)
+}
+
+fn after_hello(hello: &Hello, trial: Trial) -> Result<Step, Blocked> {
+    Ok(match trial {
+        Trial::Answered(answer, flight) => Step::Found(Found {
+            accepted: Some(Box::new(First {
+                hello: hello.clone(),
+                answer,
+                flight: *flight,
+            })),
             ..Found::new(Protocol::Tls)
         }),
         Trial::Alert(_) => Step::Found(Found::new(Protocol::Tls)),
@@ -220,10 +303,13 @@ fn ssl2_hello(peer: &Peer<'_>) -> Result<Step, Blocked> {
 fn after_foreign(heard: &[u8]) -> Step {
     match recognise(heard, true) {
         Some(Spoken::Ssh) => Step::Found(Found::new(Protocol::Ssh)),
-        Some(Spoken::Http) => Step::Found(Found::plain("http")),
+        // It answered what was no request; one shows whether it sends on to HTTPS.
+        Some(Spoken::Http) => Step::Next(Attempt::Http),
         Some(Spoken::Telnet) => Step::Found(Found::plain("telnet")),
         Some(Spoken::Text) => Step::Found(Found::plain("text")),
-        Some(Spoken::Reply | Spoken::Imap | Spoken::Pop3 | Spoken::Mysql) => Step::Next(Attempt::Greeting),
+        Some(Spoken::Reply | Spoken::Imap | Spoken::Pop3 | Spoken::Mysql | Spoken::Sieve) => {
+            Step::Next(Attempt::Greeting)
+        }
         Some(Spoken::Xmpp) => Step::Next(Attempt::Talk(StartTls::Xmpp)),
         Some(Spoken::Ldap) => Step::Next(Attempt::Talk(StartTls::Ldap)),
         Some(Spoken::Postgresql) => Step::Next(Attempt::Talk(StartTls::Postgresql)),
@@ -246,16 +332,22 @@ fn hear(stream: &mut Stream) -> Result<Spoken, Cut> {
 
 fn greeting(peer: &Peer<'_>, patience: u32) -> Result<Step, Blocked> {
     let mut stream = peer.line.connect(peer.line.share(patience))?;
-    let spoken = match hear(&mut stream) {
-        Ok(spoken) => spoken,
-        Err(cut) => return Ok(step_of(cut)),
-    };
+    match hear(&mut stream) {
+        Ok(spoken) => greeted(peer, &mut stream, spoken, patience),
+        Err(cut) => Ok(step_of(cut)),
+    }
+}
+
+/// Goes on from a greeting.
+fn greeted(peer: &Peer<'_>, stream: &mut Stream, spoken: Spoken, patience: u32) -> Result<Step, Blocked> {
     let kind = match spoken {
         Spoken::Reply => {
             let text = String::from_utf8_lossy(stream.heard()).to_ascii_uppercase();
             match text {
+                _ if text.contains("LMTP") => StartTls::Lmtp,
+                _ if text.contains("SMTP") => StartTls::Smtp,
                 _ if text.contains("FTP") => StartTls::Ftp,
-                _ if text.contains("LMTP") => return Ok(Step::Found(Found::plain("lmtp"))),
+                _ if text.starts_with("200") || text.starts_with("201") => StartTls::Nntp,
                 _ if text.starts_with('2') && !text.starts_with("220") => {
                     return Ok(Step::Found(Found::plain("text")));
                 }
@@ -265,10 +357,11 @@ fn greeting(peer: &Peer<'_>, patience: u32) -> Result<Step, Blocked> {
         Spoken::Imap => StartTls::Imap,
         Spoken::Pop3 => StartTls::Pop3,
         Spoken::Mysql => StartTls::Mysql,
+        Spoken::Sieve => StartTls::Sieve,
         // Not one that is spoken to next.
         _ => return Ok(after_foreign(stream.heard())),
     };
-    match starttls::begin(kind, &mut stream, peer.name) {
+    match starttls::begin(kind, stream, peer.name) {
         // A mail server knows EHLO; what greets like one and does not is an FTP server that keeps its name to itself.
         Err(Refusal::Other) if kind == StartTls::Smtp => {
             let mut stream = peer.line.connect(peer.line.share(patience))?;
@@ -301,7 +394,7 @@ pub(super) fn after_named(kind: StartTls, outcome: Result<Result<(), Refusal>, B
         },
         Ok(Err(why)) => Found::unknown(why.to_string()),
         Err(why) => Found {
-            reachable: !matches!(why, Blocked::Refused(..)),
+            reachable: !matches!(why, Blocked::Refused(..) | Blocked::NoAddress),
             ..Found::unknown(why.to_string())
         },
     }
@@ -313,6 +406,14 @@ fn http(peer: &Peer<'_>) -> Result<Step, Blocked> {
         .send(b"HEAD / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         .and_then(|()| hear(&mut stream));
     Ok(match outcome {
+        Ok(Spoken::Http) => {
+            // Its head, as far as it comes.
+            while !http_head::ends(stream.heard()) && stream.listen().is_ok() {}
+            Step::Found(Found {
+                redirects: http_head::sends_on(stream.heard()),
+                ..Found::plain("http")
+            })
+        }
         Ok(_spoken) => after_foreign(stream.heard()),
         Err(cut) => step_of(cut),
     })

@@ -16,11 +16,11 @@ const CERTIFICATE_REQUEST: u8 = 13;
 const SERVER_HELLO_DONE: u8 = 14;
 
 /// Longest record body: 2^14 and what encryption may add (RFC 5246 6.2.3).
-const LONGEST_RECORD: usize = (1 << 14) + 2048;
+pub(super) const LONGEST_RECORD: usize = (1 << 14) + 2048;
 /// Longest handshake message taken; the caller limits the whole flight.
 const LONGEST_MESSAGE: usize = 128 * 1024;
 /// Most certificates of one chain.
-const MOST_CERTIFICATES: usize = 20;
+pub(super) const MOST_CERTIFICATES: usize = 20;
 
 /// Random of a ServerHello that is a HelloRetryRequest (RFC 8446 4.1.3).
 const RETRY_RANDOM: [u8; 32] = [
@@ -115,8 +115,12 @@ impl Flight {
             let (Some(kind), Some(length)) = (reader.u8(), reader.u24()) else {
                 return;
             };
-            if length > LONGEST_MESSAGE || (self.hello.is_none() && kind != SERVER_HELLO) {
+            if self.hello.is_none() && (kind != SERVER_HELLO || length > LONGEST_RECORD) {
                 self.foreign = true;
+                return;
+            }
+            if length > LONGEST_MESSAGE {
+                self.take_beginning(kind);
                 return;
             }
             if reader.bytes(length).is_none() {
@@ -130,7 +134,18 @@ impl Flight {
         }
     }
 
-    fn take_message(&mut self, kind: u8, content: &[u8]) {
+    /// Of a message that is longer than anyone would read only the beginning is, and nothing after it.
+    fn take_beginning(&mut self, kind: u8) {
+        if self.message.len() >= LONGEST_MESSAGE {
+            if kind == CERTIFICATE {
+                self.certificates = certificates(self.message.get(4..).unwrap_or_default());
+            }
+            self.finished = true;
+        }
+    }
+
+    /// Takes one message.
+    pub(super) fn take_message(&mut self, kind: u8, content: &[u8]) {
         match kind {
             SERVER_HELLO => match server_hello(content) {
                 Some(hello) if self.hello.is_none() => {
@@ -184,7 +199,24 @@ fn next_record(bytes: &[u8]) -> Next {
     }
 }
 
+/// A ServerHello with what a handshake needs of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Details<'a> {
+    pub(super) hello: ServerHello,
+    /// It is a HelloRetryRequest.
+    pub(super) retry: bool,
+    /// The server's key share, without its group.
+    pub(super) share: &'a [u8],
+    /// What it wants to hear again in the next hello.
+    pub(super) cookie: &'a [u8],
+}
+
 fn server_hello(content: &[u8]) -> Option<ServerHello> {
+    details(content).map(|details| details.hello)
+}
+
+/// Reads the content of a ServerHello.
+pub(super) fn details(content: &[u8]) -> Option<Details<'_>> {
     let mut reader = Reader::new(content);
     let mut version = reader.u16()?;
     let random = reader.bytes(32)?;
@@ -194,27 +226,43 @@ fn server_hello(content: &[u8]) -> Option<ServerHello> {
     if version >> 8 != 3 || session_id.len() > 32 {
         return None;
     }
-    let mut group = None;
+    let retry = random == RETRY_RANDOM;
+    let (mut group, mut share, mut cookie) = (None, [].as_slice(), [].as_slice());
     let mut extensions = Reader::new(reader.vector16().unwrap_or_default());
     while let (Some(number), Some(body)) = (extensions.u16(), extensions.vector16()) {
+        let mut body = Reader::new(body);
         match number {
             // supported_versions, RFC 8446 4.2.1.
-            43 => version = Reader::new(body).u16()?,
+            43 => version = body.u16()?,
+            44 => cookie = body.vector16().unwrap_or_default(),
             // key_share: the group alone in a retry, group and key otherwise.
-            51 if random == RETRY_RANDOM || body.len() > 4 => group = Reader::new(body).u16(),
+            51 => {
+                group = body.u16();
+                share = body.vector16().unwrap_or_default();
+                if !retry && share.is_empty() {
+                    group = None;
+                }
+            }
             _ => {}
         }
     }
-    Some(ServerHello {
+    let hello = ServerHello {
         version,
         suite,
         group,
+    };
+    Some(Details {
+        hello,
+        retry,
+        share,
+        cookie,
     })
 }
 
 fn certificates(content: &[u8]) -> Vec<Vec<u8>> {
     let mut reader = Reader::new(content);
-    let mut list = Reader::new(reader.vector24().unwrap_or_default());
+    let length = reader.u24().unwrap_or_default();
+    let mut list = Reader::new(reader.up_to(length));
     std::iter::from_fn(|| list.vector24().map(<[u8]>::to_vec))
         .take(MOST_CERTIFICATES)
         .collect()

@@ -34,6 +34,8 @@ pub(super) struct Hello {
     pub(super) signatures: Vec<u16>,
     /// Public keys of some of the groups; none asks the server to name the group it likes (HelloRetryRequest).
     pub(super) key_shares: Vec<(u16, Vec<u8>)>,
+    /// `cookie`, which a server asked to hear again.
+    pub(super) cookie: Vec<u8>,
     /// `server_name`.
     pub(super) name: Option<String>,
     /// Whether the small extensions that every client of today sends go along.
@@ -41,8 +43,24 @@ pub(super) struct Hello {
 }
 
 impl Hello {
+    /// Whether it is one that the oldest servers can read: short, and with no extension but what TLS 1.2 can't do without.
+    pub(super) fn is_old_style(&self) -> bool {
+        const FEW_SUITES: usize = 64;
+        self.groups.is_empty() && self.versions.is_empty() && self.suites.len() < FEW_SUITES
+    }
+
     /// The record that carries it.
     pub(super) fn encode(&self) -> Vec<u8> {
+        // The first record is written as TLS 1.0 for the sake of old servers (RFC 5246 E.1).
+        let record_version = self.version.min(0x0301);
+        let mut record = vec![HANDSHAKE];
+        record.extend(record_version.to_be_bytes());
+        vector16(&mut record, &self.message());
+        record
+    }
+
+    /// The message alone.
+    pub(super) fn message(&self) -> Vec<u8> {
         let mut body = Vec::with_capacity(1024);
         body.extend(self.version.to_be_bytes());
         body.extend(RANDOM);
@@ -52,10 +70,14 @@ impl Hello {
             // The session id of the "compatibility mode" (RFC 8446 D.4).
             vector8(&mut body, RANDOM);
         }
-        let extensions = self.extensions();
+        let mut extensions = self.extensions();
         let mut suites = numbers(&self.suites);
         if extensions.is_empty() && self.version > SSL3 {
             suites.extend(RENEGOTIATION_SCSV.to_be_bytes());
+        }
+        if !extensions.is_empty() {
+            // The message's head, and the lengths and the compression method that are still to come.
+            pad(&mut extensions, 4 + body.len() + 2 + suites.len() + 2 + 2);
         }
         vector16(&mut body, &suites);
         // One compression method: none.
@@ -66,12 +88,7 @@ impl Hello {
 
         let mut message = vec![CLIENT_HELLO, 0];
         vector16(&mut message, &body);
-        // The first record is written as TLS 1.0 for the sake of old servers (RFC 5246 E.1).
-        let record_version = self.version.min(0x0301);
-        let mut record = vec![HANDSHAKE];
-        record.extend(record_version.to_be_bytes());
-        vector16(&mut record, &message);
-        record
+        message
     }
 
     fn extensions(&self) -> Vec<u8> {
@@ -98,6 +115,9 @@ impl Hello {
             let mut list = Vec::new();
             vector8(&mut list, &numbers(&self.versions));
             extension(&mut out, 43, &list);
+            if !self.cookie.is_empty() {
+                extension(&mut out, 44, &with_length16(&self.cookie));
+            }
             // psk_key_exchange_modes: psk_dhe_ke. Some servers want it beside a key_share.
             extension(&mut out, 45, &[1, 1]);
             let mut shares = Vec::new();
@@ -108,6 +128,17 @@ impl Hello {
             extension(&mut out, 51, &with_length16(&shares));
         }
         out
+    }
+}
+
+/// Messages of 256 to 511 bytes are not answered by some servers (RFC 7685 1).
+fn pad(extensions: &mut Vec<u8>, before: usize) {
+    const PADDING: u16 = 21;
+    const SAFE: usize = 512;
+    let length = before + extensions.len();
+    if (256..SAFE).contains(&length) {
+        let zeros = SAFE.saturating_sub(length + 4);
+        extension(extensions, PADDING, &vec![0; zeros]);
     }
 }
 
@@ -205,6 +236,7 @@ mod tests {
             groups: vec![29],
             signatures: vec![0x0804],
             key_shares: vec![(29, vec![9; 32])],
+            cookie: Vec::new(),
             name: Some("example.test".to_owned()),
             modern: true,
         };
@@ -220,6 +252,21 @@ mod tests {
         }
         assert_eq!(place, bytes.len());
         assert_eq!(seen, [0, 11, 23, 0xff01, 10, 13, 43, 45, 51]);
+    }
+
+    #[test]
+    fn no_hello_with_extensions_has_a_length_that_some_servers_do_not_answer() {
+        for count in 0..200 {
+            let hello = Hello {
+                version: TLS1_2,
+                suites: vec![0xc02f; count],
+                groups: vec![29],
+                ..Hello::default()
+            };
+            let length = hello.message().len();
+            assert!(!(256..512).contains(&length), "{count}: {length}");
+            assert_eq!(u16_at(&hello.message(), 2), length - 4);
+        }
     }
 
     #[test]

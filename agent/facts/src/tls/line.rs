@@ -2,7 +2,8 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Most bytes taken from one connection. The longest honest answer is a certificate chain with a long list of client
@@ -17,10 +18,15 @@ pub(super) struct Line {
     addresses: Vec<SocketAddr>,
     /// Place in `addresses` of the one that answers.
     good: AtomicUsize,
-    deadline: Instant,
+    began: Instant,
+    /// The end of the whole dialogue, in milliseconds after its beginning.
+    ends_after: AtomicU64,
     /// The time for the whole dialogue.
     time: Duration,
     left: AtomicU32,
+    /// When the next connection may be made, and the time from one to the next.
+    pace: Mutex<Instant>,
+    gap: Duration,
 }
 
 /// Why there is no connection on which to say a hello.
@@ -28,6 +34,8 @@ pub(super) struct Line {
 pub(super) enum Blocked {
     #[error("could not connect to {0}: {1}")]
     Refused(SocketAddr, String),
+    #[error("no address is known for it")]
+    NoAddress,
     #[error("the time for this endpoint was used up")]
     TimeUp,
     #[error("the number of connections allowed for one endpoint was used up")]
@@ -38,14 +46,53 @@ pub(super) enum Blocked {
 
 impl Line {
     /// To the first of `addresses` that can be connected to.
-    pub(super) fn new(addresses: Vec<SocketAddr>, time: Duration, most_connections: u32) -> Self {
+    pub(super) fn new(
+        addresses: Vec<SocketAddr>,
+        time: Duration,
+        most_connections: u32,
+        gap: Duration,
+    ) -> Self {
+        let near = addresses
+            .iter()
+            .all(|address| address.ip().to_canonical().is_loopback());
+        let now = Instant::now();
         Self {
             addresses,
             good: AtomicUsize::new(0),
-            deadline: Instant::now() + time,
+            began: now,
+            ends_after: AtomicU64::new(u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
             time,
             left: AtomicU32::new(most_connections),
+            pace: Mutex::new(now),
+            gap: if near { Duration::ZERO } else { gap },
         }
+    }
+
+    /// Moves the end of the dialogue to `time` after its beginning, unless it is later already.
+    pub(super) fn extend(&self, time: Duration) {
+        let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        self.ends_after.fetch_max(millis, Ordering::Relaxed);
+    }
+
+    fn deadline(&self) -> Instant {
+        self.began + Duration::from_millis(self.ends_after.load(Ordering::Relaxed))
+    }
+
+    /// Waits until the next connection may be made.
+    fn wait_for_turn(&self) {
+        if self.gap.is_zero() {
+            return;
+        }
+        let turn = {
+            let mut next = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+            let turn = (*next).max(Instant::now());
+            *next = turn + self.gap;
+            turn
+        };
+        std::thread::sleep(
+            turn.min(self.deadline())
+                .saturating_duration_since(Instant::now()),
+        );
     }
 
     /// A share of the time for the endpoint.
@@ -55,11 +102,32 @@ impl Line {
 
     /// How much of the time for the endpoint is left.
     pub(super) fn time_left(&self) -> Duration {
-        self.deadline.saturating_duration_since(Instant::now())
+        self.deadline().saturating_duration_since(Instant::now())
+    }
+
+    /// How many connections are left.
+    pub(super) fn connections_left(&self) -> u32 {
+        self.left.load(Ordering::Relaxed)
+    }
+
+    /// Where to send datagrams of one dialogue, and until when it may take.
+    pub(super) fn datagrams(&self, patience: Duration) -> Result<(SocketAddr, Instant), Blocked> {
+        let address = *self.addresses.first().ok_or(Blocked::NoAddress)?;
+        self.left
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1))
+            .map_err(|_none| Blocked::TooMany)?;
+        self.wait_for_turn();
+        if self.time_left().is_zero() {
+            return Err(Blocked::TimeUp);
+        }
+        Ok((address, self.deadline().min(Instant::now() + patience)))
     }
 
     /// Connects; what is said on the connection has to be said within `patience`.
     pub(super) fn connect(&self, patience: Duration) -> Result<Stream, Blocked> {
+        if self.addresses.is_empty() {
+            return Err(Blocked::NoAddress);
+        }
         if self
             .left
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1))
@@ -67,8 +135,8 @@ impl Line {
         {
             return Err(Blocked::TooMany);
         }
-        let now = Instant::now();
-        let until = self.deadline.min(now + patience);
+        self.wait_for_turn();
+        let until = self.deadline().min(Instant::now() + patience);
         let first = self.good.load(Ordering::Relaxed);
         let mut last = Blocked::TimeUp;
         for (place, address) in self.addresses.iter().enumerate().skip(first) {
@@ -118,6 +186,11 @@ pub(super) enum Cut {
 }
 
 impl Stream {
+    /// Gives it until `until`.
+    pub(super) fn until(&mut self, until: Instant) {
+        self.until = until;
+    }
+
     /// Sends all of `bytes`.
     pub(super) fn send(&mut self, bytes: &[u8]) -> Result<(), Cut> {
         self.tcp

@@ -4,14 +4,26 @@
 //! slow to answer. Nothing is sent that a client would not send, no login is tried, and no key is made.
 
 mod certificate;
+mod chain;
 mod classify;
+mod datagram;
 mod depth;
+mod dtls;
+mod elimination;
+mod elimination_1_3;
 mod flight;
 mod hello;
+mod http_head;
 mod line;
+mod pool;
 mod probe;
 mod reader;
+mod sealed;
+mod shapes;
+mod share;
+mod signature;
 mod spoken;
+mod ssh;
 mod ssl2;
 mod starttls;
 mod suite_table;
@@ -29,15 +41,29 @@ use serde::Serialize;
 
 use crate::sockets::Listener;
 
-pub use certificate::{Certificate, Key, Trust};
-pub use probe::TlsProbe;
-pub use survey::{DEADLINE, Depth, MOST_CONNECTIONS, MOST_CONNECTIONS_FULL, Options, Target, survey};
+pub use certificate::{Certificate, Key, Trust, read_file};
+pub use probe::{HOST_ANCHORS, TlsProbe};
+pub use ssh::SshOffer;
+pub use survey::{DEADLINE, Depth, MOST_CONNECTIONS, Options, Target, survey};
 
-/// Every listening TCP socket, tried.
+/// Every listening TCP socket, tried, and what else was asked for.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TlsListeners {
     /// In the order of the sockets.
     pub listeners: Vec<TlsListener>,
+    /// Endpoints of other hosts that were named, in the order in which they were.
+    pub named: Vec<Endpoint>,
+    /// Certificate files that were named.
+    pub certificate_files: Vec<CertificateFile>,
+}
+
+/// A file of certificates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateFile {
+    /// Where it lies.
+    pub path: String,
+    /// Its certificates, or why they can't be read.
+    pub certificates: Result<Vec<Certificate>, String>,
 }
 
 /// A listening socket and what was found out by speaking to it.
@@ -62,14 +88,24 @@ pub struct Endpoint {
     pub speaks: Option<&'static str>,
     /// The conclusion on each version, in the order of [`TlsVersion::ALL`].
     pub versions: [Offer; 6],
-    /// Accepted suites; complete only at [`Depth::Full`] and where `error` does not say otherwise.
+    /// Accepted suites; at [`Depth::Full`].
     pub cipher_suites: Vec<Suite>,
+    /// Every suite that it accepts is among them.
+    pub cipher_suites_complete: bool,
+    /// Every weakness that one of its suites has is that of one among them.
+    pub weaknesses_complete: bool,
     /// Accepted key exchange groups, by IANA's names; at [`Depth::Full`].
     pub groups: Vec<String>,
+    /// Every group that it accepts is among them.
+    pub groups_complete: bool,
     /// Whether it asks for a certificate of the client; at [`Depth::Full`].
     pub client_certificate_required: bool,
     /// The certificates of its chains, each chain with its own certificate first; at [`Depth::Full`].
     pub certificates: Vec<Certificate>,
+    /// What it offers where it speaks SSH; at [`Depth::Full`].
+    pub ssh: Option<SshOffer>,
+    /// Where it speaks HTTP in clear: whether it only sends one on to HTTPS.
+    pub redirects: bool,
     /// What could not be found out.
     pub error: Option<String>,
 }
@@ -105,6 +141,10 @@ pub enum Protocol {
     Tls,
     /// TLS after a request in another protocol.
     StartTls(StartTls),
+    /// DTLS over UDP; its versions are told as the versions of TLS that they are built on.
+    Dtls,
+    /// QUIC over UDP, which speaks TLS 1.3 and nothing else (RFC 9001 4.2).
+    Quic,
     /// SSH.
     Ssh,
     /// Something without TLS.
@@ -122,6 +162,8 @@ impl Protocol {
         match self {
             Self::Tls => "tls",
             Self::StartTls(kind) => kind.protocol_name(),
+            Self::Dtls => "dtls",
+            Self::Quic => "quic",
             Self::Ssh => "ssh",
             Self::Cleartext => "cleartext",
             Self::Silent => "silent",
@@ -129,10 +171,10 @@ impl Protocol {
         }
     }
 
-    /// Whether TLS is spoken, at once or after a request.
+    /// Whether TLS is spoken, of whatever kind.
     #[must_use]
     pub const fn is_tls(self) -> bool {
-        matches!(self, Self::Tls | Self::StartTls(_))
+        matches!(self, Self::Tls | Self::StartTls(_) | Self::Dtls | Self::Quic)
     }
 }
 
@@ -163,11 +205,17 @@ pub enum StartTls {
     Xmpp,
     /// RFC 6120, servers among themselves.
     XmppServer,
+    /// RFC 2033 with RFC 3207.
+    Lmtp,
+    /// RFC 5804.
+    Sieve,
+    /// RFC 4642.
+    Nntp,
 }
 
 impl StartTls {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::Smtp,
         Self::Imap,
         Self::Pop3,
@@ -177,6 +225,9 @@ impl StartTls {
         Self::Mysql,
         Self::Xmpp,
         Self::XmppServer,
+        Self::Lmtp,
+        Self::Sieve,
+        Self::Nntp,
     ];
 
     /// The name of the protocol, such as `smtp`.
@@ -192,6 +243,9 @@ impl StartTls {
             Self::Mysql => "mysql",
             Self::Xmpp => "xmpp",
             Self::XmppServer => "xmpp-server",
+            Self::Lmtp => "lmtp",
+            Self::Sieve => "sieve",
+            Self::Nntp => "nntp",
         }
     }
 
@@ -206,13 +260,18 @@ impl StartTls {
             Self::Mysql => "starttls-mysql",
             Self::Xmpp => "starttls-xmpp",
             Self::XmppServer => "starttls-xmpp-server",
+            Self::Lmtp => "starttls-lmtp",
+            Self::Sieve => "starttls-sieve",
+            Self::Nntp => "starttls-nntp",
         }
     }
 }
 
 /// A text that names no protocol with STARTTLS.
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is not one of smtp, imap, pop3, ftp, ldap, postgresql, mysql, xmpp, xmpp-server")]
+#[error(
+    "`{0}` is not one of smtp, imap, pop3, ftp, ldap, postgresql, mysql, xmpp, xmpp-server, lmtp, sieve, nntp"
+)]
 pub struct InvalidStartTls(String);
 
 impl FromStr for StartTls {

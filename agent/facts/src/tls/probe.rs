@@ -1,11 +1,13 @@
 //! The probe over the listening sockets of the running host.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, ToSocketAddrs};
+use std::path::Path;
+use std::time::Duration;
 
 use plumbline_config::plan::Transport;
 
-use super::survey::{Options, Target, survey};
-use super::{TlsListener, TlsListeners};
+use super::survey::{Depth, Options, Target, survey};
+use super::{CertificateFile, TlsListener, TlsListeners, Trust, read_file};
 use crate::ask::Ask;
 use crate::facts::Facts;
 use crate::host::Host;
@@ -13,14 +15,23 @@ use crate::known::Known;
 use crate::probe::{Probe, ProbeId};
 use crate::sockets::Listener;
 
-/// Speaks to every listening TCP socket.
+/// Largest file of certificates taken, in bytes.
+const LARGEST_FILE: u64 = 16 * 1024 * 1024;
+/// Where distributions keep the authorities that the host trusts.
+pub const HOST_ANCHORS: [&str; 3] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/cert.pem",
+];
+
+/// Speaks to every listening TCP socket, and over UDP to those that may speak DTLS or QUIC.
 pub struct TlsProbe;
 
 impl Probe for TlsProbe {
     type Fact = TlsListeners;
     const ID: ProbeId = ProbeId::Tls;
 
-    fn gather(host: &Host, _ask: &Ask, facts: &mut Facts) -> Known<TlsListeners> {
+    fn gather(host: &Host, ask: &Ask, facts: &mut Facts) -> Known<TlsListeners> {
         if !host.is_live() {
             return Known::failed("TLS", "TLS can only be tried on the running host");
         }
@@ -31,23 +42,36 @@ impl Probe for TlsProbe {
         let listeners: Vec<&Listener> = sockets
             .listeners
             .iter()
-            .filter(|listener| listener.transport == Transport::Tcp)
+            .filter(|listener| listener.transport == Transport::Tcp || may_encrypt_datagrams(listener))
             .collect();
         let targets: Vec<Target> = listeners.iter().map(|listener| target(host, listener)).collect();
+        let trust = trust(host, ask);
         let options = Options {
+            depth: Depth::Full,
             alternate_name: facts.os.value().ok().map(|os| os.host_name.clone()),
+            trust: trust.clone(),
             ..Options::default()
         };
         let endpoints = survey(&targets, &options, |_| {});
+        let named = survey(&named(ask), &options, |_| {});
+        // Declared authorities are certificates too, and one that can't be read is to be said.
+        let files = ask.certificate_paths.iter().chain(&ask.authority_paths);
+        let certificate_files = files.map(|path| certificate_file(host, path, &trust)).collect();
         let listeners = listeners
             .into_iter()
             .zip(endpoints)
+            // A UDP socket that speaks neither is none of TLS's.
+            .filter(|(listener, endpoint)| listener.transport == Transport::Tcp || endpoint.protocol.is_tls())
             .map(|(listener, endpoint)| TlsListener {
                 listener: listener.clone(),
                 endpoint,
             })
             .collect();
-        Known::Value(TlsListeners { listeners })
+        Known::Value(TlsListeners {
+            listeners,
+            named,
+            certificate_files,
+        })
     }
 
     fn slot(facts: &mut Facts) -> &mut Known<TlsListeners> {
@@ -55,11 +79,85 @@ impl Probe for TlsProbe {
     }
 }
 
+/// The authorities that certificates are held against; where none can be read, no chain leads to one. What expires soon is
+/// for the plan to say.
+fn trust(host: &Host, ask: &Ask) -> Trust {
+    let read = |path: &Path| host.read(path, LARGEST_FILE).ok();
+    let anchors = if ask.authority_paths.is_empty() {
+        let bundle = HOST_ANCHORS.iter().find_map(|path| read(Path::new(path)));
+        bundle.map(|pem| Trust::anchors_of_pem(&pem)).unwrap_or_default()
+    } else {
+        let files = ask.authority_paths.iter().filter_map(|path| read(path));
+        files.flat_map(|pem| Trust::anchors_of_pem(&pem)).collect()
+    };
+    Trust {
+        anchors: Some(anchors),
+        now: ask.now,
+        notice: Duration::ZERO,
+    }
+}
+
+fn certificate_file(host: &Host, path: &Path, trust: &Trust) -> CertificateFile {
+    let read = host.read(path, LARGEST_FILE).map_err(|error| error.to_string());
+    let certificates = read.and_then(|bytes| {
+        let read = read_file(&bytes, trust);
+        if read.is_empty() {
+            Err("it holds no certificate in PEM or DER form".to_owned())
+        } else {
+            Ok(read)
+        }
+    });
+    CertificateFile {
+        path: path.display().to_string(),
+        certificates,
+    }
+}
+
+/// Endpoints of other hosts that the plan names.
+fn named(ask: &Ask) -> Vec<Target> {
+    let target = |endpoint: &String| {
+        let (host, port) = endpoint.rsplit_once(':').unwrap_or((endpoint, ""));
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let port = port.parse().unwrap_or_default();
+        let name = host.parse::<IpAddr>().is_err().then(|| host.to_owned());
+        // What leads nowhere is an endpoint that can't be reached, and so said to be one.
+        let addresses = (port != 0).then(|| (host, port).to_socket_addrs());
+        Target {
+            endpoint: endpoint.clone(),
+            addresses: addresses
+                .and_then(Result::ok)
+                .map(Iterator::collect)
+                .unwrap_or_default(),
+            port,
+            name: name.clone(),
+            expected_name: name,
+            ..Target::default()
+        }
+    };
+    ask.endpoints.iter().map(target).collect()
+}
+
+/// UDP services that are known to speak something else, and would only wonder: DNS, DHCP, TFTP, portmap, NTP, NetBIOS,
+/// SNMP, syslog, RIP, SSDP, NFS, mDNS, LLMNR.
+const OTHER_UDP: [u16; 18] = [
+    53, 67, 68, 69, 111, 123, 137, 138, 161, 162, 500, 514, 520, 1900, 2049, 4500, 5353, 5355,
+];
+/// From here on ports are those that clients send from (`ip_local_port_range`, ip(7)).
+const FIRST_CLIENT_PORT: u16 = 32_768;
+
+/// Whether DTLS or QUIC may be spoken on a UDP socket.
+fn may_encrypt_datagrams(listener: &Listener) -> bool {
+    listener.transport == Transport::Udp
+        && listener.port < FIRST_CLIENT_PORT
+        && !OTHER_UDP.contains(&listener.port)
+}
+
 fn target(host: &Host, listener: &Listener) -> Target {
     Target {
         endpoint: SocketAddr::new(listener.address, listener.port).to_string(),
         addresses: addresses(host, listener),
         port: listener.port,
+        datagrams: listener.transport == Transport::Udp,
         process: listener
             .process
             .as_ref()

@@ -15,6 +15,11 @@ impl<'a> Reader<'a> {
         Some(taken)
     }
 
+    /// All that is left, but no more than `length`.
+    pub(super) fn up_to(&self, length: usize) -> &'a [u8] {
+        self.0.get(..length).unwrap_or(self.0)
+    }
+
     pub(super) fn u8(&mut self) -> Option<u8> {
         self.number(1).and_then(|number| number.try_into().ok())
     }

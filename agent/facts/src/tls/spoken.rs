@@ -13,6 +13,8 @@ pub(super) enum Spoken {
     Imap,
     /// `+OK`.
     Pop3,
+    /// The capabilities with which ManageSieve greets.
+    Sieve,
     /// The handshake packet of MySQL and MariaDB.
     Mysql,
     /// An XML stream.
@@ -61,6 +63,7 @@ pub(super) fn recognise(bytes: &[u8], all: bool) -> Option<Spoken> {
             Spoken::Imap
         }
         _ if upper(3) == b"+OK" => Spoken::Pop3,
+        _ if upper(12) == b"\"IMPLEMENTAT" || upper(12) == b"\"SIEVE\" \"FIL" => Spoken::Sieve,
         _ if bytes.starts_with(b"<?xml") || bytes.starts_with(b"<stream") => Spoken::Xmpp,
         [_, _, 0, 0, 10 | 0xff, ..] => Spoken::Mysql,
         // A SETTINGS frame on stream 0.

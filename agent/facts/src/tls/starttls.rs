@@ -1,7 +1,7 @@
 //! The talk before TLS: the greeting and the request of each protocol that goes over to TLS within a connection.
 //!
 //! Sources: RFC 3207 (SMTP), RFC 9051 6.2.1 (IMAP), RFC 2595 4 (POP3), RFC 4217 4 (FTP), RFC 4511 4.14 (LDAP), RFC 6120 5
-//! (XMPP), the message formats of PostgreSQL 55.2.10 (SSLRequest), the connection phase of the MySQL protocol.
+//! (XMPP), RFC 2033 (LMTP), RFC 5804 (ManageSieve), RFC 4642 (NNTP), the message formats of PostgreSQL 55.2.10 (SSLRequest), the connection phase of the MySQL protocol.
 
 use super::StartTls;
 use super::line::{Cut, Stream};
@@ -34,7 +34,10 @@ pub(super) enum Refusal {
 /// Talks on a fresh connection until the next byte is TLS's. `name` is what the peer is taken to be called.
 pub(super) fn begin(kind: StartTls, stream: &mut Stream, name: &str) -> Result<(), Refusal> {
     match kind {
-        StartTls::Smtp => smtp(stream),
+        StartTls::Smtp => smtp(stream, "EHLO"),
+        StartTls::Lmtp => smtp(stream, "LHLO"),
+        StartTls::Sieve => sieve(stream),
+        StartTls::Nntp => nntp(stream),
         StartTls::Imap => imap(stream),
         StartTls::Pop3 => pop3(stream),
         StartTls::Ftp => ftp(stream),
@@ -69,12 +72,13 @@ fn reply(stream: &mut Stream) -> Result<Reply, Refusal> {
     Err(Cut::TooMuch.into())
 }
 
-fn smtp(stream: &mut Stream) -> Result<(), Refusal> {
+/// SMTP, or LMTP, which greets by another word.
+fn smtp(stream: &mut Stream, greet: &str) -> Result<(), Refusal> {
     let greeting = reply(stream)?;
     if greeting.code != 220 {
         return Err(refused(&greeting));
     }
-    stream.send(b"EHLO localhost\r\n")?;
+    stream.send(format!("{greet} localhost\r\n").as_bytes())?;
     let capabilities = reply(stream)?;
     if capabilities.code != 250 {
         return Err(Refusal::Other);
@@ -101,13 +105,56 @@ fn ftp(stream: &mut Stream) -> Result<(), Refusal> {
         return Err(refused(&greeting));
     }
     stream.send(b"AUTH TLS\r\n")?;
-    let answer = reply(stream)?;
+    let mut answer = reply(stream)?;
+    if answer.code == 504 {
+        // The older name for the same.
+        stream.send(b"AUTH SSL\r\n")?;
+        answer = reply(stream)?;
+    }
     match answer.code {
-        234 => Ok(()),
+        234 | 334 => Ok(()),
         // The command is not known, not implemented, or not allowed before login.
         500..=599 => Err(Refusal::Plain),
         _ => Err(refused(&answer)),
     }
+}
+
+fn nntp(stream: &mut Stream) -> Result<(), Refusal> {
+    let greeting = reply(stream)?;
+    if !matches!(greeting.code, 200 | 201) {
+        return Err(Refusal::Other);
+    }
+    stream.send(b"STARTTLS\r\n")?;
+    let answer = reply(stream)?;
+    match answer.code {
+        382 => Ok(()),
+        480 | 483 | 500..=599 => Err(Refusal::Plain),
+        _ => Err(Refusal::Other),
+    }
+}
+
+fn sieve(stream: &mut Stream) -> Result<(), Refusal> {
+    let mut offered = false;
+    for _ in 0..MOST_LINES {
+        let line = stream.line()?.to_ascii_uppercase();
+        offered |= line.starts_with("\"STARTTLS\"");
+        if line.starts_with("OK") {
+            if !offered {
+                return Err(Refusal::Plain);
+            }
+            stream.send(b"STARTTLS\r\n")?;
+            let answer = stream.line()?.to_ascii_uppercase();
+            return if answer.starts_with("OK") {
+                Ok(())
+            } else {
+                Err(Refusal::Plain)
+            };
+        }
+        if !line.starts_with('"') {
+            return Err(Refusal::Other);
+        }
+    }
+    Err(Cut::TooMuch.into())
 }
 
 /// A refusal that may not last, such as 421 or 454. The text of the peer is left out: it may name people.
@@ -272,6 +319,19 @@ fn xmpp(stream: &mut Stream, namespace: &str, name: &str) -> Result<(), Refusal>
         } else {
             Refusal::Failed("the peer does not serve a host of this name".to_owned())
         });
+    }
+    // Some answer whoever asks, and say by the namespace of their own stream whom they are for.
+    let others = if namespace == "jabber:client" {
+        "jabber:server"
+    } else {
+        "jabber:client"
+    };
+    let header = features.split("<stream:features").next().unwrap_or_default();
+    if ['\'', '"']
+        .iter()
+        .any(|quote| header.contains(&format!("xmlns={quote}{others}{quote}")))
+    {
+        return Err(Refusal::Other);
     }
     if !features.contains("<starttls") {
         return Err(Refusal::Plain);

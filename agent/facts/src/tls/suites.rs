@@ -10,6 +10,9 @@ pub(super) const TLS1_3: &[u16] = &[
     0xC105, 0xC106,
 ];
 
+/// Suites of TLS 1.3 that do not encrypt (RFC 9150).
+pub(super) const INTEGRITY_ONLY: &[u16] = &[0xC0B4, 0xC0B5];
+
 /// A short list that servers of the last fifteen years have one of, the elliptic ones first.
 pub(super) const SHORT: &[u16] = &[
     0xC02F, 0xC02B, 0xC030, 0xC02C, 0xCCA8, 0xCCA9, 0xC013, 0xC009, 0xC014, 0xC00A, 0x009C, 0x009D, 0x003C,
@@ -43,6 +46,18 @@ pub(super) const EC_SIGNATURES: &[u16] = &[
 
 /// `X25519MLKEM768`, the post-quantum hybrid of the day.
 pub(super) const X25519MLKEM768: u16 = 0x11EC;
+
+/// Groups that a quantum computer is not known to break, alone or beside another.
+pub(super) const POST_QUANTUM: &[u16] = &[
+    X25519MLKEM768,
+    0x11EB,
+    0x11ED,
+    0x0200,
+    0x0201,
+    0x0202,
+    0x6399,
+    0x639A,
+];
 
 /// Groups by number: the TLS Supported Groups registry of IANA, in the order in which they are offered.
 pub(super) const GROUPS: &[(u16, &str)] = &[
@@ -148,22 +163,30 @@ fn rank(name: &str) -> (bool, u8, bool) {
     (open, exchange, !aead)
 }
 
-/// Whether a suite's certificate is an RSA one.
-pub(super) fn signs_with_rsa(number: u16) -> bool {
-    name(number).is_some_and(|n| {
-        n.starts_with("TLS_ECDHE_RSA_") || n.starts_with("TLS_DHE_RSA_") || n.starts_with("TLS_RSA_WITH_")
-    })
-}
-
-/// Whether a suite's certificate is an elliptic one.
-pub(super) fn signs_with_ecdsa(number: u16) -> bool {
-    name(number).is_some_and(|n| n.starts_with("TLS_ECDHE_ECDSA_"))
-}
-
 /// Whether a server tells its group or prime in clear when it chooses this suite.
 pub(super) fn has_exchange(number: u16) -> bool {
     let ephemeral = ["TLS_ECDHE_", "TLS_ECDH_anon_", "TLS_DHE_", "TLS_DH_anon_"];
     name(number).is_some_and(|name| ephemeral.iter().any(|prefix| name.starts_with(prefix)))
+}
+
+/// Whether a server chooses a prime for this suite.
+pub(super) fn has_prime(number: u16) -> bool {
+    name(number).is_some_and(|name| name.starts_with("TLS_DHE_") || name.starts_with("TLS_DH_anon_"))
+}
+
+/// Whether a server shows a certificate in clear when it chooses this suite.
+pub(super) fn has_certificate(number: u16) -> bool {
+    let without = [
+        "_anon_",
+        "_PSK_WITH_",
+        "TLS_SRP_SHA_WITH_",
+        "TLS_KRB5_",
+        "TLS_ECCPWD_",
+    ];
+    !TLS1_3.contains(&number)
+        && name(number).is_some_and(|name| {
+            name.starts_with("TLS_RSA_PSK_") || !without.iter().any(|part| name.contains(part))
+        })
 }
 
 /// Shortest Diffie-Hellman prime that is not weak, in bits.
@@ -219,7 +242,6 @@ mod tests {
         }
         let all = all_before_1_3();
         assert_eq!(all.len() + TLS1_3.len(), SUITES.len());
-        assert!(signs_with_ecdsa(all[0]) || signs_with_rsa(all[0]));
         assert!(name(all[0]).unwrap().starts_with("TLS_ECDHE_"));
     }
 

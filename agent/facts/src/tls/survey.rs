@@ -1,16 +1,18 @@
 //! Many endpoints at once, a few at a time.
 
 use std::net::SocketAddr;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::classify::{self, DEFAULT_NAME, Found};
 use super::line::Line;
+use super::pool::Pool;
+use super::shapes::Names;
 use super::starttls;
 use super::trial::Peer;
-use super::versions::{Names, Versions};
-use super::{Endpoint, Offer, Protocol, StartTls, Trust, certificate, depth, suites};
+use super::versions::Versions;
+use super::{Endpoint, Offer, Protocol, StartTls, Trust, certificate, datagram, depth, ssh, suites};
 
 /// Time for one endpoint.
 pub const DEADLINE: Duration = Duration::from_secs(5);
@@ -20,10 +22,12 @@ const SLOW_DEADLINE: Duration = Duration::from_secs(8);
 const BUDGET: Duration = Duration::from_secs(120);
 /// Most connections to one endpoint, over the whole dialogue.
 pub const MOST_CONNECTIONS: u32 = 40;
-/// Most connections to one endpoint at [`Depth::Full`], which a person asks for: one for each suite and group.
-pub const MOST_CONNECTIONS_FULL: u32 = 240;
+/// Time for one endpoint that was seen to be slow: each of its connections has to be waited for.
+const SLOWEST_DEADLINE: Duration = Duration::from_secs(12);
 /// Endpoints that are spoken to at a time.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 16;
+/// Time from one connection to the next to one endpoint of another host.
+const GAP: Duration = Duration::from_millis(20);
 /// Connections to one endpoint at a time where it is slow to answer; one by one otherwise.
 const AT_ONCE_TO_ONE: usize = 4;
 /// A peer that took longer than this to show what it speaks is slow.
@@ -50,6 +54,12 @@ pub struct Options {
     pub deadline: Duration,
     /// Time for all.
     pub budget: Duration,
+    /// Most connections to one endpoint.
+    pub most_connections: u32,
+    /// Endpoints that are spoken to at a time.
+    pub at_once: usize,
+    /// Least time from one connection to the next to an endpoint of another host.
+    pub gap: Duration,
     /// What certificates are held against.
     pub trust: Trust,
     /// A name to try in `server_name` where the target has none and refuses hellos without.
@@ -62,6 +72,9 @@ impl Default for Options {
             depth: Depth::Versions,
             deadline: DEADLINE,
             budget: BUDGET,
+            most_connections: MOST_CONNECTIONS,
+            at_once: AT_ONCE,
+            gap: GAP,
             trust: Trust::default(),
             alternate_name: None,
         }
@@ -83,11 +96,13 @@ pub struct Target {
     pub expected_name: Option<String>,
     /// The process behind it, where it is known; orders the attempts.
     pub process: String,
+    /// To be spoken to over UDP, in DTLS or QUIC.
+    pub datagrams: bool,
     /// The protocol to begin with, where it is known; otherwise it is found out.
     pub starttls: Option<StartTls>,
 }
 
-/// Speaks to every target, eight at a time; `each` is told as each ends. The answers stand in the order of the targets.
+/// Speaks to every target, a few at a time; `each` is told as each ends. The answers stand in the order of the targets.
 pub fn survey(targets: &[Target], options: &Options, each: impl Fn(&Endpoint) + Sync) -> Vec<Endpoint> {
     let end = Instant::now() + options.budget;
     let next = AtomicUsize::new(0);
@@ -107,7 +122,7 @@ pub fn survey(targets: &[Target], options: &Options, each: impl Fn(&Endpoint) + 
         }
     };
     std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE.min(targets.len()) {
+        for _ in 0..options.at_once.min(targets.len()) {
             scope.spawn(work);
         }
     });
@@ -126,15 +141,14 @@ fn ask(target: &Target, options: &Options, end: Instant) -> Endpoint {
         options.deadline
     };
     let time = time.min(end.saturating_duration_since(Instant::now()));
-    let most_connections = match options.depth {
-        Depth::Versions => MOST_CONNECTIONS,
-        Depth::Full => MOST_CONNECTIONS_FULL,
-    };
-    let line = Line::new(target.addresses.clone(), time, most_connections);
+    let addresses = target.addresses.clone();
+    let line = Arc::new(Line::new(addresses, time, options.most_connections, options.gap));
     let names = names(target, options);
     let mut peer = Peer {
         line: &line,
         starttls: None,
+        datagrams: target.datagrams,
+        pool: None,
         name: names
             .first
             .as_deref()
@@ -144,8 +158,9 @@ fn ask(target: &Target, options: &Options, end: Instant) -> Endpoint {
     };
     let began = Instant::now();
     let found = match target.starttls {
+        _ if target.datagrams => datagram::classify(&peer, &names),
         Some(kind) => begin(&peer, kind),
-        None => classify::classify(&peer, target.port, &target.process, &names),
+        None => classify::classify(&peer, &line, target, &names),
     };
     let unknown = || Offer::Unknown(found.why.clone().unwrap_or_default());
     let mut endpoint = Endpoint {
@@ -158,11 +173,22 @@ fn ask(target: &Target, options: &Options, end: Instant) -> Endpoint {
             _ => std::array::from_fn(|_| Offer::NotOffered),
         },
         cipher_suites: Vec::new(),
+        cipher_suites_complete: false,
+        weaknesses_complete: false,
         groups: Vec::new(),
+        groups_complete: false,
         client_certificate_required: false,
         certificates: Vec::new(),
+        ssh: None,
+        redirects: found.redirects,
         error: found.why.clone(),
     };
+    if found.protocol == Protocol::Ssh && options.depth == Depth::Full {
+        match ssh::offer(&line) {
+            Ok(offer) => endpoint.ssh = Some(offer),
+            Err(why) => endpoint.error = Some(why.to_string()),
+        }
+    }
     if !found.protocol.is_tls() {
         return endpoint;
     }
@@ -171,15 +197,51 @@ fn ask(target: &Target, options: &Options, end: Instant) -> Endpoint {
         peer.name = found.name.unwrap_or(peer.name);
     }
     let mut versions = Versions::default();
-    if let Some((number, hello)) = &found.accepted {
-        versions.accepted(*number, hello);
+    if found.protocol == Protocol::Quic {
+        let [.., v1_3] = &mut endpoint.versions;
+        *v1_3 = Offer::Offered;
+        endpoint.error = Some("certificates: not read over QUIC".to_owned());
+        // RFC 9001 5.3 leaves no other suites than the sound ones of TLS 1.3.
+        endpoint.weaknesses_complete = true;
+        return endpoint;
     }
-    let at_once = if began.elapsed() > SLOW { AT_ONCE_TO_ONE } else { 1 };
+    if found.protocol == Protocol::Dtls {
+        let (offers, firsts) = datagram::versions(&peer, &names, found.accepted.map(|first| *first));
+        endpoint.versions = offers;
+        for first in firsts {
+            versions.accepted(first);
+        }
+        if options.depth == Depth::Full && endpoint.offered().next().is_some() {
+            let errors = look_deep(&mut endpoint, &peer, (&versions, false), target, &options.trust);
+            endpoint.error = (!errors.is_empty()).then(|| errors.join("; "));
+        }
+        return endpoint;
+    }
+    if let Some(first) = found.accepted {
+        versions.accepted(*first);
+    }
+    let slow = began.elapsed() > SLOW;
+    if slow {
+        line.extend((time * 3 / 2).min(SLOWEST_DEADLINE));
+    }
+    let pool = peer
+        .starttls
+        .filter(|_| slow)
+        .map(|kind| Pool::new(&line, kind, peer.name));
+    peer.pool = pool.as_ref();
+    // Those of the pool are made at the same time already.
+    let at_once = if slow && pool.is_none() { AT_ONCE_TO_ONE } else { 1 };
     versions.try_all(&peer, &names, at_once);
     endpoint.versions = versions.conclude();
     let mut errors = reasons(&endpoint);
-    if options.depth == Depth::Full {
-        errors.extend(look_deep(&mut endpoint, &peer, &names, target, &options.trust));
+    if options.depth == Depth::Full && endpoint.offered().next().is_some() {
+        errors.extend(look_deep(
+            &mut endpoint,
+            &peer,
+            (&versions, slow),
+            target,
+            &options.trust,
+        ));
     }
     if !errors.is_empty() {
         endpoint.error = Some(errors.join("; "));
@@ -206,14 +268,16 @@ fn reasons(endpoint: &Endpoint) -> Vec<String> {
 fn look_deep(
     endpoint: &mut Endpoint,
     peer: &Peer<'_>,
-    names: &Names,
+    (versions, slow): (&Versions, bool),
     target: &Target,
     trust: &Trust,
 ) -> Vec<String> {
     let expected = target.expected_name.as_deref();
-    let offered: Vec<_> = endpoint.offered().collect();
-    let found = depth::Depth::look(peer, &offered, names);
+    let found = depth::Depth::look(peer, versions, slow);
     endpoint.cipher_suites = found.suites;
+    endpoint.cipher_suites_complete = found.suites_complete;
+    endpoint.weaknesses_complete = found.weaknesses_complete;
+    endpoint.groups_complete = found.groups_complete;
     endpoint.groups = found
         .groups
         .iter()
@@ -234,10 +298,12 @@ fn look_deep(
             endpoint.certificates.push(certificate);
         }
     }
+    let unreadable = !found.chains.is_empty() && endpoint.certificates.is_empty();
     found
         .unfinished
         .iter()
         .map(|what| format!("{what}: not finished"))
+        .chain(unreadable.then(|| "certificates: what is shown can't be read".to_owned()))
         .collect()
 }
 

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use super::StartTls;
+use super::dtls;
 use super::flight::{Flight, ServerHello};
 use super::hello::{Hello, ssl2_hello};
 use super::line::{Blocked, Cut, Line, Stream};
+use super::pool::Pool;
 use super::spoken::recognise;
 use super::ssl2;
 use super::starttls;
@@ -19,6 +21,10 @@ const MOST_FOREIGN: usize = 1024;
 pub(super) struct Peer<'a> {
     pub(super) line: &'a Line,
     pub(super) starttls: Option<StartTls>,
+    /// Over UDP.
+    pub(super) datagrams: bool,
+    /// Connections made ahead to a peer that is slow to greet.
+    pub(super) pool: Option<&'a Pool>,
     /// What the peer is taken to be called in protocols that ask for it.
     pub(super) name: &'a str,
     /// How long one connection may take.
@@ -30,7 +36,7 @@ pub(super) struct Peer<'a> {
 pub(super) enum Until {
     /// Its hello.
     Hello,
-    /// Its hello, and its parameters where the suite of TLS 1.2 or before has some.
+    /// Its hello, and its certificates and parameters where the suite of TLS 1.2 or before has some.
     Exchange,
     /// All that is in clear.
     Flight,
@@ -53,9 +59,28 @@ pub(super) enum Trial {
     Blocked(Blocked),
 }
 
+/// Whether a flight has come as far as it is wanted.
+pub(super) fn enough(flight: &Flight, until: Until) -> bool {
+    match until {
+        Until::Hello => flight.hello.is_some(),
+        Until::Exchange => flight.hello.is_some_and(|hello| {
+            flight.exchange.is_some()
+                || !suites::has_exchange(hello.suite)
+                    && (!flight.certificates.is_empty() || !suites::has_certificate(hello.suite))
+        }),
+        Until::Flight => false,
+    }
+}
+
 impl Peer<'_> {
     /// Says a hello.
     pub(super) fn say(&self, hello: &Hello, until: Until) -> Trial {
+        if self.datagrams {
+            return match self.line.datagrams(self.patience) {
+                Ok((address, end)) => dtls::say(address, hello, until, end),
+                Err(why) => Trial::Blocked(why),
+            };
+        }
         let bytes = hello.encode();
         let mut stream = match self.open() {
             Ok(stream) => stream,
@@ -66,14 +91,7 @@ impl Peer<'_> {
         let mut cut = stream.send(&bytes).err();
         // A peer that greets and closes at once leaves its greeting to be read though the hello could not be sent.
         loop {
-            let enough = match until {
-                Until::Hello => flight.hello.is_some(),
-                Until::Exchange => flight
-                    .hello
-                    .is_some_and(|hello| flight.exchange.is_some() || !suites::has_exchange(hello.suite)),
-                Until::Flight => false,
-            };
-            if flight.over() || enough {
+            if flight.over() || enough(&flight, until) {
                 break;
             }
             if let Err(end) = stream.listen() {
@@ -86,7 +104,8 @@ impl Peer<'_> {
                 heard.extend(piece);
             }
         }
-        if flight.foreign {
+        // What comes after a ServerHello can't unsay it.
+        if flight.foreign && flight.hello.is_none() {
             while recognise(&heard, false).is_none() && stream.listen().is_ok() {
                 heard.extend(stream.take());
             }
@@ -130,7 +149,10 @@ impl Peer<'_> {
         })
     }
 
-    fn open(&self) -> Result<Stream, Blocked> {
+    pub(super) fn open(&self) -> Result<Stream, Blocked> {
+        if let Some(pool) = self.pool {
+            return pool.take(self.patience);
+        }
         let mut stream = self.line.connect(self.patience)?;
         if let Some(kind) = self.starttls {
             starttls::begin(kind, &mut stream, self.name)

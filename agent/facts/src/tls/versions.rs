@@ -8,13 +8,18 @@ use std::time::Duration;
 
 use plumbline_config::plan::TlsVersion;
 
-use super::hello::{Hello, SSL3, TLS1_2, TLS1_3};
+use super::flight::{Flight, ServerHello};
+use super::hello::Hello;
 use super::line::Blocked;
+use super::shapes::{Names, from_wire, shapes, to_wire};
 use super::trial::{Peer, Trial, Until};
-use super::{Offer, ssl2, suites};
+use super::{Offer, ssl2};
 
 /// `protocol_version`, RFC 8446 6.2: the one alert that speaks of nothing but the version.
 const PROTOCOL_VERSION: u8 = 70;
+const HANDSHAKE_FAILURE: u8 = 40;
+/// `handshake_failure`, `insufficient_security`, `missing_extension`, `unknown_psk_identity`.
+const WRONG_PARAMETERS: [u8; 4] = [40, 71, 109, 115];
 /// How long a server that stops answering is left alone before it is asked once more.
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -41,8 +46,18 @@ const SHORTEST_PATIENCE: Duration = Duration::from_millis(200);
 pub(super) struct Versions {
     /// By version, in the order of [`TlsVersion::ALL`].
     evidence: [Evidence; 6],
-    /// A hello that the server accepted.
-    liked: Option<Hello>,
+    /// The first answer of each version, in the order in which they came.
+    firsts: Vec<First>,
+    /// The ServerHello of SSL 2.0.
+    ssl2: Option<ssl2::Answer>,
+}
+
+/// A hello that the server accepted, and its answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct First {
+    pub(super) hello: Hello,
+    pub(super) answer: ServerHello,
+    pub(super) flight: Flight,
 }
 
 /// What speaks for and against one version.
@@ -51,6 +66,10 @@ struct Evidence {
     accepted: bool,
     /// Refused in a way that no other hello for the version would change.
     settled: bool,
+    /// Refused by `protocol_version`, which speaks of nothing but the version.
+    wrong_version: bool,
+    /// Refused by an alert that speaks of parameters.
+    wrong_parameters: bool,
     /// Refused by an alert or an answer that is not TLS.
     refused: bool,
     closed: bool,
@@ -84,20 +103,38 @@ enum Answer {
 
 impl Versions {
     /// Takes a ServerHello, whatever it answered.
-    pub(super) fn accepted(&mut self, number: u16, hello: &Hello) {
-        if let Some(version) = from_wire(number) {
+    pub(super) fn accepted(&mut self, first: First) {
+        if let Some(version) = from_wire(first.answer.version) {
             self.of(version).accepted = true;
-            self.liked = Some(hello.clone());
+            let known = |known: &First| known.answer.version == first.answer.version;
+            if !self.firsts.iter().any(known) {
+                self.firsts.push(first);
+            }
         }
+    }
+
+    /// The first answer of each version from SSL 3.0 on.
+    pub(super) fn firsts(&self) -> &[First] {
+        &self.firsts
+    }
+
+    /// The ServerHello of SSL 2.0.
+    pub(super) const fn ssl2(&self) -> Option<&ssl2::Answer> {
+        self.ssl2.as_ref()
     }
 
     /// Tries every version of which nothing is known yet, `at_once` at a time: a first hello for each, then second and
     /// third ones where the first proved nothing.
     pub(super) fn try_all(&mut self, peer: &Peer<'_>, names: &Names, at_once: usize) {
+        // A server that was first moved to speak by an old hello goes on with those.
+        let old = self
+            .firsts
+            .first()
+            .is_some_and(|first| first.hello.is_old_style());
         for round in 0..ROUNDS {
             let open = ORDER.into_iter().filter(|version| self.of(*version).is_open());
             let mut questions: Vec<_> = open
-                .filter_map(|version| Some((version, question(version, round, names)?)))
+                .filter_map(|version| Some((version, question(version, round, names, old)?)))
                 .collect();
             while !questions.is_empty() {
                 // Each gets its share of the time that is left.
@@ -131,10 +168,22 @@ impl Versions {
         }
     }
 
+    /// Whether the server says no by closing the connection.
+    pub(super) fn closes(&self) -> bool {
+        let closes = |evidence: &Evidence| evidence.rests_on_closing() && evidence.blocked.is_none();
+        self.evidence.iter().any(closes)
+    }
+
     /// The conclusion on each version.
-    pub(super) fn conclude(self) -> [Offer; 6] {
+    pub(super) fn conclude(&self) -> [Offer; 6] {
         let any = self.evidence.iter().any(|evidence| evidence.accepted);
-        self.evidence.map(|evidence| match evidence {
+        let only = (!any).then(|| self.only_version()).flatten();
+        let mut evidence = self.evidence.clone();
+        if let Some(only) = only.and_then(|place| evidence.get_mut(place)) {
+            only.accepted = true;
+        }
+        let any = any || only.is_some();
+        evidence.map(|evidence| match evidence {
             Evidence { accepted: true, .. } => Offer::Offered,
             Evidence {
                 blocked: Some(why), ..
@@ -146,11 +195,26 @@ impl Versions {
         })
     }
 
+    /// The place of the one version that is not refused as a version, but for its parameters: a server that wants a key
+    /// agreed on beforehand (PSK) has no other way to say that it speaks it.
+    fn only_version(&self) -> Option<usize> {
+        // SSL is refused by alerts of all kinds where it was left out of a program.
+        let tls = || self.evidence.iter().enumerate().skip(2);
+        let (only, _) = tls().find(|(_, evidence)| evidence.wrong_parameters && !evidence.wrong_version)?;
+        tls()
+            .all(|(place, evidence)| place == only || evidence.wrong_version)
+            .then_some(only)
+    }
+
     fn weigh(&mut self, version: TlsVersion, question: &Question, answer: Answer) {
+        let as_liked = self.firsts.first().is_some_and(|first| {
+            first.hello.is_old_style() && matches!(question, Question::Tls(asked) if asked.is_old_style())
+        });
         let evidence = self.of(version);
         let trial = match answer {
-            Answer::Ssl2(Ok(ssl2::Answer::Hello { .. })) => {
+            Answer::Ssl2(Ok(hello @ ssl2::Answer::Hello { .. })) => {
                 evidence.accepted = true;
+                self.ssl2 = Some(hello);
                 return;
             }
             // It has an error message of its own for "no cipher in common".
@@ -158,15 +222,30 @@ impl Versions {
             Answer::Ssl2(Err(trial)) | Answer::Tls(trial) => trial,
         };
         match trial {
-            Trial::Answered(hello, _) => {
+            Trial::Answered(answer, flight) => {
                 // A server takes the highest version that both have, so another one is its no.
                 evidence.settled = true;
                 if let Question::Tls(asked) = question {
-                    self.accepted(hello.version, asked);
+                    self.accepted(First {
+                        hello: (**asked).clone(),
+                        answer,
+                        flight: *flight,
+                    });
                 }
             }
-            Trial::Alert(PROTOCOL_VERSION) => evidence.settled = true,
-            Trial::Alert(_) | Trial::Foreign(_) => evidence.refused = true,
+            Trial::Alert(PROTOCOL_VERSION) => {
+                evidence.settled = true;
+                evidence.wrong_version = true;
+            }
+            Trial::Alert(alert) => {
+                evidence.refused = true;
+                // A hello that is liked in every way but for its version, and a server that may choke on any other.
+                evidence.settled |= as_liked && alert == HANDSHAKE_FAILURE;
+                // The first hello for SSL 3.0 had every suite there is, and nothing else that could be disliked.
+                evidence.settled |= version == TlsVersion::Ssl3 && alert == HANDSHAKE_FAILURE;
+                evidence.wrong_parameters |= WRONG_PARAMETERS.contains(&alert);
+            }
+            Trial::Foreign(_) => evidence.refused = true,
             Trial::Closed => evidence.closed = true,
             Trial::Silent => evidence.silences += 1,
             Trial::Blocked(why) => evidence.blocked = Some(why.to_string()),
@@ -186,9 +265,9 @@ impl Versions {
     }
 
     /// Whether a hello that was liked before is liked still.
-    fn still_answers(&self, peer: &Peer<'_>) -> bool {
-        let answered = || match &self.liked {
-            Some(hello) => matches!(peer.say(hello, Until::Hello), Trial::Answered(..)),
+    pub(super) fn still_answers(&self, peer: &Peer<'_>) -> bool {
+        let answered = || match self.firsts.last() {
+            Some(first) => matches!(peer.say(&first.hello, Until::Hello), Trial::Answered(..)),
             // Only SSL 2.0 was accepted, or nothing.
             None => matches!(peer.say_ssl2(), Ok(ssl2::Answer::Hello { .. })),
         };
@@ -199,11 +278,15 @@ impl Versions {
     }
 }
 
-fn question(version: TlsVersion, round: usize, names: &Names) -> Option<Question> {
+fn question(version: TlsVersion, round: usize, names: &Names, old: bool) -> Option<Question> {
     if version == TlsVersion::Ssl2 {
         return (round == 0).then_some(Question::Ssl2);
     }
-    let hello = shapes(to_wire(version), names).into_iter().nth(round)?;
+    let mut shapes = shapes(to_wire(version), names);
+    if old {
+        shapes.sort_by_cached_key(|hello| (!hello.is_old_style(), hello.message().len()));
+    }
+    let hello = shapes.into_iter().nth(round)?;
     Some(Question::Tls(Box::new(hello)))
 }
 
@@ -211,7 +294,7 @@ fn question(version: TlsVersion, round: usize, names: &Names) -> Option<Question
 fn ask(peer: &Peer<'_>, turn: &[(TlsVersion, Question)]) -> Vec<Answer> {
     let ask_one = |question: &Question| match question {
         Question::Ssl2 => Answer::Ssl2(peer.say_ssl2()),
-        Question::Tls(hello) => Answer::Tls(peer.say(hello, Until::Hello)),
+        Question::Tls(hello) => Answer::Tls(peer.say(hello, Until::Exchange)),
     };
     if let [(_, only)] = turn {
         return vec![ask_one(only)];
@@ -227,133 +310,4 @@ fn ask(peer: &Peer<'_>, turn: &[(TlsVersion, Question)]) -> Vec<Answer> {
             .map(|thread| thread.join().unwrap_or_else(gone))
             .collect()
     })
-}
-
-/// Names to send in `server_name`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Names {
-    /// In the first hellos.
-    pub(super) first: Option<String>,
-    /// In the second hellos.
-    pub(super) second: Option<String>,
-}
-
-/// A hello that a server of any age since TLS 1.0 can answer, for its highest version.
-pub(super) fn any_version(names: &Names) -> Hello {
-    Hello {
-        version: TLS1_2,
-        versions: vec![TLS1_3, TLS1_2],
-        suites: [suites::TLS1_3, &suites::all_before_1_3()].concat(),
-        groups: suites::groups(),
-        signatures: suites::SIGNATURES.to_vec(),
-        key_shares: Vec::new(),
-        name: names.first.clone(),
-        modern: true,
-    }
-}
-
-/// A hello without extensions that the oldest servers can read.
-pub(super) fn old_style(version: u16) -> Hello {
-    Hello {
-        version,
-        suites: suites::OLD.to_vec(),
-        signatures: if version == TLS1_2 {
-            suites::SIGNATURES.to_vec()
-        } else {
-            Vec::new()
-        },
-        ..Hello::default()
-    }
-}
-
-/// The hellos for one version, likeliest first.
-fn shapes(version: u16, names: &Names) -> Vec<Hello> {
-    let signatures = if version >= TLS1_2 {
-        suites::SIGNATURES.to_vec()
-    } else {
-        Vec::new()
-    };
-    let short_groups = vec![0x001d, 0x0017, 0x0018, 0x0019];
-    match version {
-        SSL3 => {
-            let long = Hello {
-                version,
-                suites: suites::all_before_1_3(),
-                ..Hello::default()
-            };
-            vec![old_style(version), long]
-        }
-        TLS1_3 => {
-            let wide = Hello {
-                versions: vec![TLS1_3],
-                suites: suites::TLS1_3.to_vec(),
-                ..any_version(names)
-            };
-            let with_keys = Hello {
-                groups: short_groups,
-                key_shares: vec![(0x001d, x25519_base()), (0x0017, P256_BASE.to_vec())],
-                name: names.second.clone(),
-                ..wide.clone()
-            };
-            let hybrid = Hello {
-                groups: vec![suites::X25519MLKEM768],
-                ..wide.clone()
-            };
-            vec![wide, with_keys, hybrid]
-        }
-        _ => {
-            let wide = Hello {
-                version,
-                suites: suites::all_before_1_3(),
-                groups: suites::groups(),
-                signatures: signatures.clone(),
-                name: names.first.clone(),
-                modern: true,
-                ..Hello::default()
-            };
-            let short = Hello {
-                suites: suites::SHORT.to_vec(),
-                groups: short_groups,
-                name: names.second.clone(),
-                ..wide.clone()
-            };
-            vec![wide, old_style(version), short]
-        }
-    }
-}
-
-/// The base point of Curve25519 (RFC 7748 4.1): as good a public key as any for a server that only has to answer.
-fn x25519_base() -> Vec<u8> {
-    let mut key = vec![0; 32];
-    if let Some(first) = key.first_mut() {
-        *first = 9;
-    }
-    key
-}
-
-/// The base point of P-256 (SEC 2, 2.4.2), uncompressed.
-const P256_BASE: [u8; 65] = [
-    0x04, 0x6b, 0x17, 0xd1, 0xf2, 0xe1, 0x2c, 0x42, 0x47, 0xf8, 0xbc, 0xe6, 0xe5, 0x63, 0xa4, 0x40, 0xf2,
-    0x77, 0x03, 0x7d, 0x81, 0x2d, 0xeb, 0x33, 0xa0, 0xf4, 0xa1, 0x39, 0x45, 0xd8, 0x98, 0xc2, 0x96, 0x4f,
-    0xe3, 0x42, 0xe2, 0xfe, 0x1a, 0x7f, 0x9b, 0x8e, 0xe7, 0xeb, 0x4a, 0x7c, 0x0f, 0x9e, 0x16, 0x2b, 0xce,
-    0x33, 0x57, 0x6b, 0x31, 0x5e, 0xce, 0xcb, 0xb6, 0x40, 0x68, 0x37, 0xbf, 0x51, 0xf5,
-];
-
-/// The number of a version on the wire; SSL 2.0 has one of its own kind.
-pub(super) const fn to_wire(version: TlsVersion) -> u16 {
-    match version {
-        TlsVersion::Ssl2 => 0x0002,
-        TlsVersion::Ssl3 => SSL3,
-        TlsVersion::V1_0 => 0x0301,
-        TlsVersion::V1_1 => 0x0302,
-        TlsVersion::V1_2 => TLS1_2,
-        TlsVersion::V1_3 => TLS1_3,
-    }
-}
-
-/// The version with this number on the wire.
-pub(super) fn from_wire(number: u16) -> Option<TlsVersion> {
-    TlsVersion::ALL
-        .into_iter()
-        .find(|version| to_wire(*version) == number)
 }

@@ -9,10 +9,18 @@
 )]
 
 #[cfg(test)]
+mod keepers;
+#[cfg(test)]
 mod openssl;
 #[cfg(test)]
 mod peers;
 #[cfg(test)]
+mod pki;
+#[cfg(test)]
 mod starttls;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod traps;
+#[cfg(test)]
+mod zoo;

@@ -125,7 +125,7 @@ fn suites_groups_and_both_certificates_are_seen() {
         .iter()
         .map(|c| (c.key.kind.as_str(), c.key.bits))
         .collect();
-    assert_eq!(keys, [("rsa", 2048), ("ec", 256)]);
+    assert_eq!(keys, [("ec", 256), ("rsa", 2048)]);
     assert!(
         endpoint
             .certificates

@@ -146,3 +146,25 @@ fn a_named_protocol_is_not_guessed_at() {
     );
     assert_eq!(ask_as(StartTls::Imap).protocol, Protocol::Unknown);
 }
+
+#[test]
+fn an_xmpp_server_that_answers_anyone_is_told_by_its_own_stream() {
+    let tls = openssl(&["-tls1_2"]);
+    let to = tls.address;
+    let (address, _) = scripted(move |mut stream| {
+        let mut said = [0; 1024];
+        let length = stream.read(&mut said).unwrap_or_default();
+        if said[..length].starts_with(b"<?xml") {
+            let _sent = stream.write_all(
+                b"<?xml version='1.0'?><stream:stream xmlns='jabber:server' from='a'><stream:features><starttls/></stream:features>",
+            );
+            let _length = stream.read(&mut said);
+            let _sent = stream.write_all(b"<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
+            relay(stream, to);
+        }
+    });
+    assert_eq!(
+        summary(&ask(address)),
+        ("starttls-xmpp-server", vec!["TLSv1.2"], 0)
+    );
+}

@@ -23,6 +23,11 @@ pub struct Transfer {
     pub certificate_notice: Interval,
     /// Certificate files that are to be in order besides those that listening sockets present.
     pub certificate_paths: Vec<PathBuf>,
+    /// Files with the authorities, in PEM, that certificates have to come from; those that the host trusts where none is
+    /// named.
+    pub authority_paths: Vec<PathBuf>,
+    /// Endpoints of other hosts that are to be tested from this one, `HOST:PORT`.
+    pub endpoints: Vec<String>,
 }
 
 impl Default for Transfer {
@@ -34,6 +39,8 @@ impl Default for Transfer {
             minimum_tls: TlsVersion::V1_2,
             certificate_notice: Interval::days(30),
             certificate_paths: Vec::new(),
+            authority_paths: Vec::new(),
+            endpoints: Vec::new(),
         }
     }
 }

@@ -1,0 +1,198 @@
+//! What the checks of item 3 share: the endpoints, what they are called, and what is to be changed about them.
+
+use plumbline_config::finding::Severity;
+use plumbline_config::message::Message;
+use plumbline_facts::tls::{Endpoint, Protocol, TlsListeners};
+
+use crate::check::Verdict;
+
+/// An endpoint to be judged: a socket of the host, or an endpoint of another that the plan names.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tried<'f> {
+    /// What was found out.
+    pub(crate) endpoint: &'f Endpoint,
+    /// The process behind it.
+    pub(crate) process: Option<&'f str>,
+    /// Only the host itself can reach it.
+    pub(crate) loopback: bool,
+    subject: Subject<'f>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Subject<'f> {
+    Socket(&'f plumbline_facts::sockets::Listener),
+    Named(&'f str),
+}
+
+/// Every endpoint, the host's own first.
+pub(crate) fn tried(facts: &TlsListeners) -> impl Iterator<Item = Tried<'_>> {
+    let own = facts.listeners.iter().map(|tried| Tried {
+        endpoint: &tried.endpoint,
+        process: tried
+            .listener
+            .process
+            .as_ref()
+            .map(|process| process.name.as_str()),
+        loopback: tried.listener.address.is_loopback(),
+        subject: Subject::Socket(&tried.listener),
+    });
+    let named = facts.named.iter().map(|endpoint| Tried {
+        endpoint,
+        process: None,
+        loopback: false,
+        subject: Subject::Named(&endpoint.endpoint),
+    });
+    own.chain(named)
+}
+
+impl Tried<'_> {
+    /// `tcp/[::]:443`, or the endpoint as the plan names it.
+    pub(crate) fn subject(&self) -> String {
+        match self.subject {
+            Subject::Socket(listener) => listener.subject(),
+            Subject::Named(name) => name.to_owned(),
+        }
+    }
+
+    /// What a check of TLS says of an endpoint that does not speak it; `None` of one that does.
+    pub(crate) fn without_tls(&self) -> Option<Verdict> {
+        let subject = self.subject();
+        let endpoint = self.endpoint;
+        Some(match endpoint.protocol {
+            Protocol::Tls | Protocol::StartTls(_) | Protocol::Dtls | Protocol::Quic => return None,
+            Protocol::Ssh => Verdict::not_applicable(subject, Message::new("tls-not-spoken-ssh")),
+            Protocol::Cleartext => Verdict::not_applicable(
+                subject,
+                Message::new("tls-not-spoken-cleartext").arg("speaks", endpoint.speaks.unwrap_or("?")),
+            ),
+            Protocol::Silent => Verdict::not_applicable(subject, Message::new("tls-not-spoken-silent")),
+            Protocol::Unknown => Verdict::error(
+                subject,
+                Message::new("tls-endpoint-unknown").arg("why", endpoint.error.as_deref().unwrap_or("?")),
+            ),
+        })
+    }
+
+    /// With a lower severity where only the host itself can reach it.
+    pub(crate) fn weighed(&self, verdict: Verdict, on_loopback: Severity) -> Verdict {
+        if self.loopback {
+            verdict.severity(on_loopback)
+        } else {
+            verdict
+        }
+    }
+
+    /// What to change where, by the program behind the endpoint.
+    pub(crate) fn mend(&self, what: Mend) -> Option<Message> {
+        let program = PROGRAMS.iter().find(|program| {
+            self.process
+                .is_some_and(|process| program.processes.contains(&process))
+        })?;
+        let setting = match what {
+            Mend::Versions => program.versions,
+            Mend::Suites => program.suites,
+            Mend::Certificate => program.certificate,
+        };
+        let message = Message::new("transfer-mend")
+            .arg("subject", self.subject())
+            .arg("program", program.name)
+            .arg("file", program.file);
+        Some(message.arg("setting", setting))
+    }
+}
+
+/// What is to be mended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mend {
+    /// Versions of TLS.
+    Versions,
+    /// Cipher suites.
+    Suites,
+    /// Certificates.
+    Certificate,
+}
+
+/// A server program, where its settings lie on Debian and what they are called.
+struct Program {
+    processes: &'static [&'static str],
+    name: &'static str,
+    file: &'static str,
+    versions: &'static str,
+    suites: &'static str,
+    certificate: &'static str,
+}
+
+const PROGRAMS: &[Program] = &[
+    Program {
+        processes: &["nginx"],
+        name: "nginx",
+        file: "/etc/nginx/nginx.conf, /etc/nginx/sites-enabled/",
+        versions: "ssl_protocols TLSv1.2 TLSv1.3;",
+        suites: "ssl_ciphers ECDHE+AESGCM:ECDHE+CHACHA20;",
+        certificate: "ssl_certificate, ssl_certificate_key",
+    },
+    Program {
+        processes: &["apache2", "httpd"],
+        name: "Apache",
+        file: "/etc/apache2/mods-enabled/ssl.conf",
+        versions: "SSLProtocol -all +TLSv1.2 +TLSv1.3",
+        suites: "SSLCipherSuite ECDHE+AESGCM:ECDHE+CHACHA20",
+        certificate: "SSLCertificateFile, SSLCertificateKeyFile",
+    },
+    Program {
+        processes: &["haproxy"],
+        name: "HAProxy",
+        file: "/etc/haproxy/haproxy.cfg",
+        versions: "ssl-default-bind-options ssl-min-ver TLSv1.2",
+        suites: "ssl-default-bind-ciphers ECDHE+AESGCM:ECDHE+CHACHA20",
+        certificate: "bind … ssl crt FILE",
+    },
+    Program {
+        processes: &["master", "smtpd"],
+        name: "Postfix",
+        file: "/etc/postfix/main.cf",
+        versions: "smtpd_tls_protocols = >=TLSv1.2, smtpd_tls_mandatory_protocols = >=TLSv1.2",
+        suites: "smtpd_tls_ciphers = high, smtpd_tls_exclude_ciphers = aNULL, eNULL, EXPORT, RC4, 3DES, kRSA",
+        certificate: "smtpd_tls_chain_files",
+    },
+    Program {
+        processes: &["dovecot", "imap-login", "pop3-login"],
+        name: "Dovecot",
+        file: "/etc/dovecot/conf.d/10-ssl.conf",
+        versions: "ssl_min_protocol = TLSv1.2",
+        suites: "ssl_cipher_list = ECDHE+AESGCM:ECDHE+CHACHA20",
+        certificate: "ssl_cert, ssl_key",
+    },
+    Program {
+        processes: &["slapd"],
+        name: "slapd",
+        file: "cn=config",
+        versions: "olcTLSProtocolMin: 3.3",
+        suites: "olcTLSCipherSuite: SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA",
+        certificate: "olcTLSCertificateFile, olcTLSCertificateKeyFile",
+    },
+    Program {
+        processes: &["postgres", "postmaster"],
+        name: "PostgreSQL",
+        file: "postgresql.conf",
+        versions: "ssl_min_protocol_version = 'TLSv1.2'",
+        suites: "ssl_ciphers = 'ECDHE+AESGCM:ECDHE+CHACHA20'",
+        certificate: "ssl_cert_file, ssl_key_file",
+    },
+    Program {
+        processes: &["mariadbd", "mysqld"],
+        name: "MariaDB / MySQL",
+        file: "/etc/mysql/mariadb.conf.d/50-server.cnf",
+        versions: "tls_version = TLSv1.2,TLSv1.3",
+        suites: "ssl_cipher = ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384",
+        certificate: "ssl_cert, ssl_key, ssl_ca",
+    },
+    Program {
+        processes: &["vsftpd"],
+        name: "vsftpd",
+        file: "/etc/vsftpd.conf",
+        versions: "ssl_tlsv1=NO, ssl_tlsv1_1=NO, ssl_sslv2=NO, ssl_sslv3=NO",
+        suites: "ssl_ciphers=ECDHE+AESGCM:ECDHE+CHACHA20",
+        certificate: "rsa_cert_file, rsa_private_key_file",
+    },
+];

@@ -1,0 +1,180 @@
+//! `transfer.ssh`: no SSH server offers an algorithm that is broken or a key that is short.
+
+use plumbline_config::message::Message;
+use plumbline_facts::tls::{Protocol, SshOffer};
+use plumbline_facts::{Facts, ProbeId, Unknown};
+use serde_json::json;
+
+use crate::check::{Check, Context, Verdict};
+use crate::transfer_endpoints::tried;
+
+/// The check.
+pub(crate) const CHECK: Check = Check {
+    id: "transfer.ssh",
+    needs: &[ProbeId::Tls],
+    judge,
+    #[cfg(test)]
+    examples: tests::examples,
+};
+
+/// Shortest RSA host key that is not weak, in bits.
+const LEAST_RSA_BITS: usize = 2048;
+
+fn judge(facts: &Facts, context: &Context<'_>) -> Result<Vec<Verdict>, Unknown> {
+    let transfer = &context.measures().transfer;
+    if let Some(reason) = &transfer.not_applicable {
+        return Ok(vec![Verdict::switched_off(reason)]);
+    }
+    let facts = facts.tls.value()?;
+    let mut verdicts = Vec::new();
+    for tried in tried(facts).filter(|tried| tried.endpoint.protocol == Protocol::Ssh) {
+        let subject = tried.subject();
+        let verdict = match (&tried.endpoint.ssh, &tried.endpoint.error) {
+            (Some(offer), _) => judge_offer(subject, offer),
+            (None, why) => {
+                let why = why.as_deref().unwrap_or("?");
+                Verdict::error(subject, Message::new("transfer-ssh-unknown").arg("why", why))
+            }
+        };
+        verdicts.push(verdict);
+    }
+    if verdicts.is_empty() {
+        verdicts.push(Verdict::not_applicable(
+            Verdict::HOST,
+            Message::new("transfer-ssh-none"),
+        ));
+    }
+    Ok(verdicts)
+}
+
+fn judge_offer(subject: String, offer: &SshOffer) -> Verdict {
+    let mut weak = weak(offer);
+    if let Some(bits) = offer.rsa_bits.filter(|bits| *bits < LEAST_RSA_BITS) {
+        weak.push(format!("RSA {bits}"));
+    }
+    let verdict = if !weak.is_empty() {
+        Verdict::fail(
+            subject,
+            Message::new("transfer-ssh-weak").arg("algorithms", weak.join(", ")),
+        )
+    } else if let Some(why) = &offer.rsa_unknown {
+        Verdict::error(subject, Message::new("transfer-ssh-key-unknown").arg("why", why))
+    } else {
+        Verdict::pass(
+            subject,
+            Message::new("transfer-ssh-strong").arg("version", &offer.version),
+        )
+    };
+    let evidence = serde_json::to_value(offer).unwrap_or_default();
+    verdict
+        .compared(json!([]), json!(weak))
+        .evidence(json!({ "offer": evidence }))
+}
+
+/// What is broken among what is offered: SHA-1 in key exchange and signatures (RFC 9142, RFC 8332), DSA, CBC (RFC 4253
+/// as attacked by CVE-2008-5161), RC4 (RFC 8758), MACs of MD5, RIPEMD and of 96 bits.
+fn weak(offer: &SshOffer) -> Vec<String> {
+    let exchange = |name: &str| name.contains("sha1") || name.ends_with("-md5");
+    let host_key =
+        |name: &str| name == "ssh-rsa" || name.contains("-dss") || name.starts_with("ssh-rsa-cert");
+    let cipher = |name: &str| {
+        name.contains("-cbc")
+            || name.starts_with("arcfour")
+            || name == "none"
+            || name == "des"
+            || name == "idea"
+    };
+    let mac = |name: &str| {
+        ["md5", "ripemd", "-96", "sha0"]
+            .iter()
+            .any(|part| name.contains(part))
+            || name == "none"
+    };
+    let among = |names: &[String], is: &dyn Fn(&str) -> bool| -> Vec<String> {
+        names.iter().filter(|name| is(name)).cloned().collect()
+    };
+    [
+        among(&offer.key_exchanges, &exchange),
+        among(&offer.host_keys, &host_key),
+        among(&offer.ciphers, &cipher),
+        among(&offer.macs, &mac),
+    ]
+    .concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use plumbline_config::finding::Status;
+    use plumbline_config::plan::Plan;
+
+    use super::*;
+    use crate::check::Examples;
+    use crate::transfer_examples::{host, speaking, verdicts};
+
+    fn with(change: impl Fn(&mut SshOffer)) -> Facts {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let mut offer = SshOffer {
+            version: "SSH-2.0-OpenSSH_9.2p1".to_owned(),
+            key_exchanges: names(&["sntrup761x25519-sha512@openssh.com", "curve25519-sha256"]),
+            host_keys: names(&["rsa-sha2-512", "ssh-ed25519"]),
+            ciphers: names(&["chacha20-poly1305@openssh.com", "aes128-ctr"]),
+            macs: names(&["umac-64@openssh.com", "hmac-sha2-256", "hmac-sha1"]),
+            rsa_bits: Some(3072),
+            rsa_unknown: None,
+        };
+        change(&mut offer);
+        let mut endpoint = speaking(Protocol::Ssh, None);
+        endpoint.ssh = Some(offer);
+        host(vec![endpoint])
+    }
+
+    pub(super) fn examples() -> Examples {
+        Examples {
+            passing: (with(|_| {}), Plan::default()),
+            failing: (with(|offer| offer.rsa_bits = Some(1024)), Plan::default()),
+        }
+    }
+
+    #[test]
+    fn each_kind_of_algorithm_is_looked_at() {
+        for (name, list) in [
+            ("diffie-hellman-group14-sha1", 0),
+            ("ssh-rsa", 1),
+            ("ssh-dss", 1),
+            ("aes256-cbc", 2),
+            ("arcfour128", 2),
+            ("hmac-md5-96", 3),
+            ("hmac-sha1-96", 3),
+        ] {
+            let facts = with(|offer| {
+                let lists = [
+                    &mut offer.key_exchanges,
+                    &mut offer.host_keys,
+                    &mut offer.ciphers,
+                    &mut offer.macs,
+                ];
+                lists[list].push(name.to_owned());
+            });
+            let verdicts = verdicts(&CHECK, &facts, &Plan::default());
+            assert_eq!(verdicts[0].status, Status::Fail, "{name}");
+            assert_eq!(verdicts[0].actual, json!([name]));
+        }
+    }
+
+    #[test]
+    fn a_key_that_was_not_shown_never_passes() {
+        let facts = with(|offer| {
+            offer.rsa_bits = None;
+            offer.rsa_unknown = Some("no key exchange in common".to_owned());
+        });
+        assert_eq!(
+            verdicts(&CHECK, &facts, &Plan::default())[0].status,
+            Status::Error
+        );
+        let silent = host(vec![speaking(Protocol::Ssh, None)]);
+        assert_eq!(
+            verdicts(&CHECK, &silent, &Plan::default())[0].status,
+            Status::Error
+        );
+    }
+}
