@@ -1,6 +1,6 @@
 //! `logins.abnormal`: no abnormal pattern among the attempts to log in of the last days.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use plumbline_config::message::Message;
 use plumbline_config::plan::LoginRules;
@@ -9,7 +9,7 @@ use plumbline_facts::{Facts, Known, ProbeId, Unknown};
 use serde_json::{Value, json};
 
 use crate::check::{Check, Context, Verdict};
-use crate::logins::{Anomaly, AnomalyKind, Subject, detect};
+use crate::logins::{Anomaly, AnomalyKind, Observed, Subject, detect};
 
 /// Subject of what is said of the records themselves.
 const RECORDS: &str = "login-records";
@@ -46,7 +46,14 @@ fn judge(facts: &Facts, context: &Context<'_>) -> Result<Vec<Verdict>, Unknown> 
     let mut by_subject: BTreeMap<Subject, Vec<Anomaly>> = BTreeMap::new();
     // A host has one clock and its peers' logs another: what lies ahead is as recent as can be.
     let recent = |anomaly: &Anomaly| rules.report_for.after(anomaly.last_at, &zone) >= context.now;
-    for anomaly in detect(&logins.events, rules).into_iter().filter(recent) {
+    let observed = Observed {
+        events: &logins.events,
+        changes: &logins.changes,
+        habits: &logins.habits,
+        dormant_after: context.measures().review.dormant_after.nominal(),
+        zone: &zone,
+    };
+    for anomaly in detect(&observed, rules).into_iter().filter(recent) {
         by_subject
             .entry(anomaly.subject.clone())
             .or_default()
@@ -90,6 +97,7 @@ fn failing(anomalies: &[Anomaly], rules: &LoginRules) -> Option<Verdict> {
         .arg("user", worst.users.first().map_or("-", String::as_str))
         .number("users", worst.users.len() + worst.unknown_users)
         .number("sources", worst.sources.len())
+        .arg("what", listed(&worst.what))
         .arg("first", worst.first_at)
         .arg("last", worst.last_at);
     let evidence: Vec<Value> = anomalies.iter().map(evidence).collect();
@@ -105,6 +113,11 @@ fn failing(anomalies: &[Anomaly], rules: &LoginRules) -> Option<Verdict> {
     )
 }
 
+fn listed(names: &BTreeSet<String>) -> String {
+    let names: Vec<&str> = names.iter().take(MOST_NAMED).map(String::as_str).collect();
+    names.join(", ")
+}
+
 fn source(anomaly: &Anomaly) -> String {
     match &anomaly.subject {
         Subject::Source(group) => group.to_string(),
@@ -112,11 +125,19 @@ fn source(anomaly: &Anomaly) -> String {
     }
 }
 
-const fn key(anomaly: &Anomaly) -> &'static str {
+fn key(anomaly: &Anomaly) -> &'static str {
     match (anomaly.kind, &anomaly.subject) {
         (AnomalyKind::BruteForce, Subject::Source(_)) => "logins-brute-force",
         (AnomalyKind::BruteForce, Subject::User(_)) => "logins-brute-force-distributed",
         (AnomalyKind::BruteForce, Subject::UnknownUser) => "logins-brute-force-distributed-unknown",
+        (AnomalyKind::DormantAccount, _) => "logins-dormant-account",
+        (AnomalyKind::FirstSeenSource, _) => "logins-first-seen-source",
+        (AnomalyKind::FirstSeenUser, _) => "logins-first-seen-user",
+        (AnomalyKind::ImpossiblePace, _) => "logins-impossible-pace",
+        (AnomalyKind::NewPrivilegedAccount, _) => "logins-new-privileged-account",
+        (AnomalyKind::OffHours, _) => "logins-off-hours",
+        (AnomalyKind::PrivilegeEscalation, _) if anomaly.events.is_empty() => "logins-privileges-refused",
+        (AnomalyKind::PrivilegeEscalation, _) => "logins-privilege-escalation",
         (AnomalyKind::PasswordSpraying, _) => "logins-password-spraying",
         (AnomalyKind::RootLogin, _) => "logins-root-login",
         (AnomalyKind::SuccessAfterFailures, _) => "logins-success-after-failures",
@@ -132,6 +153,20 @@ fn expected(kind: AnomalyKind, rules: &LoginRules) -> Value {
         AnomalyKind::PasswordSpraying => json!({
             "users_below": rules.spraying_users,
             "within_seconds": rules.spraying_within.nominal_seconds(),
+        }),
+        AnomalyKind::DormantAccount => json!({ "dormant_accounts_used": 0 }),
+        AnomalyKind::FirstSeenSource | AnomalyKind::FirstSeenUser => json!({
+            "first_seen": 0,
+            "learning_seconds": rules.learning_period.nominal_seconds(),
+        }),
+        AnomalyKind::ImpossiblePace => json!({
+            "networks_apart_within_seconds": rules.impossible_pace_within.nominal_seconds(),
+        }),
+        AnomalyKind::NewPrivilegedAccount => json!({ "new_privileges": 0 }),
+        AnomalyKind::OffHours => json!({ "work_hours": rules.work_hours }),
+        AnomalyKind::PrivilegeEscalation => json!({
+            "failures_below": rules.escalation_failures,
+            "within_seconds": rules.escalation_within.nominal_seconds(),
         }),
         AnomalyKind::RootLogin => json!({ "root_login": rules.root_login }),
         AnomalyKind::SuccessAfterFailures => json!({
@@ -158,6 +193,9 @@ fn evidence(anomaly: &Anomaly) -> Value {
         "user_count": anomaly.users.len(),
         "unknown_user_count": anomaly.unknown_users,
         "methods": methods,
+        "what": anomaly.what.iter().take(MOST_NAMED).collect::<Vec<_>>(),
+        "by": anomaly.by,
+        "events": anomaly.events,
     })
 }
 
@@ -184,6 +222,8 @@ fn passing(logins: &LoginFacts, rules: &LoginRules) -> Verdict {
         "password_spraying": expected(AnomalyKind::PasswordSpraying, rules),
         "success_after_failures": expected(AnomalyKind::SuccessAfterFailures, rules),
         "root_login": rules.root_login,
+        "work_hours": rules.work_hours,
+        "learning_seconds": rules.learning_period.nominal_seconds(),
     });
     Verdict::pass(Verdict::HOST, message)
         .compared(expected, json!({ "anomalies": 0 }))
@@ -254,6 +294,7 @@ mod tests {
             service: Service::Sshd,
             user: Some("root".to_owned()),
             unknown_user: false,
+            by: None,
             source: Some(Source::Address(source.parse().unwrap())),
             outcome: Outcome::Failed,
             method: Method::Password,
@@ -275,7 +316,7 @@ mod tests {
                     ..Reading::default()
                 }),
             }],
-            evicted: 0,
+            ..LoginFacts::default()
         };
         Facts {
             logins: Known::Value(logins),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::memory::Memory;
 use crate::probe::ProbeId;
@@ -17,6 +17,8 @@ pub struct Ask {
     pub now: Timestamp,
     /// Directories that the plan declares to hold personal data.
     pub declared_paths: Vec<PathBuf>,
+    /// How long attempts to log in are to be kept: as long as the plan reports them, and a day to find them in.
+    pub logins_kept_for: SignedDuration,
     /// What earlier runs left for the probes that look at change.
     pub memory: Memory,
 }

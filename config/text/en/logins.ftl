@@ -14,6 +14,14 @@ logins-root-login = { $sources ->
         [one] root logged in over the network from { $source } in a way that the plan rules out, last at { $last }.
        *[other] root logged in over the network from { $sources } sources in a way that the plan rules out, last at { $last }.
     }
+logins-first-seen-source = { $user } logged in from { $source }, a network that the account never came from before, at { $last }.
+logins-first-seen-user = { $user } logged in at { $last }, which no one has seen that account do before.
+logins-off-hours = { $user } logged in at { $last }, outside working hours and the account's own habit.
+logins-dormant-account = { $user } logged in at { $last }, after the account had been dormant.
+logins-impossible-pace = { $user } logged in from { $source } at { $last }, too soon after a login from another network.
+logins-new-privileged-account = { $user } was given privileges ({ $what }), last at { $last }.
+logins-privilege-escalation = { $user } failed { $count } times at su or sudo between { $first } and { $last }.
+logins-privileges-refused = { $user } asked for privileges that the rules do not give ({ $what }), last at { $last }.
 logins-others = { $count ->
         [one] One further source or account shows abnormal logins.
        *[other] { $count } further sources or accounts show abnormal logins.

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::event::{LoginEvent, Method, Outcome, Service, Source, is_withheld, user_name, withheld};
 use super::line::Line;
+use super::privilege::PrivilegeChange;
 use super::said::{Kind, Said};
 
 /// A process that was silent for this long and speaks again is another connection: sshd's LoginGraceTime is 2 minutes.
@@ -21,7 +22,10 @@ const LONGEST_SILENCE: SignedDuration = SignedDuration::from_mins(10);
 const PAM_SETTLES_AFTER: SignedDuration = SignedDuration::from_mins(2);
 
 /// Most connections followed at once; when full, those silent for longest are settled.
-const MOST_CONNECTIONS: usize = 65_536;
+const MOST_CONNECTIONS: usize = 16_384;
+
+/// Most changes of privileges kept.
+pub(super) const MOST_CHANGES: usize = 4_096;
 
 /// What has been told about one connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +35,8 @@ pub(super) struct Connection {
     last_at: Timestamp,
     user: Option<String>,
     unknown_user: bool,
+    #[serde(default)]
+    by: Option<String>,
     source: Option<Source>,
     port: Option<u32>,
     /// Messages by [`Kind`].
@@ -55,6 +61,7 @@ impl Connection {
             last_at: at,
             user: None,
             unknown_user: false,
+            by: None,
             source: None,
             port: None,
             told: [0; Kind::COUNT],
@@ -112,6 +119,8 @@ pub(super) struct Merger {
     connections: HashMap<u64, Connection>,
     /// Events in the order they came to be known.
     pub(super) events: Vec<LoginEvent>,
+    /// What lines told of privileges, in the order they came.
+    pub(super) changes: Vec<PrivilegeChange>,
 }
 
 impl Merger {
@@ -123,7 +132,7 @@ impl Merger {
                 .take(MOST_CONNECTIONS)
                 .map(|connection| (connection.key, connection))
                 .collect(),
-            events: Vec::new(),
+            ..Self::default()
         }
     }
 
@@ -151,6 +160,7 @@ impl Merger {
         connection.last_at = connection.last_at.max(at);
         connection.user = connection.user.take().or(user);
         connection.unknown_user |= said.unknown_user;
+        connection.by = connection.by.take().or_else(|| said.by.map(user_name));
         if !matches!(connection.source, Some(Source::Address(_))) {
             connection.source = said.source.clone().or_else(|| connection.source.take());
         }
@@ -163,6 +173,15 @@ impl Merger {
             line: number,
         };
         hear(connection, heard, &mut self.events);
+    }
+
+    /// Takes in what a line told of privileges; the oldest go when there are too many.
+    pub(super) fn change(&mut self, changes: Vec<PrivilegeChange>) {
+        self.changes.extend(changes);
+        let excess = self.changes.len().saturating_sub(2 * MOST_CHANGES);
+        if excess > 0 {
+            self.changes.drain(..excess + MOST_CHANGES);
+        }
     }
 
     /// Ends the reading at `now`: what is settled by then becomes events, the rest is handed back for the next run.
@@ -279,6 +298,7 @@ fn guess(connection: &mut Connection, heard: Heard, told: u32, events: &mut Vec<
             last.method = heard.method;
         }
         last.user = last.user.take().or_else(|| connection.user.clone());
+        last.by = last.by.take().or_else(|| connection.by.clone());
         last.source = last.source.take().or_else(|| connection.source.clone());
         last.unknown_user = connection.unknown_user || last.user.is_none();
     }
@@ -310,6 +330,7 @@ fn event(connection: &Connection, heard: Heard) -> LoginEvent {
         service: connection.service,
         user: connection.user.clone(),
         unknown_user: connection.unknown_user || connection.user.is_none(),
+        by: connection.by.clone(),
         source: connection.source.clone(),
         outcome: Outcome::Failed,
         method: heard.method,

@@ -47,6 +47,13 @@ const IDENTIFIERS: &[&str] = &[
     "xrdp",
     "xrdp-sesman",
     "polkit-agent-helper-1",
+    "useradd",
+    "usermod",
+    "adduser",
+    "newusers",
+    "groupmems",
+    "gpasswd",
+    "doas",
 ];
 
 /// Fields asked for; the cursor and times always come.

@@ -5,17 +5,20 @@
 //! [`KEPT_FOR`] and the reading positions stay in [`Memory`](crate::Memory). All that is kept is withheld of names that
 //! need not be accounts: people type passwords there.
 
+mod accounts;
 mod attempt;
 mod console;
 mod dropbear;
 mod duplicate;
 mod event;
 mod follow;
+mod habit;
 mod inspect;
 mod journal;
 mod line;
 mod mail_ftp;
 mod pam;
+mod privilege;
 mod remember;
 mod said;
 mod scan;
@@ -25,7 +28,7 @@ mod timestamp;
 mod utmp;
 mod xrdp;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
@@ -38,12 +41,14 @@ use crate::probe::{Probe, ProbeId};
 
 use attempt::Merger;
 use duplicate::{Origin, Seen};
-use scan::Scan;
+use scan::{Scan, Told};
 use timestamp::Clock;
 use utmp::Records;
 
 pub use event::{LoginEvent, Method, Outcome, Service, Source};
-pub use inspect::{Input, InspectError, Inspected, inspect};
+pub use habit::{Habit, Habits, Network};
+pub use inspect::{Input, InspectError, Inspected, Zone, inspect};
+pub use privilege::{PrivilegeChange, PrivilegeKind};
 pub use remember::{KEPT_FOR, LoginMemory, MOST_EVENTS};
 
 /// Logs of a syslog daemon that hold what sshd, su, sudo and PAM say: Debian's name and Red Hat's.
@@ -67,6 +72,9 @@ const JOURNAL: &str = "journal";
 /// What would let us read logs: they belong to these groups on Debian and with systemd.
 const NEEDS: &str = "CAP_DAC_READ_SEARCH, or group adm and systemd-journal";
 
+/// How far back the first run reads, to learn how users are used to log in.
+const HISTORY: SignedDuration = SignedDuration::from_hours(60 * 24);
+
 /// Largest time zone file taken, in bytes.
 const LARGEST_ZONE: u64 = 256 * 1024;
 
@@ -77,6 +85,10 @@ pub struct LoginFacts {
     pub since: Timestamp,
     /// Attempts, oldest first; names of accounts that may not exist are withheld.
     pub events: Vec<LoginEvent>,
+    /// What was done to, or tried for, privileges since then, oldest first.
+    pub changes: Vec<PrivilegeChange>,
+    /// How users were used to log in before that.
+    pub habits: Habits,
     /// Every source that was looked for.
     pub sources: Vec<SourceReading>,
     /// Attempts of this time that had to be dropped to stay within [`MOST_EVENTS`].
@@ -117,14 +129,22 @@ impl Probe for LoginsProbe {
         "/var/log/secure",
         "/var/log/btmp",
         "/var/log/wtmp",
+        accounts::PASSWD,
+        accounts::GROUP,
+        accounts::SUDOERS,
+        accounts::SUDOERS_DIRECTORY,
+        "/root/.ssh/authorized_keys",
     ];
 
     fn gather(host: &Host, ask: &Ask, facts: &mut Facts) -> Known<LoginFacts> {
         let mut memory = ask.memory.logins.clone();
+        memory.kept_for = Some(ask.logins_kept_for);
         let sources = read(host, ask.now, &mut memory);
         let known = if sources.iter().any(shows_failures) {
             Known::Value(LoginFacts {
                 since: memory.since(ask.now),
+                changes: memory.changes.clone(),
+                habits: memory.habits.clone(),
                 events: utmp::merge(memory.events.clone(), &memory.records),
                 evicted: memory.evicted,
                 sources,
@@ -143,12 +163,18 @@ impl Probe for LoginsProbe {
 
 /// Whether a source was read that would show a failed login: wtmp shows none.
 fn shows_failures(source: &SourceReading) -> bool {
-    matches!(source.reading, Known::Value(_)) && source.name != RECORDS[0].0
+    matches!(source.reading, Known::Value(_)) && tells_of_failures(source)
+}
+
+/// Whether a source is one that tells of failed logins: wtmp does not, nor does who has privileges.
+fn tells_of_failures(source: &SourceReading) -> bool {
+    source.name != RECORDS[0].0 && source.name != accounts::NAME
 }
 
 fn none_readable(sources: &[SourceReading]) -> Known<LoginFacts> {
     let refused: Vec<&str> = sources
         .iter()
+        .filter(|source| source.name != accounts::NAME)
         .filter(|source| matches!(source.reading, Known::Denied(_)))
         .map(|source| source.name.as_str())
         .collect();
@@ -159,13 +185,19 @@ fn none_readable(sources: &[SourceReading]) -> Known<LoginFacts> {
         Known::Failed { why, .. } => why.clone(),
         _ => format!("{} does not exist", source.name),
     };
-    let reasons: Vec<String> = sources.iter().map(why).collect();
+    let logs = sources.iter().filter(|source| source.name != accounts::NAME);
+    let reasons: Vec<String> = logs.map(why).collect();
     Known::failed("login records", reasons.join("; "))
 }
 
 /// Reads on in every source.
 fn read(host: &Host, now: Timestamp, memory: &mut LoginMemory) -> Vec<SourceReading> {
-    let since = memory.since(now);
+    // The first time, what is older is read too: habits are learned of it.
+    let since = match memory.habits.since {
+        Some(_) => memory.since(now),
+        None => now.saturating_sub(HISTORY).unwrap_or(Timestamp::MIN),
+    };
+    learn_last_logins(host, now, memory);
     let zone = zone(host);
     let mut merger = Merger::resume(std::mem::take(&mut memory.connections));
     let mut seen = Seen::resume(&memory.singles);
@@ -194,6 +226,7 @@ fn read(host: &Host, now: Timestamp, memory: &mut LoginMemory) -> Vec<SourceRead
     if none_there {
         sources.push(read_log(FALLBACK_LOG, memory));
     }
+    let mut changes = std::mem::take(&mut merger.changes);
     let (events, connections) = merger.finish(Some(now));
     memory.connections = connections;
     memory.singles = seen.remembered(now);
@@ -213,8 +246,32 @@ fn read(host: &Host, now: Timestamp, memory: &mut LoginMemory) -> Vec<SourceRead
         });
         records.extend(sink.events);
     }
+    let (new, seen) = memory.privileges.update(host, now);
+    changes.extend(new);
+    sources.push(SourceReading {
+        name: accounts::NAME.to_owned(),
+        reading: seen,
+    });
     memory.keep(now, events, records);
+    memory.keep_changes(now, changes);
     sources
+}
+
+/// The first time, accounts whose last login is further back than any log are known by lastlog.
+fn learn_last_logins(host: &Host, now: Timestamp, memory: &mut LoginMemory) {
+    if memory.habits.since.is_some() {
+        return;
+    }
+    let Ok(accounts) = accounts::accounts(host) else {
+        return;
+    };
+    let since = memory.since(now);
+    for (user, at) in accounts::last_logins(host, &accounts) {
+        // What is within the time that attempts are kept for is in the logs, and is to be judged.
+        if at < since {
+            memory.habits.learn_last_login(&user, at);
+        }
+    }
 }
 
 fn known(followed: Result<bool, ReadError>, reading: impl FnOnce(bool) -> Reading) -> Known<Reading> {
@@ -254,10 +311,11 @@ fn read_journal(
             return;
         };
         let line = line::Line::of_entry(entry);
-        if let Some(said) = said::read(line.tag, line.message) {
+        let told = Told::of(&line);
+        if !told.is_nothing() {
             reading.from.get_or_insert(at);
             if at >= since {
-                scan::take(merger, seen, &line, &said, (at, 0), Origin::Journal);
+                scan::take(merger, seen, &line, &told, (at, 0), Origin::Journal);
             }
         }
     };

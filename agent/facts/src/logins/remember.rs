@@ -3,14 +3,21 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::attempt::Connection;
+use super::accounts::Privileges;
+use super::attempt::{Connection, MOST_CHANGES};
 use super::duplicate::Single;
 use super::event::{LoginEvent, Method, Outcome};
 use super::follow::{FilePosition, Followed};
+use super::habit::Habits;
+use super::privilege::PrivilegeChange;
+use super::utmp;
 use crate::host::ReadError;
 
 /// How long attempts are kept: a slow attack takes a day to show, and is to be seen for a day after.
 pub const KEPT_FOR: SignedDuration = SignedDuration::from_hours(48);
+
+/// Longest that attempts are kept, however long the plan reports them.
+const LONGEST_KEPT: SignedDuration = SignedDuration::from_hours(33 * 24);
 
 /// Most attempts kept, of log lines and of records each.
 pub const MOST_EVENTS: usize = 65_536;
@@ -33,6 +40,15 @@ pub struct LoginMemory {
     pub(super) connections: Vec<Connection>,
     /// Lines that may yet come by another way.
     pub(super) singles: Vec<Single>,
+    /// What was done to privileges.
+    pub(super) changes: Vec<PrivilegeChange>,
+    /// Who had privileges in the last run.
+    pub(super) privileges: Privileges,
+    /// How users were used to log in before the attempts that are kept.
+    pub(super) habits: Habits,
+    /// How long attempts are kept, where the plan reports them for longer than [`KEPT_FOR`] allows.
+    #[serde(skip)]
+    pub(super) kept_for: Option<SignedDuration>,
     /// Attempts dropped for want of room, and when that was last.
     pub(super) evicted: u64,
     pub(super) evicted_at: Option<Timestamp>,
@@ -43,7 +59,8 @@ impl LoginMemory {
     pub(super) fn since(&self, now: Timestamp) -> Timestamp {
         // Logs have whole seconds, and so have those who read this.
         let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
-        now.saturating_sub(KEPT_FOR).unwrap_or(Timestamp::MIN)
+        let kept_for = self.kept_for.unwrap_or(KEPT_FOR).clamp(KEPT_FOR, LONGEST_KEPT);
+        now.saturating_sub(kept_for).unwrap_or(Timestamp::MIN)
     }
 
     pub(super) fn position(&self, path: &str) -> Option<&FilePosition> {
@@ -66,9 +83,11 @@ impl LoginMemory {
     pub(super) fn keep(&mut self, now: Timestamp, events: Vec<LoginEvent>, records: Vec<LoginEvent>) {
         let since = self.since(now);
         let mut evicted = 0;
-        for (kept, new) in [(&mut self.events, events), (&mut self.records, records)] {
+        let mut old = [Vec::new(), Vec::new()];
+        let kept_and_new = [(&mut self.events, events), (&mut self.records, records)];
+        for ((kept, new), old) in kept_and_new.into_iter().zip(&mut old) {
             kept.extend(new);
-            kept.retain(|event| event.at >= since);
+            old.extend(kept.extract_if(.., |event| event.at < since));
             for event in kept.iter_mut() {
                 event.withhold_unknown_user();
                 event.line = 0;
@@ -76,6 +95,14 @@ impl LoginMemory {
             kept.sort_by_key(|event| event.at);
             evicted += evict(kept);
         }
+        let [mut events, records] = old;
+        events.sort_by_key(|event| event.at);
+        // What is not kept any more has become habit.
+        for event in utmp::merge(events, &records) {
+            self.habits.learn(&event);
+        }
+        let first = self.events.first().map_or(now, |event| event.at);
+        self.habits.since.get_or_insert(first);
         if self.evicted_at.is_some_and(|at| at < since) {
             (self.evicted, self.evicted_at) = (0, None);
         }
@@ -83,6 +110,21 @@ impl LoginMemory {
             self.evicted = self.evicted.saturating_add(evicted);
             self.evicted_at = Some(now);
         }
+    }
+}
+
+impl LoginMemory {
+    /// Adds what was done to privileges, and drops what is too old or too much.
+    pub(super) fn keep_changes(&mut self, now: Timestamp, changes: Vec<PrivilegeChange>) {
+        let since = self.since(now);
+        self.changes.extend(changes);
+        self.changes.retain(|change| change.at >= since);
+        for change in &mut self.changes {
+            change.line = 0;
+        }
+        self.changes.sort_by_key(|change| change.at);
+        let excess = self.changes.len().saturating_sub(MOST_CHANGES);
+        self.changes.drain(..excess);
     }
 }
 
@@ -125,6 +167,7 @@ mod tests {
             service: Service::Sshd,
             user: Some("hunter2".into()),
             unknown_user: outcome == Outcome::Failed,
+            by: None,
             source: Some(Source::Address([203, 0, 113, 7].into())),
             outcome,
             method,
