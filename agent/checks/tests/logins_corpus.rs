@@ -268,7 +268,7 @@ impl Log {
             self.process()
                 .say(at(35, 11, 0, n * 10), "su", "FAILED SU (to root) gus on pts/2");
         }
-        planted("privilege-escalation", "gus", "pts/2");
+        planted("privilege-escalation", "gus", "-");
     }
 
     fn text(mut self) -> String {

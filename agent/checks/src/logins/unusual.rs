@@ -19,16 +19,21 @@ const USERS_OF_A_SHARED_NETWORK: usize = 2;
 /// Finds logins among `events`, in order of time, that are unlike those before them.
 pub(super) fn unusual(events: &[&LoginEvent], observed: &Observed<'_>, rules: &LoginRules) -> Vec<Anomaly> {
     let mut habits = observed.habits.clone();
-    let mut found: BTreeMap<(AnomalyKind, &str), Vec<&LoginEvent>> = BTreeMap::new();
+    // What is wrong with a place is told of each place apart.
+    type Key<'a> = (AnomalyKind, &'a str, Option<Network>);
+    let mut found: BTreeMap<Key<'_>, Vec<&LoginEvent>> = BTreeMap::new();
     for event in events {
         if let Some(user) = login(event) {
             for kind in kinds(event, user, &habits, observed, rules) {
-                found.entry((kind, user)).or_default().push(event);
+                let network = event.source.as_ref().and_then(Network::of);
+                let of_place = matches!(kind, AnomalyKind::FirstSeenSource | AnomalyKind::ImpossiblePace);
+                let key = (kind, user, network.filter(|_| of_place));
+                found.entry(key).or_default().push(event);
             }
         }
         habits.learn(event);
     }
-    let anomalies = |((kind, user), events): (&(AnomalyKind, &str), &Vec<&LoginEvent>)| -> Vec<Anomaly> {
+    let anomalies = |((kind, user, _), events): (&Key<'_>, &Vec<&LoginEvent>)| -> Vec<Anomaly> {
         let marks = vec![true; events.len()];
         let subject = Subject::User((*user).to_owned());
         episodes(events, &marks, DAY)
