@@ -19,6 +19,7 @@ mod firewall_reachable_ports;
 mod invariants;
 pub mod logins;
 mod logins_abnormal;
+mod logins_monitoring;
 mod patch_security_updates;
 mod tls_protocol_versions;
 
@@ -33,6 +34,7 @@ pub const CHECKS: &[Check] = &[
     tls_protocol_versions::CHECK,
     firewall_active::CHECK,
     firewall_reachable_ports::CHECK,
+    logins_monitoring::CHECK,
     logins_abnormal::CHECK,
     patch_security_updates::CHECK,
     antivirus_running::CHECK,

@@ -32,6 +32,14 @@ logins-evicted = { $count ->
        *[other] { $count } attempts of the last days were dropped, since there are too many to keep.
     }
 
+## logins.monitoring
+
+logins-monitoring-active = Abnormal logins are watched for by: { $monitors }.
+logins-monitoring-none = Nothing that runs on the host watches for abnormal logins.
+logins-monitoring-dead = { $monitor } is installed and does not run.
+logins-monitoring-watches-nothing = { $monitor } runs, but is not set to watch logins.
+logins-monitoring-log-stopped = { $log } has not been written to since { $since }, so no one who reads it sees logins any more.
+
 ## inspect logins
 
 inspect-logins-summary = { $lines } lines read, { $unparsed } not understood; { $attempts } attempts to log in, { $anomalies } abnormal patterns.

@@ -25,6 +25,14 @@ logins-others = 另有 { $count } 個來源或帳號出現異常登入。
 logins-partly-unread = 下列登入紀錄未能讀取或未能完整讀取：{ $sources }。
 logins-evicted = 近日登入嘗試過多，超出保留上限，其中 { $count } 次未予保留。
 
+## logins.monitoring
+
+logins-monitoring-active = 異常登入行為由下列程式監控中：{ $monitors }。
+logins-monitoring-none = 主機上無執行中之程式監控異常登入行為。
+logins-monitoring-dead = 已安裝 { $monitor }，但未執行。
+logins-monitoring-watches-nothing = { $monitor } 執行中，但未設定監看登入紀錄。
+logins-monitoring-log-stopped = { $log } 自 { $since } 起未再寫入，據此監控者已無法察知登入行為。
+
 ## inspect logins
 
 inspect-logins-summary = 讀取 { $lines } 行，其中 { $unparsed } 行無法解讀；登入嘗試 { $attempts } 次，異常樣態 { $anomalies } 項。

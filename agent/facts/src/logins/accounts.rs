@@ -279,7 +279,7 @@ fn digest(bytes: &[u8]) -> String {
     sha256_hex(bytes).get(..16).unwrap_or_default().to_owned()
 }
 
-fn written_at(host: &Host, path: &str) -> Option<Timestamp> {
+pub(super) fn written_at(host: &Host, path: &str) -> Option<Timestamp> {
     let metadata = host.metadata(path).ok()?;
     Timestamp::from_second(metadata.mtime()).ok()
 }

@@ -113,6 +113,8 @@ pub struct Reading {
     pub unparsed: u64,
     /// Time of the first line that told of a login.
     pub from: Option<Timestamp>,
+    /// When a file was last written to.
+    pub written_at: Option<Timestamp>,
     /// Something was written that this run could not read any more: a rotated file is gone, or there was too much.
     pub lost: bool,
 }
@@ -216,6 +218,7 @@ fn read(host: &Host, now: Timestamp, memory: &mut LoginMemory) -> Vec<SourceRead
                 lines: tally.lines,
                 unparsed: tally.unparsed,
                 from: tally.first_at,
+                written_at: accounts::written_at(host, path),
                 lost,
             }),
         }
@@ -241,6 +244,7 @@ fn read(host: &Host, now: Timestamp, memory: &mut LoginMemory) -> Vec<SourceRead
                 lines: sink.read,
                 unparsed: 0,
                 from: sink.events.first().map(|event| event.at),
+                written_at: accounts::written_at(host, path),
                 lost,
             }),
         });
