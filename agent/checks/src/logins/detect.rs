@@ -1,7 +1,7 @@
 //! Finds abnormal patterns among attempts to log in.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
@@ -38,24 +38,23 @@ pub fn detect(observed: &Observed<'_>, rules: &LoginRules) -> Vec<Anomaly> {
     let events = observed.events;
     let mut ordered: Vec<&LoginEvent> = events.iter().filter(|e| !e.service.is_escalation()).collect();
     ordered.sort_by_key(|event| event.at);
-    let mut by_source: BTreeMap<SourceGroup, Vec<&LoginEvent>> = BTreeMap::new();
-    let mut by_user: BTreeMap<&str, Vec<&LoginEvent>> = BTreeMap::new();
-    for event in &ordered {
-        if let Some(group) = group(event) {
-            by_source.entry(group).or_default().push(event);
-            if let (Some(user), true) = (&event.user, is_guess(event)) {
-                by_user.entry(user).or_default().push(event);
-            }
-        }
-    }
     let mut anomalies = Vec::new();
-    for (group, events) in &by_source {
+    // Sorted and cut up rather than gathered in maps: an attack may come from more sources than there is room for.
+    let mut by_source: Vec<&LoginEvent> = ordered.iter().copied().filter(|e| group(e).is_some()).collect();
+    by_source.sort_by(|one, other| group(one).cmp(&group(other)));
+    for events in by_source.chunk_by(|one, other| group(one) == group(other)) {
+        let Some(group) = events.first().and_then(|event| group(event)) else {
+            continue;
+        };
         let failures: Vec<&LoginEvent> = events.iter().copied().filter(|e| is_guess(e)).collect();
-        anomalies.extend(brute_force(group, &failures, rules));
-        anomalies.extend(spraying(group, &failures, rules));
-        anomalies.extend(success_after_failures(group, events, rules));
+        anomalies.extend(brute_force(&group, &failures, rules));
+        anomalies.extend(spraying(&group, &failures, rules));
+        anomalies.extend(success_after_failures(&group, events, rules));
     }
-    for events in by_user.values() {
+    let mut by_user = by_source;
+    by_user.retain(|event| event.user.is_some() && is_guess(event));
+    by_user.sort_by(|one, other| (&one.user, one.at).cmp(&(&other.user, other.at)));
+    for events in by_user.chunk_by(|one, other| one.user == other.user) {
         anomalies.extend(distributed(events, rules));
     }
     anomalies.extend(root_login(&ordered, rules));

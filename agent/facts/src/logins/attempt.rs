@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::event::{LoginEvent, Method, Outcome, Service, Source, is_withheld, user_name, withheld};
 use super::line::Line;
 use super::privilege::PrivilegeChange;
+use super::remember::{MOST_EVENTS, evict};
 use super::said::{Kind, Said};
 
 /// A process that was silent for this long and speaks again is another connection: sshd's LoginGraceTime is 2 minutes.
@@ -22,7 +23,7 @@ const LONGEST_SILENCE: SignedDuration = SignedDuration::from_mins(10);
 const PAM_SETTLES_AFTER: SignedDuration = SignedDuration::from_mins(2);
 
 /// Most connections followed at once; when full, those silent for longest are settled.
-const MOST_CONNECTIONS: usize = 16_384;
+const MOST_CONNECTIONS: usize = 8_192;
 
 /// Most changes of privileges kept.
 pub(super) const MOST_CHANGES: usize = 4_096;
@@ -121,6 +122,10 @@ pub(super) struct Merger {
     pub(super) events: Vec<LoginEvent>,
     /// What lines told of privileges, in the order they came.
     pub(super) changes: Vec<PrivilegeChange>,
+    /// So many events may stand at once; `None`: any number.
+    most_events: Option<usize>,
+    /// Attempts dropped to stay within that.
+    pub(super) evicted: u64,
 }
 
 impl Merger {
@@ -132,6 +137,7 @@ impl Merger {
                 .take(MOST_CONNECTIONS)
                 .map(|connection| (connection.key, connection))
                 .collect(),
+            most_events: Some(2 * MOST_EVENTS),
             ..Self::default()
         }
     }
@@ -173,6 +179,20 @@ impl Merger {
             line: number,
         };
         hear(connection, heard, &mut self.events);
+        if self.most_events.is_some_and(|most| self.events.len() >= most) {
+            self.condense();
+        }
+    }
+
+    /// Makes room: like failures within ten minutes become one, and if that is not enough the least interesting go.
+    fn condense(&mut self) {
+        for connection in self.connections.values_mut() {
+            connection.last_event = None;
+        }
+        join_like(&mut self.events);
+        if self.events.len() > MOST_EVENTS {
+            self.evicted = self.evicted.saturating_add(evict(&mut self.events));
+        }
     }
 
     /// Takes in what a line told of privileges; the oldest go when there are too many.
@@ -204,7 +224,8 @@ impl Merger {
             }
         }
         open.sort_unstable_by_key(|connection| (connection.last_at, connection.key));
-        self.events.sort_by_key(|event| (event.at, event.line));
+        // Lines are told apart by their numbers, so nothing depends on the order of equals; in place, since there are many.
+        self.events.sort_unstable_by_key(|event| (event.at, event.line));
         (self.events, open)
     }
 
@@ -223,6 +244,29 @@ impl Merger {
             keep
         });
     }
+}
+
+/// Joins failures of one user from one source by one method within ten minutes into one event that counts them all.
+fn join_like(events: &mut Vec<LoginEvent>) {
+    const SECONDS: i64 = 600;
+    events.sort_unstable_by(|one, other| {
+        let place = |event: &LoginEvent| (event.outcome, event.service, event.method, event.unknown_user);
+        let bucket = |event: &LoginEvent| event.at.as_second().div_euclid(SECONDS);
+        (place(one), &one.source, &one.user, &one.by, bucket(one), one.at)
+            .cmp(&(place(other), &other.source, &other.user, &other.by, bucket(other), other.at))
+    });
+    events.dedup_by(|later, first| {
+        let alike = first.outcome == Outcome::Failed
+            && (first.outcome, first.service, first.method, first.unknown_user)
+                == (later.outcome, later.service, later.method, later.unknown_user)
+            && (&first.source, &first.user, &first.by) == (&later.source, &later.user, &later.by)
+            && first.at.as_second().div_euclid(SECONDS) == later.at.as_second().div_euclid(SECONDS);
+        if alike {
+            first.count = first.count.saturating_add(later.count);
+        }
+        alike
+    });
+    events.sort_unstable_by_key(|event| (event.at, event.line));
 }
 
 /// One message of a connection.

@@ -28,6 +28,8 @@ mod timestamp;
 mod utmp;
 mod xrdp;
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use jiff::{SignedDuration, Timestamp};
 use jiff::tz::TimeZone;
 use serde::Serialize;
@@ -125,7 +127,7 @@ pub struct LoginsProbe;
 impl Probe for LoginsProbe {
     type Fact = LoginFacts;
     const ID: ProbeId = ProbeId::Logins;
-    // Not the journal, which is written all the time: failed logins are in btmp and others in wtmp too.
+    // The journal is written through memory, which no watch of a file tells of: its pulse is felt instead.
     const WATCHES: &'static [&'static str] = &[
         "/var/log/auth.log",
         "/var/log/secure",
@@ -137,6 +139,7 @@ impl Probe for LoginsProbe {
         accounts::SUDOERS_DIRECTORY,
         "/root/.ssh/authorized_keys",
     ];
+    const PULSE: Option<fn(&Host) -> Option<u64>> = Some(journal_pulse);
 
     fn gather(host: &Host, ask: &Ask, facts: &mut Facts) -> Known<LoginFacts> {
         let mut memory = ask.memory.logins.clone();
@@ -230,6 +233,7 @@ fn read(host: &Host, now: Timestamp, memory: &mut LoginMemory) -> Vec<SourceRead
         sources.push(read_log(FALLBACK_LOG, memory));
     }
     let mut changes = std::mem::take(&mut merger.changes);
+    let evicted = merger.evicted;
     let (events, connections) = merger.finish(Some(now));
     memory.connections = connections;
     memory.singles = seen.remembered(now);
@@ -257,6 +261,7 @@ fn read(host: &Host, now: Timestamp, memory: &mut LoginMemory) -> Vec<SourceRead
         reading: seen,
     });
     memory.keep(now, events, records);
+    memory.count_evicted(now, evicted);
     memory.keep_changes(now, changes);
     sources
 }
@@ -344,6 +349,22 @@ fn read_journal(
         Err(CommandError::NotFound(program)) => Known::Absent(program.display().to_string()),
         Err(error) => Known::failed(JOURNAL, error),
     }
+}
+
+/// A fingerprint of how many entries the journal's live files hold: their headers count them.
+fn journal_pulse(host: &Host) -> Option<u64> {
+    /// Bytes of the header (systemd's JOURNAL_FILE_FORMAT) up to the counts and times of entries.
+    const HEADER: u64 = 256;
+    let mut hasher = DefaultHasher::new();
+    for top in JOURNALS {
+        for machine in host.list(top).unwrap_or_default() {
+            let path = format!("{top}/{machine}/system.journal");
+            if let Ok(header) = host.read_head(&path, HEADER) {
+                (path, header).hash(&mut hasher);
+            }
+        }
+    }
+    Some(hasher.finish())
 }
 
 /// Whether there are journal files, and all of them can be read.

@@ -106,14 +106,19 @@ impl LoginMemory {
         if self.evicted_at.is_some_and(|at| at < since) {
             (self.evicted, self.evicted_at) = (0, None);
         }
+        self.count_evicted(now, evicted);
+    }
+}
+
+impl LoginMemory {
+    /// Counts attempts that a run had to drop.
+    pub(super) fn count_evicted(&mut self, now: Timestamp, evicted: u64) {
         if evicted > 0 {
             self.evicted = self.evicted.saturating_add(evicted);
             self.evicted_at = Some(now);
         }
     }
-}
 
-impl LoginMemory {
     /// Adds what was done to privileges, and drops what is too old or too much.
     pub(super) fn keep_changes(&mut self, now: Timestamp, changes: Vec<PrivilegeChange>) {
         let since = self.since(now);
@@ -129,7 +134,7 @@ impl LoginMemory {
 }
 
 /// Drops down to [`MOST_EVENTS`]: what matters least goes first, and of that the oldest. Gives how many attempts went.
-fn evict(events: &mut Vec<LoginEvent>) -> u64 {
+pub(super) fn evict(events: &mut Vec<LoginEvent>) -> u64 {
     let mut excess = events.len().saturating_sub(MOST_EVENTS);
     let mut evicted = 0;
     for least in [is_probe, is_failure, |_: &LoginEvent| true] {
