@@ -5,7 +5,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use plumbline_config::finding::Severity;
-use plumbline_facts::logins::{LoginEvent, Method, PrivilegeChange};
+use plumbline_facts::logins::{LoginEvent, Method, PrivilegeChange, Source};
 
 use super::source::SourceGroup;
 
@@ -137,19 +137,19 @@ impl Anomaly {
                 } else {
                     &mut users
                 };
-                names.insert(user.clone());
+                names.insert(user.as_str());
             }
         }
         // A name that another line vouches for is known.
         unknown.retain(|name| !users.contains(name));
         let mut names = users.iter().chain(&unknown);
-        let user = names.next().filter(|_| users.len() + unknown.len() == 1).cloned();
+        let user = names.next().filter(|_| users.len() + unknown.len() == 1);
         Some(Self {
             kind,
             subject,
-            user,
+            user: user.map(|name| (*name).to_owned()),
             unknown_users: unknown.len(),
-            users,
+            users: users.iter().map(|name| (*name).to_owned()).collect(),
             sources: sources(events),
             events: shown(events),
             what: BTreeSet::new(),
@@ -198,21 +198,20 @@ pub(super) fn of_changes(
     })
 }
 
-/// Addresses in order; several of one IPv6 /64 as that.
+/// Addresses in order; several of one IPv6 /64 as that. There may be as many as the internet has.
 fn sources(events: &[&LoginEvent]) -> Vec<String> {
-    let mut groups: std::collections::BTreeMap<SourceGroup, BTreeSet<String>> =
-        std::collections::BTreeMap::new();
-    for source in events.iter().filter_map(|event| event.source.as_ref()) {
-        if let Some(group) = SourceGroup::of(source) {
-            groups.entry(group).or_default().insert(source.to_string());
-        }
-    }
-    let shown = |(group, addresses): (SourceGroup, BTreeSet<String>)| {
-        let mut addresses = addresses.into_iter();
-        match (addresses.next(), addresses.next()) {
-            (Some(only), None) => only,
-            _ => group.to_string(),
-        }
-    };
-    groups.into_iter().map(shown).collect()
+    let mut sources: Vec<&Source> = events.iter().filter_map(|event| event.source.as_ref()).collect();
+    sources.retain(|source| SourceGroup::of(source).is_some());
+    sources.sort_unstable_by(|one, other| {
+        let groups = SourceGroup::of(one).cmp(&SourceGroup::of(other));
+        groups.then_with(|| one.cmp(other))
+    });
+    sources.dedup();
+    let like = sources.chunk_by(|one, other| SourceGroup::of(one) == SourceGroup::of(other));
+    like.filter_map(|like| match like {
+        [only] => Some(only.to_string()),
+        [first, ..] => SourceGroup::of(first).map(|group| group.to_string()),
+        [] => None,
+    })
+    .collect()
 }
