@@ -9,7 +9,7 @@ use plumbline_facts::{Facts, Known, ProbeId, Unknown};
 use serde_json::{Value, json};
 
 use crate::check::{Check, Context, Verdict};
-use crate::logins::{Anomaly, AnomalyKind, Observed, Subject, detect};
+use crate::logins::{Anomaly, AnomalyKind, Minimiser, Observed, Subject, detect};
 
 /// Subject of what is said of the records themselves.
 const RECORDS: &str = "login-records";
@@ -43,7 +43,11 @@ fn judge(facts: &Facts, context: &Context<'_>) -> Result<Vec<Verdict>, Unknown> 
     }
     let logins = facts.logins.value()?;
     let zone = context.plan.zone();
-    let mut by_subject: BTreeMap<Subject, Vec<Anomaly>> = BTreeMap::new();
+    let minimiser = Minimiser {
+        detail: rules.sources,
+        key: logins.key,
+    };
+    let mut by_subject: BTreeMap<String, Vec<Anomaly>> = BTreeMap::new();
     // A host has one clock and its peers' logs another: what lies ahead is as recent as can be.
     let recent = |anomaly: &Anomaly| rules.report_for.after(anomaly.last_at, &zone) >= context.now;
     let observed = Observed {
@@ -53,15 +57,13 @@ fn judge(facts: &Facts, context: &Context<'_>) -> Result<Vec<Verdict>, Unknown> 
         dormant_after: context.measures().review.dormant_after.nominal(),
         zone: &zone,
     };
-    for anomaly in detect(&observed, rules).into_iter().filter(recent) {
-        by_subject
-            .entry(anomaly.subject.clone())
-            .or_default()
-            .push(anomaly);
+    for mut anomaly in detect(&observed, rules).into_iter().filter(recent) {
+        let subject = minimiser.apply(&mut anomaly);
+        by_subject.entry(subject).or_default().push(anomaly);
     }
     // `detect` puts the worst first, so that the first of each subject leads.
-    let mut subjects: Vec<Vec<Anomaly>> = by_subject.into_values().collect();
-    subjects.sort_by_key(|anomalies| {
+    let mut subjects: Vec<(String, Vec<Anomaly>)> = by_subject.into_iter().collect();
+    subjects.sort_by_key(|(_, anomalies)| {
         anomalies
             .first()
             .map(|worst| std::cmp::Reverse((worst.kind.severity(), worst.last_at)))
@@ -69,13 +71,13 @@ fn judge(facts: &Facts, context: &Context<'_>) -> Result<Vec<Verdict>, Unknown> 
     let others = subjects.split_off(subjects.len().min(MOST_SUBJECTS));
     let mut verdicts: Vec<Verdict> = subjects
         .iter()
-        .filter_map(|anomalies| failing(anomalies, rules))
+        .filter_map(|(subject, anomalies)| failing(subject, anomalies, rules))
         .collect();
     if !others.is_empty() {
         let message = Message::new("logins-others").number("count", others.len());
         let worst = others
             .iter()
-            .flatten()
+            .flat_map(|(_, anomalies)| anomalies)
             .map(|anomaly| anomaly.kind.severity())
             .max();
         let verdict = Verdict::fail(OTHERS, message).evidence(json!({ "subjects": others.len() }));
@@ -89,11 +91,11 @@ fn judge(facts: &Facts, context: &Context<'_>) -> Result<Vec<Verdict>, Unknown> 
 }
 
 /// One subject with all that is abnormal about it; the worst comes first.
-fn failing(anomalies: &[Anomaly], rules: &LoginRules) -> Option<Verdict> {
+fn failing(subject: &str, anomalies: &[Anomaly], rules: &LoginRules) -> Option<Verdict> {
     let worst = anomalies.first()?;
     let message = Message::new(key(worst))
         .number("count", usize::try_from(worst.count).unwrap_or(usize::MAX))
-        .arg("source", source(worst))
+        .arg("source", source(subject, worst))
         .arg("user", worst.users.first().map_or("-", String::as_str))
         .number("users", worst.users.len() + worst.unknown_users)
         .number("sources", worst.sources.len())
@@ -103,7 +105,7 @@ fn failing(anomalies: &[Anomaly], rules: &LoginRules) -> Option<Verdict> {
     let evidence: Vec<Value> = anomalies.iter().map(evidence).collect();
     let kinds: Vec<&str> = anomalies.iter().map(|anomaly| anomaly.kind.name()).collect();
     Some(
-        Verdict::fail(worst.subject.to_string(), message)
+        Verdict::fail(subject, message)
             .compared(
                 expected(worst.kind, rules),
                 json!({ "kinds": kinds, "count": worst.count }),
@@ -118,9 +120,9 @@ fn listed(names: &BTreeSet<String>) -> String {
     names.join(", ")
 }
 
-fn source(anomaly: &Anomaly) -> String {
+fn source(subject: &str, anomaly: &Anomaly) -> String {
     match &anomaly.subject {
-        Subject::Source(group) => group.to_string(),
+        Subject::Source(_) => subject.trim_start_matches("source:").to_owned(),
         Subject::User(_) | Subject::UnknownUser => anomaly.sources.first().cloned().unwrap_or_default(),
     }
 }
@@ -279,7 +281,7 @@ mod tests {
     use jiff::{SignedDuration, Timestamp};
     use plumbline_config::finding::{Severity, Status};
     use plumbline_config::ident::Role;
-    use plumbline_config::plan::{Plan, RootLogin};
+    use plumbline_config::plan::{Plan, RootLogin, SourceDetail};
     use plumbline_facts::Denial;
     use plumbline_facts::logins::{LoginEvent, Method, Outcome, Service, Source, SourceReading};
 
@@ -373,6 +375,21 @@ mod tests {
         let verdicts = judged(&facts(&events), &Plan::default(), NOW);
         assert!(!format!("{verdicts:?}").contains("hunter"), "{verdicts:?}");
         assert_eq!(verdicts[0].evidence["anomalies"][0]["unknown_user_count"], 9);
+    }
+
+    #[test]
+    fn addresses_are_told_as_far_as_the_plan_lets() {
+        let events = [failures("203.0.113.7", 6), failures("203.0.113.8", 6)].concat();
+        let mut plan = Plan::default();
+        plan.service.monitoring.logins.sources = SourceDetail::Network;
+        let verdicts = judged(&facts(&events), &plan, NOW);
+        let subjects: Vec<_> = verdicts.iter().map(|v| v.subject.as_str()).collect();
+        assert_eq!(subjects, ["source:203.0.113.0/24"]);
+        plan.service.monitoring.logins.sources = SourceDetail::Hashed;
+        for verdicts in [verdicts, judged(&facts(&events), &plan, NOW)] {
+            let told = format!("{verdicts:?}");
+            assert!(!told.contains("203.0.113.7") && !told.contains("203.0.113.8"), "{told}");
+        }
     }
 
     #[test]

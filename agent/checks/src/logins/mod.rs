@@ -2,6 +2,7 @@
 
 mod anomaly;
 mod detect;
+mod minimise;
 mod privilege;
 mod source;
 mod unusual;
@@ -9,4 +10,5 @@ mod window;
 
 pub use anomaly::{Anomaly, AnomalyKind, MOST_SHOWN, Subject};
 pub use detect::{Observed, detect};
+pub use minimise::Minimiser;
 pub use source::SourceGroup;

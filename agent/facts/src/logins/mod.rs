@@ -91,6 +91,8 @@ pub struct LoginFacts {
     pub changes: Vec<PrivilegeChange>,
     /// How users were used to log in before that.
     pub habits: Habits,
+    /// A key of this host alone, to hash under what is not to be told.
+    pub key: [u64; 2],
     /// Every source that was looked for.
     pub sources: Vec<SourceReading>,
     /// Attempts of this time that had to be dropped to stay within [`MOST_EVENTS`].
@@ -148,6 +150,7 @@ impl Probe for LoginsProbe {
         let known = if sources.iter().any(shows_failures) {
             Known::Value(LoginFacts {
                 since: memory.since(ask.now),
+                key: memory.key(),
                 changes: memory.changes.clone(),
                 habits: memory.habits.clone(),
                 events: utmp::merge(memory.events.clone(), &memory.records),

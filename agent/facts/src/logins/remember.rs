@@ -1,5 +1,7 @@
 //! What the probe keeps from run to run.
 
+use std::hash::{BuildHasher, RandomState};
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +48,8 @@ pub struct LoginMemory {
     pub(super) privileges: Privileges,
     /// How users were used to log in before the attempts that are kept.
     pub(super) habits: Habits,
+    /// What addresses are hashed under where the plan does not want them told; it stays on the host.
+    pub(super) key: Option<[u64; 2]>,
     /// How long attempts are kept, where the plan reports them for longer than [`KEPT_FOR`] allows.
     #[serde(skip)]
     pub(super) kept_for: Option<SignedDuration>,
@@ -55,6 +59,13 @@ pub struct LoginMemory {
 }
 
 impl LoginMemory {
+    /// The key that addresses are hashed under, made at first use.
+    pub(super) fn key(&mut self) -> [u64; 2] {
+        // The standard library seeds each of these from the system's random numbers.
+        let random = || RandomState::new().hash_one(0);
+        *self.key.get_or_insert_with(|| [random(), random()])
+    }
+
     /// Attempts before this are of no interest.
     pub(super) fn since(&self, now: Timestamp) -> Timestamp {
         // Logs have whole seconds, and so have those who read this.

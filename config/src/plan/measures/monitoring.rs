@@ -72,6 +72,8 @@ pub struct LoginRules {
     pub impossible_pace_within: Interval,
     /// How root may log in. Both the logins seen and the settings of sshd are held to it.
     pub root_login: RootLogin,
+    /// How much of the addresses that attempts came from findings tell.
+    pub sources: SourceDetail,
     /// An anomaly is reported until this long after it was last seen.
     pub report_for: Interval,
 }
@@ -97,9 +99,22 @@ impl Default for LoginRules {
             work_hours: WorkHours::default(),
             impossible_pace_within: Interval::minutes(60),
             root_login: RootLogin::KeyOnly,
+            sources: SourceDetail::Full,
             report_for: Interval::days(1),
         }
     }
+}
+
+/// How much of an address, which is personal data, a finding tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SourceDetail {
+    /// All of it.
+    Full,
+    /// Its network: an IPv4 /24 or IPv6 /48.
+    Network,
+    /// A hash under a key that does not leave the host: like ones can be told alike, and no more.
+    Hashed,
 }
 
 /// How root may log in over the network.
