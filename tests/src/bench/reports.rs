@@ -41,8 +41,8 @@ pub(crate) fn run(options: &Options) {
         seed::hosts(&collector, &Company::new(), *hosts);
         let findings = *hosts as usize * FINDINGS;
         let asked =
-            |format: &&str| options.formats.is_empty() || options.formats.iter().any(|one| one == format);
-        for format in FORMATS.iter().filter(asked) {
+            |format: &str| options.formats.is_empty() || options.formats.iter().any(|one| one == format);
+        for format in FORMATS.into_iter().filter(|format| asked(format)) {
             let mut rounds: Vec<_> = (0..options.rounds)
                 .map(|_| write(options, &home.path().join("collector.toml"), format))
                 .collect();
