@@ -50,7 +50,9 @@ pub fn look(look: &Look<'_>, begin: &dyn Fn(ProbeId)) -> Seen {
         probes: needs.chain([ProbeId::Os]).collect(),
         now: started_at,
         declared_paths: measures.encryption.paths.clone(),
-        logins_kept_for: reported_for.nominal().saturating_add(SignedDuration::from_hours(24)),
+        logins_kept_for: reported_for
+            .nominal()
+            .saturating_add(SignedDuration::from_hours(24)),
         memory: look.memory.clone(),
     };
     let reading = Stopwatch::default();

@@ -388,7 +388,10 @@ mod tests {
         plan.service.monitoring.logins.sources = SourceDetail::Hashed;
         for verdicts in [verdicts, judged(&facts(&events), &plan, NOW)] {
             let told = format!("{verdicts:?}");
-            assert!(!told.contains("203.0.113.7") && !told.contains("203.0.113.8"), "{told}");
+            assert!(
+                !told.contains("203.0.113.7") && !told.contains("203.0.113.8"),
+                "{told}"
+            );
         }
     }
 

@@ -103,7 +103,10 @@ fn stopped(logins: &LoginFacts, now: Timestamp) -> Vec<Verdict> {
         return Vec::new();
     }
     let last = logins.events.iter().map(|event| event.at).max();
-    let logs = logins.sources.iter().filter(|source| LOGS.contains(&source.name.as_str()));
+    let logs = logins
+        .sources
+        .iter()
+        .filter(|source| LOGS.contains(&source.name.as_str()));
     logs.filter_map(|source| {
         let written_at = source.reading.value().ok()?.written_at?;
         let silent = now.duration_since(written_at) > SILENT_FOR;
@@ -126,8 +129,14 @@ fn examples() -> crate::check::Examples {
     use plumbline_config::plan::Plan;
 
     crate::check::Examples {
-        passing: (tests::facts(&[tests::monitor(Product::Plumbline, 1)], 1), Plan::default()),
-        failing: (tests::facts(&[tests::monitor(Product::Fail2ban, 0)], 400), Plan::default()),
+        passing: (
+            tests::facts(&[tests::monitor(Product::Plumbline, 1)], 1),
+            Plan::default(),
+        ),
+        failing: (
+            tests::facts(&[tests::monitor(Product::Fail2ban, 0)], 400),
+            Plan::default(),
+        ),
     }
 }
 
@@ -185,7 +194,11 @@ mod tests {
     fn a_monitor_that_is_dead_or_watches_something_else_is_told_beside_one_that_works() {
         let mut blind = monitor(Product::Fail2ban, 1);
         blind.watches = Some(vec!["nginx-http-auth".to_owned()]);
-        let monitors = [monitor(Product::Plumbline, 1), blind, monitor(Product::Crowdsec, 0)];
+        let monitors = [
+            monitor(Product::Plumbline, 1),
+            blind,
+            monitor(Product::Crowdsec, 0),
+        ];
         assert_eq!(
             judged(&facts(&monitors, 1)),
             [

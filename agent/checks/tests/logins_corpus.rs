@@ -76,7 +76,11 @@ impl Log {
 
     fn accepted(&mut self, at: Timestamp, method: &str, user: &str, from: &str) {
         self.process()
-            .say(at, "sshd", &format!("Accepted {method} for {user} from {from} port 50022 ssh2"))
+            .say(
+                at,
+                "sshd",
+                &format!("Accepted {method} for {user} from {from} port 50022 ssh2"),
+            )
             .say(
                 at,
                 "sshd",
@@ -90,7 +94,11 @@ impl Log {
         let pam = "pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser=";
         self.process()
             .say(at, "sshd", &format!("{pam} rhost={from}  user={user}"))
-            .say(at, "sshd", &format!("Failed password for {user} from {from} port 40022 ssh2"))
+            .say(
+                at,
+                "sshd",
+                &format!("Failed password for {user} from {from} port 40022 ssh2"),
+            )
             .say(
                 at,
                 "sshd",
@@ -152,7 +160,8 @@ impl Log {
         // A client that offers all of its keys.
         self.process();
         for n in 0..12 {
-            let key = format!("Failed publickey for ann from 192.0.2.10 port 50100 ssh2: ED25519 SHA256:key{n}");
+            let key =
+                format!("Failed publickey for ann from 192.0.2.10 port 50100 ssh2: ED25519 SHA256:key{n}");
             self.say(at(22, 13, 0, n), "sshd", &key);
         }
         self.say(
@@ -215,9 +224,11 @@ impl Log {
         planted("password-spraying", "-", "203.0.117.6");
         // One line that stands for nine.
         let failed = "Failed password for root from 203.0.118.7 port 4 ssh2";
-        self.process()
-            .say(at(23, 3, 0, 0), "sshd", failed)
-            .say(at(23, 3, 0, 30), "sshd", &format!("message repeated 9 times: [ {failed}]"));
+        self.process().say(at(23, 3, 0, 0), "sshd", failed).say(
+            at(23, 3, 0, 30),
+            "sshd",
+            &format!("message repeated 9 times: [ {failed}]"),
+        );
         planted("brute-force", "root", "203.0.118.7");
         // A user name that blames another.
         let name = "root from 192.0.2.250 port 22 ssh2";
@@ -234,7 +245,12 @@ impl Log {
             self.failed(at(27, 10, 10, n * 20), "bob", "203.0.120.9");
         }
         self.accepted(at(27, 10, 13, 0), "password", "bob", "203.0.120.9");
-        for kind in ["brute-force", "success-after-failures", "first-seen-source", "impossible-pace"] {
+        for kind in [
+            "brute-force",
+            "success-after-failures",
+            "first-seen-source",
+            "impossible-pace",
+        ] {
             planted(kind, "bob", "203.0.120.9");
         }
         self.accepted(at(28, 11, 0, 0), "password", "root", "192.0.2.10");

@@ -107,7 +107,9 @@ impl Product {
             // A script: the program is the interpreter, and the process calls itself by the script's name.
             Self::Fail2ban => {
                 let interpreter = process.executable.as_ref().is_none_or(|path| {
-                    path.rsplit('/').next().is_some_and(|name| name.starts_with("python"))
+                    path.rsplit('/')
+                        .next()
+                        .is_some_and(|name| name.starts_with("python"))
                 });
                 interpreter && process.name == "fail2ban-server"
             }
@@ -207,7 +209,10 @@ fn jails(host: &Host) -> Option<Vec<String>> {
             } else if let Some((key, value)) = line.split_once('=')
                 && key.trim() == "enabled"
             {
-                let on = matches!(value.trim().to_ascii_lowercase().as_str(), "true" | "yes" | "on" | "1");
+                let on = matches!(
+                    value.trim().to_ascii_lowercase().as_str(),
+                    "true" | "yes" | "on" | "1"
+                );
                 enabled.insert(section.clone(), on);
             }
         }
@@ -226,7 +231,12 @@ fn acquired(host: &Host) -> Option<Vec<String>> {
     let mut files = vec!["/etc/crowdsec/acquis.yaml".to_owned()];
     let directory = "/etc/crowdsec/acquis.d";
     let names = host.list(directory).unwrap_or_default();
-    files.extend(names.iter().take(MOST_FILES).map(|name| format!("{directory}/{name}")));
+    files.extend(
+        names
+            .iter()
+            .take(MOST_FILES)
+            .map(|name| format!("{directory}/{name}")),
+    );
     let mut found = Vec::new();
     let mut read_any = false;
     for path in files {
@@ -235,8 +245,16 @@ fn acquired(host: &Host) -> Option<Vec<String>> {
         };
         read_any = true;
         for line in String::from_utf8_lossy(&text).lines() {
-            let item = line.trim().trim_start_matches(['-', ' ']).trim_matches(['"', '\'']);
-            let of_logins = ["/auth.log", "/secure", "_SYSTEMD_UNIT=ssh", "SYSLOG_IDENTIFIER=sshd"];
+            let item = line
+                .trim()
+                .trim_start_matches(['-', ' '])
+                .trim_matches(['"', '\'']);
+            let of_logins = [
+                "/auth.log",
+                "/secure",
+                "_SYSTEMD_UNIT=ssh",
+                "SYSLOG_IDENTIFIER=sshd",
+            ];
             if !item.starts_with('#') && of_logins.iter().any(|part| item.contains(part)) {
                 found.push(item.chars().take(128).collect());
             }
@@ -266,9 +284,18 @@ mod tests {
         for (path, text) in [
             ("usr/bin/fail2ban-server", ""),
             ("usr/bin/crowdsec", ""),
-            ("etc/fail2ban/jail.conf", "[DEFAULT]\nenabled = false\n[sshd]\nport = ssh\n"),
-            ("etc/fail2ban/jail.d/defaults-debian.conf", "[sshd]\nenabled = true\n[x]\nenabled = false\n"),
-            ("etc/crowdsec/acquis.yaml", "filenames:\n  - /var/log/nginx/*.log\n  - /var/log/auth.log\n"),
+            (
+                "etc/fail2ban/jail.conf",
+                "[DEFAULT]\nenabled = false\n[sshd]\nport = ssh\n",
+            ),
+            (
+                "etc/fail2ban/jail.d/defaults-debian.conf",
+                "[sshd]\nenabled = true\n[x]\nenabled = false\n",
+            ),
+            (
+                "etc/crowdsec/acquis.yaml",
+                "filenames:\n  - /var/log/nginx/*.log\n  - /var/log/auth.log\n",
+            ),
         ] {
             let path = root.path().join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -276,8 +303,16 @@ mod tests {
         }
         let host = Host::at(root.path()).unwrap();
         let processes = [
-            running("fail2ban-server", "/usr/bin/python3.11", &["python3", "/usr/bin/fail2ban-server"]),
-            running("plumbline-agent", "/usr/bin/plumbline-agent", &["plumbline-agent", "check"]),
+            running(
+                "fail2ban-server",
+                "/usr/bin/python3.11",
+                &["python3", "/usr/bin/fail2ban-server"],
+            ),
+            running(
+                "plumbline-agent",
+                "/usr/bin/plumbline-agent",
+                &["plumbline-agent", "check"],
+            ),
         ];
         let facts = read(&host, &processes);
         let told: Vec<_> = facts
@@ -295,7 +330,11 @@ mod tests {
                 ("CrowdSec", 0, "/var/log/auth.log".to_owned()),
             ]
         );
-        let daemon = running("plumbline-agent", "/usr/bin/plumbline-agent", &["plumbline-agent", "run"]);
+        let daemon = running(
+            "plumbline-agent",
+            "/usr/bin/plumbline-agent",
+            &["plumbline-agent", "run"],
+        );
         assert_eq!(read(&host, &[daemon]).monitors[0].product, Product::Plumbline);
     }
 

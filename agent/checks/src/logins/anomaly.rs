@@ -165,7 +165,11 @@ impl Anomaly {
 /// The first, and the last.
 fn shown(events: &[&LoginEvent]) -> Vec<LoginEvent> {
     let last = events.len().saturating_sub(1);
-    let mut shown: Vec<LoginEvent> = events.iter().take(last.min(MOST_SHOWN - 1)).map(|e| (*e).clone()).collect();
+    let mut shown: Vec<LoginEvent> = events
+        .iter()
+        .take(last.min(MOST_SHOWN - 1))
+        .map(|e| (*e).clone())
+        .collect();
     shown.extend(events.last().map(|event| (*event).clone()));
     for event in &mut shown {
         event.withhold_unknown_user();

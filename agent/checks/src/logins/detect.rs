@@ -173,12 +173,7 @@ fn distributed(failures: &[&LoginEvent], rules: &LoginRules) -> Vec<Anomaly> {
         Attempts::least(u64::from(rules.distributed_failures)),
         Different::least(size(rules.distributed_sources), group),
     );
-    mark(
-        failures,
-        rules.distributed_within.nominal(),
-        measure,
-        &mut marks,
-    );
+    mark(failures, rules.distributed_within.nominal(), measure, &mut marks);
     episodes(failures, &marks, DAY)
         .iter()
         .filter_map(|episode| {
@@ -294,10 +289,7 @@ mod tests {
             ["2001:db8:1:2::/64"]
         );
         let one: Vec<_> = (0..6).map(|n| failed(n, "root", "2001:db8:1:2::1")).collect();
-        assert_eq!(
-            all(&one, &LoginRules::default())[0].sources,
-            ["2001:db8:1:2::1"]
-        );
+        assert_eq!(all(&one, &LoginRules::default())[0].sources, ["2001:db8:1:2::1"]);
     }
 
     #[test]

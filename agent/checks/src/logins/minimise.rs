@@ -63,7 +63,9 @@ impl Minimiser {
 }
 
 fn parsed(source: &str) -> Source {
-    let prefix = source.strip_suffix("/64").and_then(|prefix| prefix.parse::<Ipv6Addr>().ok());
+    let prefix = source
+        .strip_suffix("/64")
+        .and_then(|prefix| prefix.parse::<Ipv6Addr>().ok());
     match prefix.map(IpAddr::V6).or_else(|| source.parse().ok()) {
         Some(address) => Source::Address(address),
         None => Source::Host(source.to_owned()),
@@ -85,9 +87,15 @@ mod tests {
         ] {
             assert_eq!(shown(SourceDetail::Network, source), network);
             let hashed = shown(SourceDetail::Hashed, source);
-            assert!(hashed.starts_with("hash:") && !hashed.contains(source), "{hashed}");
+            assert!(
+                hashed.starts_with("hash:") && !hashed.contains(source),
+                "{hashed}"
+            );
             assert_eq!(hashed, shown(SourceDetail::Hashed, source));
-            let other = Minimiser { detail: SourceDetail::Hashed, key: [1, 3] };
+            let other = Minimiser {
+                detail: SourceDetail::Hashed,
+                key: [1, 3],
+            };
             assert_ne!(other.shown(source), hashed);
         }
     }

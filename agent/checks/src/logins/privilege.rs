@@ -112,7 +112,12 @@ mod tests {
         let told = [
             change(100, PrivilegeKind::Member, "eve", "sudo"),
             change(103, PrivilegeKind::Member, "eve", "sudo"),
-            change(200_000, PrivilegeKind::AuthorizedKey, "eve", "/home/eve/.ssh/authorized_keys"),
+            change(
+                200_000,
+                PrivilegeKind::AuthorizedKey,
+                "eve",
+                "/home/eve/.ssh/authorized_keys",
+            ),
             change(300, PrivilegeKind::Refused, "mal", "user NOT in sudoers"),
         ];
         assert_eq!(
@@ -141,7 +146,10 @@ mod tests {
         };
         let events: Vec<_> = (0..5).map(|n| failed(n * 60)).collect();
         let rules = LoginRules::default();
-        assert_eq!(shown(&escalation(&events, &rules)), ["privilege-escalation user:mal 5"]);
+        assert_eq!(
+            shown(&escalation(&events, &rules)),
+            ["privilege-escalation user:mal 5"]
+        );
         assert!(escalation(&events[..4], &rules).is_empty());
     }
 }

@@ -145,7 +145,14 @@ mod tests {
         let ordered: Vec<&LoginEvent> = events.iter().collect();
         unusual(&ordered, &observed, &LoginRules::default())
             .iter()
-            .map(|anomaly| format!("{} {} {}", anomaly.kind.name(), anomaly.subject, anomaly.sources.join(",")))
+            .map(|anomaly| {
+                format!(
+                    "{} {} {}",
+                    anomaly.kind.name(),
+                    anomaly.subject,
+                    anomaly.sources.join(",")
+                )
+            })
             .collect()
     }
 

@@ -51,7 +51,9 @@ pub(super) fn accounts(host: &Host) -> Result<Vec<Account>, ReadError> {
     let text = String::from_utf8_lossy(&text);
     let account = |line: &str| {
         let mut fields = line.split(':');
-        let name = fields.next().filter(|name| !name.is_empty() && !name.starts_with(['+', '-']))?;
+        let name = fields
+            .next()
+            .filter(|name| !name.is_empty() && !name.starts_with(['+', '-']))?;
         let uid = fields.nth(1)?.parse().ok()?;
         let home = fields.nth(2)?.trim_end_matches('/');
         Some(Account {
@@ -124,9 +126,9 @@ impl Privileges {
             };
             seen += part.entries.len() as u64;
             if let Some(before) = self.0.get(&name) {
-                let written = part.written_at.filter(|at| {
-                    *at <= now && now.duration_since(*at) <= RECENT
-                });
+                let written = part
+                    .written_at
+                    .filter(|at| *at <= now && now.duration_since(*at) <= RECENT);
                 let new = part.entries.difference(before);
                 changes.extend(new.map(|entry| PrivilegeChange {
                     at: written.unwrap_or(now),
@@ -241,7 +243,13 @@ fn rules(host: &Host) -> Result<Part, ReadError> {
             }
             part.entries.insert(Entry {
                 kind: PrivilegeKind::SudoRule,
-                user: line.split_whitespace().next().unwrap_or_default().chars().take(64).collect(),
+                user: line
+                    .split_whitespace()
+                    .next()
+                    .unwrap_or_default()
+                    .chars()
+                    .take(64)
+                    .collect(),
                 what: path.clone(),
                 digest: digest(line.as_bytes()),
             });
@@ -262,7 +270,10 @@ fn keys(host: &Host, account: &Account) -> Result<Part, ReadError> {
             Err(error) => return Err(error),
         };
         let lines = text.split(|b| *b == b'\n').map(<[u8]>::trim_ascii);
-        for line in lines.filter(|line| !line.is_empty() && !line.starts_with(b"#")).take(MOST_ENTRIES) {
+        for line in lines
+            .filter(|line| !line.is_empty() && !line.starts_with(b"#"))
+            .take(MOST_ENTRIES)
+        {
             part.entries.insert(Entry {
                 kind: PrivilegeKind::AuthorizedKey,
                 user: account.name.clone(),
@@ -301,7 +312,10 @@ mod tests {
             "root:x:0:0::/root:/bin/sh\nann:x:1000:1000::/home/ann:/bin/sh\nbroken\n+nis::::::\n",
         );
         write("etc/group", "sudo:x:27:ann\ngames:x:60:ann\n");
-        write("etc/sudoers", "# a comment\nDefaults env_reset\nroot ALL=(ALL) ALL\n");
+        write(
+            "etc/sudoers",
+            "# a comment\nDefaults env_reset\nroot ALL=(ALL) ALL\n",
+        );
         write("home/ann/.ssh/authorized_keys", "ssh-ed25519 AAAA ann\n");
         let host = Host::at(root.path()).unwrap();
         (root, host)
@@ -337,7 +351,11 @@ mod tests {
                 (PrivilegeKind::Superuser, "toor", "uid 0"),
                 (PrivilegeKind::Member, "eve", "sudo"),
                 (PrivilegeKind::SudoRule, "eve", "/etc/sudoers.d/90-eve"),
-                (PrivilegeKind::AuthorizedKey, "ann", "/home/ann/.ssh/authorized_keys"),
+                (
+                    PrivilegeKind::AuthorizedKey,
+                    "ann",
+                    "/home/ann/.ssh/authorized_keys"
+                ),
             ]
         );
         assert!(privileges.update(&host, now).0.is_empty());

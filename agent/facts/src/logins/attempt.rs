@@ -252,8 +252,14 @@ fn join_like(events: &mut Vec<LoginEvent>) {
     events.sort_unstable_by(|one, other| {
         let place = |event: &LoginEvent| (event.outcome, event.service, event.method, event.unknown_user);
         let bucket = |event: &LoginEvent| event.at.as_second().div_euclid(SECONDS);
-        (place(one), &one.source, &one.user, &one.by, bucket(one), one.at)
-            .cmp(&(place(other), &other.source, &other.user, &other.by, bucket(other), other.at))
+        (place(one), &one.source, &one.user, &one.by, bucket(one), one.at).cmp(&(
+            place(other),
+            &other.source,
+            &other.user,
+            &other.by,
+            bucket(other),
+            other.at,
+        ))
     });
     events.dedup_by(|later, first| {
         let alike = first.outcome == Outcome::Failed

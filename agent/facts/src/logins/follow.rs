@@ -92,7 +92,8 @@ impl Compression {
         if head.starts_with(b"\xfd7zXZ\0") {
             return Some(Self::Xz);
         }
-        head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]).then_some(Self::Zstandard)
+        head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd])
+            .then_some(Self::Zstandard)
     }
 
     /// What comes out of `file`, which stands at its start.
@@ -102,7 +103,8 @@ impl Compression {
             Self::Gzip => Box::new(MultiGzDecoder::new(input)),
             Self::Xz => Box::new(lzma_rust2::XzReader::new_mem_limit(input, true, XZ_MEMORY_KIB)),
             Self::Zstandard => {
-                let decoder = ruzstd::decoding::StreamingDecoder::new_with_max_window_size(input, LARGEST_WINDOW);
+                let decoder =
+                    ruzstd::decoding::StreamingDecoder::new_with_max_window_size(input, LARGEST_WINDOW);
                 Box::new(decoder.map_err(std::io::Error::other)?)
             }
         })

@@ -280,7 +280,10 @@ mod tests {
             habits.learn(&login(n, "ann", &format!("10.0.{n}.1")));
         }
         let habit = habits.of("ann").unwrap();
-        assert_eq!((habit.networks.len(), habit.logins, habits.forgotten), (64, 100, 36));
+        assert_eq!(
+            (habit.networks.len(), habit.logins, habits.forgotten),
+            (64, 100, 36)
+        );
         for n in 0..5_000 {
             habits.learn(&login(1_000 + n, &format!("u{n}"), "10.0.0.1"));
         }

@@ -141,7 +141,10 @@ fn gpasswd(message: &[u8]) -> Option<Told<'_>> {
     let rest = message.strip_prefix(b"members of group ")?;
     let (group, rest) = split_once(rest, b" set by ")?;
     let (by, users) = split_once(rest, b" to ")?;
-    let users: Vec<&[u8]> = users.split(|b| *b == b',').filter(|user| !user.is_empty()).collect();
+    let users: Vec<&[u8]> = users
+        .split(|b| *b == b',')
+        .filter(|user| !user.is_empty())
+        .collect();
     (is_privileged(group) && !users.is_empty()).then_some(Told {
         kind: PrivilegeKind::Member,
         users,
@@ -156,7 +159,10 @@ fn sudo(message: &[u8]) -> Option<Told<'_>> {
     let (reason, fields) = split_once(rest, b" ; ")?;
     if matches!(
         reason,
-        b"user NOT in sudoers" | b"user NOT authorized on host" | b"command not allowed" | b"a password is required"
+        b"user NOT in sudoers"
+            | b"user NOT authorized on host"
+            | b"command not allowed"
+            | b"a password is required"
     ) {
         let refused = reason != b"a password is required";
         return refused.then(|| told(PrivilegeKind::Refused, user, reason));
@@ -169,12 +175,30 @@ fn sudo(message: &[u8]) -> Option<Told<'_>> {
     let (program, arguments) = word(command);
     let program = rsplit(program, b"/").map_or(program, |(_, name)| name);
     if program == b"visudo" {
-        let checks_only = arguments.split(|b| *b == b' ').any(|word| matches!(word, b"-c" | b"--check"));
+        let checks_only = arguments
+            .split(|b| *b == b' ')
+            .any(|word| matches!(word, b"-c" | b"--check"));
         return (!checks_only).then(|| told(PrivilegeKind::SudoRule, user, b"/etc/sudoers"));
     }
     let writes = [
-        &b"tee"[..], b"cp", b"mv", b"install", b"vi", b"vim", b"nano", b"sed", b"ed", b"dd", b"ln", b"sh", b"bash",
-        b"sudoedit", b"emacs", b"echo", b"chmod", b"chown",
+        &b"tee"[..],
+        b"cp",
+        b"mv",
+        b"install",
+        b"vi",
+        b"vim",
+        b"nano",
+        b"sed",
+        b"ed",
+        b"dd",
+        b"ln",
+        b"sh",
+        b"bash",
+        b"sudoedit",
+        b"emacs",
+        b"echo",
+        b"chmod",
+        b"chown",
     ];
     let place = memchr::memmem::find(arguments, b"/etc/sudoers")?;
     let path = arguments.get(place..)?;
@@ -217,9 +241,21 @@ mod tests {
                 "new user: name=toor, UID=0, GID=0, home=/root, shell=/bin/bash, from=/dev/pts/0",
                 "Superuser toor uid 0",
             ),
-            ("usermod", "change user 'eve' UID from '1001' to '0'", "Superuser eve uid 0"),
-            ("gpasswd", "user eve added by root to group sudo", "Member eve sudo"),
-            ("gpasswd", "members of group docker set by root to ann,eve", "Member ann,eve docker"),
+            (
+                "usermod",
+                "change user 'eve' UID from '1001' to '0'",
+                "Superuser eve uid 0",
+            ),
+            (
+                "gpasswd",
+                "user eve added by root to group sudo",
+                "Member eve sudo",
+            ),
+            (
+                "gpasswd",
+                "members of group docker set by root to ann,eve",
+                "Member ann,eve docker",
+            ),
             (
                 "sudo",
                 "     eve : user NOT in sudoers ; TTY=pts/0 ; PWD=/home/eve ; USER=root ; COMMAND=/bin/sh",
@@ -235,7 +271,11 @@ mod tests {
                 "ann : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/usr/bin/tee /etc/sudoers.d/eve",
                 "SudoRule ann /etc/sudoers.d/eve",
             ),
-            ("doas", "command not permitted for eve: sh", "Refused eve command not permitted"),
+            (
+                "doas",
+                "command not permitted for eve: sh",
+                "Refused eve command not permitted",
+            ),
         ] {
             assert_eq!(shown(tag, message).as_deref(), Some(expected), "{message}");
         }
@@ -246,12 +286,24 @@ mod tests {
         for (tag, message) in [
             ("usermod", "add 'eve' to group 'games'"),
             ("usermod", "add 'eve' to shadow group 'sudo'"),
-            ("useradd", "new user: name=eve, UID=1001, GID=1001, home=/home/eve, shell=/bin/sh"),
+            (
+                "useradd",
+                "new user: name=eve, UID=1001, GID=1001, home=/home/eve, shell=/bin/sh",
+            ),
             ("usermod", "change user 'eve' UID from '0' to '1001'"),
             ("gpasswd", "user eve removed by root from group sudo"),
-            ("sudo", "ann : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/cat /etc/sudoers"),
-            ("sudo", "ann : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/usr/sbin/visudo -c"),
-            ("sudo", "ann : 3 incorrect password attempts ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/ls"),
+            (
+                "sudo",
+                "ann : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/cat /etc/sudoers",
+            ),
+            (
+                "sudo",
+                "ann : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/usr/sbin/visudo -c",
+            ),
+            (
+                "sudo",
+                "ann : 3 incorrect password attempts ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/ls",
+            ),
             ("sshd", "add 'eve' to group 'sudo'"),
         ] {
             assert_eq!(shown(tag, message), None, "{message}");

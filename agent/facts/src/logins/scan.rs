@@ -150,7 +150,12 @@ impl<'a> Scan<'a> {
             self.last.clear();
             return;
         }
-        if !whole && told.said.as_ref().is_some_and(|said| ends_with_source(&line, said)) {
+        if !whole
+            && told
+                .said
+                .as_ref()
+                .is_some_and(|said| ends_with_source(&line, said))
+        {
             self.tally.unparsed += 1;
             return;
         }
@@ -227,7 +232,9 @@ pub(super) fn take(
     let said = told.said.as_ref();
     let message = Message {
         // sudo names its process to the journal alone.
-        pid: line.pid.filter(|_| !matches!(line.tag, b"sudo" | b"sudo-i" | b"su" | b"su-l")),
+        pid: line
+            .pid
+            .filter(|_| !matches!(line.tag, b"sudo" | b"sudo-i" | b"su" | b"su-l")),
         text: said::repeated(line.message).map_or(line.message, |(_, inner)| inner),
         repeats: said.map_or(1, |said| said.repeats),
         at,

@@ -311,8 +311,8 @@ fn xz_and_zstandard_are_inflated_and_broken_streams_are_said_to_be() {
     let zstandard = ruzstd::encoding::compress_to_vec(line.as_bytes(), level);
     // `xz -9` of the same line.
     let xz = hex::decode(
-        "fd377a585a000004e6d6b4460200210116000000742fe5a3e0005500535d00271bcac201225efe405d0a744c05bdcde4 \
-         b86b69477a90b40cf57b106f98f2f073a85f9fc877db2d5edbce3ce30177e55547c22a8578e6af6127469d5c1f9b170b \
+        "fd377a585a000004e6d6b4460200210116000000742fe5a3e0005500535d00271bcac201225efe405d0a744c05bdcde4\
+         b86b69477a90b40cf57b106f98f2f073a85f9fc877db2d5edbce3ce30177e55547c22a8578e6af6127469d5c1f9b170b\
          2c19f5555c1a1ac3efde6dc8e721c4f1000000009ec2b7ebc5ba007100016f568236eb401fb6f37d010000000004595a",
     )
     .unwrap();
@@ -336,7 +336,10 @@ fn what_is_not_kept_becomes_habit_and_new_privileges_are_told() {
     let mut host = Watched::new();
     fs::create_dir_all(host.dir.path().join("etc")).unwrap();
     let write = |path: &str, text: &str| fs::write(host.dir.path().join(path), text).unwrap();
-    write("etc/passwd", "root:x:0:0::/root:/bin/sh\nann:x:1000:1000::/home/ann:/bin/sh\n");
+    write(
+        "etc/passwd",
+        "root:x:0:0::/root:/bin/sh\nann:x:1000:1000::/home/ann:/bin/sh\n",
+    );
     write("etc/group", "sudo:x:27:\n");
     let old = host.now - SignedDuration::from_hours(20 * 24);
     let line = format!(

@@ -102,7 +102,16 @@ mod tests {
             assert!(hours.contains(inside.0, inside.1), "{text}");
             assert!(outside.is_none_or(|(h, m)| !hours.contains(h, m)), "{text}");
         }
-        for text in ["", "7-21", "07:00", "07:00-07:00", "24:00-06:00", "07:60-08:00", "07:00-25:00", "+7:00-08:00"] {
+        for text in [
+            "",
+            "7-21",
+            "07:00",
+            "07:00-07:00",
+            "24:00-06:00",
+            "07:60-08:00",
+            "07:00-25:00",
+            "+7:00-08:00",
+        ] {
             assert!(text.parse::<WorkHours>().is_err(), "{text}");
         }
     }
