@@ -26,6 +26,11 @@ enum Form {
 
 const FORMS: [Form; 3] = [Form::Traditional, Form::Rfc3339, Form::Rfc5424];
 
+/// A time zone file (RFC 8536, version 2) of one rule: UTC+8 all year.
+const TAIPEI: &[u8] = b"TZif2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\x04\
+    \0\0\x70\x80\0\0CST\0TZif2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\x04\
+    \0\0\x70\x80\0\0CST\0\nCST-8\n";
+
 /// Kind, user and source of what is abnormal.
 type Truth = BTreeSet<(String, String, String)>;
 
@@ -296,10 +301,7 @@ impl Log {
 fn found(text: &str) -> Truth {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("etc")).unwrap();
-    let taipei = fs::read("/usr/share/zoneinfo/Asia/Taipei");
-    if let Ok(zone) = &taipei {
-        fs::write(dir.path().join("etc/localtime"), zone).unwrap();
-    }
+    fs::write(dir.path().join("etc/localtime"), TAIPEI).unwrap();
     fs::write(dir.path().join("auth.log"), text).unwrap();
     let input = Input {
         files: vec!["/auth.log".into()],

@@ -41,7 +41,7 @@ pub fn detect(observed: &Observed<'_>, rules: &LoginRules) -> Vec<Anomaly> {
     let mut anomalies = Vec::new();
     // Sorted and cut up rather than gathered in maps: an attack may come from more sources than there is room for.
     let mut by_source: Vec<&LoginEvent> = ordered.iter().copied().filter(|e| group(e).is_some()).collect();
-    by_source.sort_by(|one, other| group(one).cmp(&group(other)));
+    by_source.sort_by_key(|event| group(event));
     for events in by_source.chunk_by(|one, other| group(one) == group(other)) {
         let Some(group) = events.first().and_then(|event| group(event)) else {
             continue;

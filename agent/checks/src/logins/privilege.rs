@@ -74,7 +74,7 @@ pub(super) fn changes(changes: &[PrivilegeChange]) -> Vec<Anomaly> {
                 episode.clear();
             }
             let told = |known: &&PrivilegeChange| (known.kind, &known.what) == (change.kind, &change.what);
-            if kind == AnomalyKind::PrivilegeEscalation || !episode.iter().any(|known| told(&known)) {
+            if kind == AnomalyKind::PrivilegeEscalation || !episode.iter().any(&told) {
                 episode.push(change);
             }
         }

@@ -10,6 +10,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::condense::join_like;
 use super::event::{LoginEvent, Method, Outcome, Service, Source, is_withheld, user_name, withheld};
 use super::line::Line;
 use super::privilege::PrivilegeChange;
@@ -244,35 +245,6 @@ impl Merger {
             keep
         });
     }
-}
-
-/// Joins failures of one user from one source by one method within ten minutes into one event that counts them all.
-fn join_like(events: &mut Vec<LoginEvent>) {
-    const SECONDS: i64 = 600;
-    events.sort_unstable_by(|one, other| {
-        let place = |event: &LoginEvent| (event.outcome, event.service, event.method, event.unknown_user);
-        let bucket = |event: &LoginEvent| event.at.as_second().div_euclid(SECONDS);
-        (place(one), &one.source, &one.user, &one.by, bucket(one), one.at).cmp(&(
-            place(other),
-            &other.source,
-            &other.user,
-            &other.by,
-            bucket(other),
-            other.at,
-        ))
-    });
-    events.dedup_by(|later, first| {
-        let alike = first.outcome == Outcome::Failed
-            && (first.outcome, first.service, first.method, first.unknown_user)
-                == (later.outcome, later.service, later.method, later.unknown_user)
-            && (&first.source, &first.user, &first.by) == (&later.source, &later.user, &later.by)
-            && first.at.as_second().div_euclid(SECONDS) == later.at.as_second().div_euclid(SECONDS);
-        if alike {
-            first.count = first.count.saturating_add(later.count);
-        }
-        alike
-    });
-    events.sort_unstable_by_key(|event| (event.at, event.line));
 }
 
 /// One message of a connection.

@@ -2,15 +2,15 @@
 //! truncating (`copytruncate`), and by compressing, so that nothing is lost or read twice.
 
 use std::fs::{File, Metadata};
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
-use flate2::read::MultiGzDecoder;
 use jiff::Timestamp;
 use plumbline_config::seal::sha256_hex;
 use serde::{Deserialize, Serialize};
 
+use super::compression::Compression;
 use crate::host::{Host, ReadError};
 
 /// Bytes at the head of a file that tell it from its successor: its first lines, with their times.
@@ -21,12 +21,6 @@ pub(super) const MOST_PER_FILE: u64 = 64 * 1024 * 1024;
 
 /// Most bytes inflated of one compressed file.
 pub(super) const MOST_INFLATED: u64 = 256 * 1024 * 1024;
-
-/// Most memory for one xz stream: what `xz -9` asks for and a little.
-const XZ_MEMORY_KIB: u32 = 72 * 1024;
-
-/// Largest window of a Zstandard stream, which it holds in memory: what `zstd -19` asks for.
-const LARGEST_WINDOW: u64 = 8 * 1024 * 1024;
 
 /// Most rotated files looked at.
 const MOST_ROTATED: usize = 16;
@@ -74,41 +68,6 @@ struct Part {
     path: String,
     metadata: Metadata,
     compression: Option<Compression>,
-}
-
-/// How a file is compressed, by its first bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Compression {
-    Gzip,
-    Xz,
-    Zstandard,
-}
-
-impl Compression {
-    fn of(head: &[u8]) -> Option<Self> {
-        if head.starts_with(&[0x1f, 0x8b]) {
-            return Some(Self::Gzip);
-        }
-        if head.starts_with(b"\xfd7zXZ\0") {
-            return Some(Self::Xz);
-        }
-        head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd])
-            .then_some(Self::Zstandard)
-    }
-
-    /// What comes out of `file`, which stands at its start.
-    fn inflate(self, file: &File) -> std::io::Result<Box<dyn Read + '_>> {
-        let input = BufReader::new(file);
-        Ok(match self {
-            Self::Gzip => Box::new(MultiGzDecoder::new(input)),
-            Self::Xz => Box::new(lzma_rust2::XzReader::new_mem_limit(input, true, XZ_MEMORY_KIB)),
-            Self::Zstandard => {
-                let decoder =
-                    ruzstd::decoding::StreamingDecoder::new_with_max_window_size(input, LARGEST_WINDOW);
-                Box::new(decoder.map_err(std::io::Error::other)?)
-            }
-        })
-    }
 }
 
 impl Part {
@@ -305,12 +264,9 @@ impl Run<'_> {
         let mut read = 0;
         if let Some(compression) = part.compression {
             file.seek(SeekFrom::Start(0)).map_err(failed)?;
-            let mut inflated = match compression.inflate(file) {
-                Ok(inflated) => inflated,
-                Err(_) => {
-                    self.lost = true;
-                    return Ok(0);
-                }
+            let Ok(mut inflated) = compression.inflate(file) else {
+                self.lost = true;
+                return Ok(0);
             };
             let mut to_skip = from;
             while read < most {

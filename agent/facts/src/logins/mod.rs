@@ -7,6 +7,8 @@
 
 mod accounts;
 mod attempt;
+mod compression;
+mod condense;
 mod console;
 mod dropbear;
 mod duplicate;
@@ -28,8 +30,6 @@ mod timestamp;
 mod utmp;
 mod xrdp;
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -38,7 +38,7 @@ use crate::ask::Ask;
 use crate::command::{CommandError, Ending};
 use crate::facts::Facts;
 use crate::host::{Host, ReadError};
-use crate::known::{Denial, Known};
+use crate::known::Known;
 use crate::probe::{Probe, ProbeId};
 
 use attempt::Merger;
@@ -64,9 +64,6 @@ const RECORDS: [(&str, utmp::Kind); 2] = [
     ("/var/log/wtmp", utmp::Kind::Wtmp),
     ("/var/log/btmp", utmp::Kind::Btmp),
 ];
-
-/// Directories of the journal: persistent and volatile (systemd-journald.service(8)).
-const JOURNALS: [&str; 2] = ["/var/log/journal", "/run/log/journal"];
 
 /// The name that the journal goes by among the sources.
 const JOURNAL: &str = "journal";
@@ -141,7 +138,7 @@ impl Probe for LoginsProbe {
         accounts::SUDOERS_DIRECTORY,
         "/root/.ssh/authorized_keys",
     ];
-    const PULSE: Option<fn(&Host) -> Option<u64>> = Some(journal_pulse);
+    const PULSE: Option<fn(&Host) -> Option<u64>> = Some(journal::pulse);
 
     fn gather(host: &Host, ask: &Ask, facts: &mut Facts) -> Known<LoginFacts> {
         let mut memory = ask.memory.logins.clone();
@@ -306,7 +303,7 @@ fn read_journal(
     if !host.is_live() {
         return Known::Absent(JOURNAL.to_owned());
     }
-    match journal_files(host) {
+    match journal::has_files(host) {
         Ok(true) => {}
         Ok(false) => return Known::Absent(JOURNAL.to_owned()),
         Err(denial) => return Known::Denied(denial),
@@ -352,58 +349,6 @@ fn read_journal(
         Err(CommandError::NotFound(program)) => Known::Absent(program.display().to_string()),
         Err(error) => Known::failed(JOURNAL, error),
     }
-}
-
-/// A fingerprint of how many entries the journal's live files hold: their headers count them.
-fn journal_pulse(host: &Host) -> Option<u64> {
-    /// Bytes of the header (systemd's JOURNAL_FILE_FORMAT) up to the counts and times of entries.
-    const HEADER: u64 = 256;
-    let mut hasher = DefaultHasher::new();
-    for top in JOURNALS {
-        for machine in host.list(top).unwrap_or_default() {
-            let path = format!("{top}/{machine}/system.journal");
-            if let Ok(header) = host.read_head(&path, HEADER) {
-                (path, header).hash(&mut hasher);
-            }
-        }
-    }
-    Some(hasher.finish())
-}
-
-/// Whether there are journal files, and all of them can be read.
-fn journal_files(host: &Host) -> Result<bool, Denial> {
-    let refused = |path: String| Denial {
-        what: path,
-        needs: NEEDS.to_owned(),
-    };
-    let mut found = false;
-    for top in JOURNALS {
-        let machines = match host.list(top) {
-            Ok(machines) => machines,
-            Err(ReadError::Denied(_)) => return Err(refused(top.to_owned())),
-            Err(_) => continue,
-        };
-        for machine in machines {
-            let directory = format!("{top}/{machine}");
-            let names = match host.list(&directory) {
-                Ok(names) => names,
-                Err(ReadError::Denied(_)) => return Err(refused(directory)),
-                Err(_) => continue,
-            };
-            for name in names
-                .iter()
-                .filter(|name| name.starts_with("system") && name.ends_with(".journal"))
-            {
-                let path = format!("{directory}/{name}");
-                match host.open_file(&path) {
-                    Ok(_) => found = true,
-                    Err(ReadError::Denied(_)) => return Err(refused(path)),
-                    Err(_) => {}
-                }
-            }
-        }
-    }
-    Ok(found)
 }
 
 /// The zone that the host's logs without one are written in.

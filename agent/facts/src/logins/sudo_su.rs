@@ -53,7 +53,6 @@ pub(super) fn read_su(message: &[u8]) -> Option<Said<'_>> {
         let (user, tty) = rsplit(rest, b" on ")?;
         return Some(failed.user(user).by(by).from(terminal(tty)));
     }
-    // shadow before 4.3 says both of an attempt; the sentences above are the ones read.
     // FreeBSD, and busybox: `ann to root on /dev/pts/0`.
     let (by, rest) = split_once(message, b" to ")?;
     let (user, tty) = rsplit(rest, b" on ")?;
