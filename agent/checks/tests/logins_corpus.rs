@@ -27,9 +27,21 @@ enum Form {
 const FORMS: [Form; 3] = [Form::Traditional, Form::Rfc3339, Form::Rfc5424];
 
 /// A time zone file (RFC 8536, version 2) of one rule: UTC+8 all year.
-const TAIPEI: &[u8] = b"TZif2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\x04\
-    \0\0\x70\x80\0\0CST\0TZif2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\x04\
-    \0\0\x70\x80\0\0CST\0\nCST-8\n";
+fn taipei() -> Vec<u8> {
+    let mut file = Vec::new();
+    for _ in 0..2 {
+        file.extend(b"TZif2");
+        file.extend([0; 15]);
+        for count in [0u32, 0, 0, 0, 1, 4] {
+            file.extend(count.to_be_bytes());
+        }
+        file.extend(28_800i32.to_be_bytes());
+        file.extend([0, 0]);
+        file.extend(b"CST\0");
+    }
+    file.extend(b"\nCST-8\n");
+    file
+}
 
 /// Kind, user and source of what is abnormal.
 type Truth = BTreeSet<(String, String, String)>;
@@ -301,7 +313,7 @@ impl Log {
 fn found(text: &str) -> Truth {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("etc")).unwrap();
-    fs::write(dir.path().join("etc/localtime"), TAIPEI).unwrap();
+    fs::write(dir.path().join("etc/localtime"), taipei()).unwrap();
     fs::write(dir.path().join("auth.log"), text).unwrap();
     let input = Input {
         files: vec!["/auth.log".into()],

@@ -1,7 +1,7 @@
 //! Finds abnormal patterns among attempts to log in.
 
 use std::cmp::Reverse;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
@@ -39,10 +39,7 @@ pub fn detect(observed: &Observed<'_>, rules: &LoginRules) -> Vec<Anomaly> {
     let mut ordered: Vec<&LoginEvent> = events.iter().filter(|e| !e.service.is_escalation()).collect();
     ordered.sort_by_key(|event| event.at);
     let mut anomalies = Vec::new();
-    // Sorted and cut up rather than gathered in maps: an attack may come from more sources than there is room for.
-    let mut by_source: Vec<&LoginEvent> = ordered.iter().copied().filter(|e| group(e).is_some()).collect();
-    by_source.sort_by_key(|event| group(event));
-    for events in by_source.chunk_by(|one, other| group(one) == group(other)) {
+    for events in &by_source(&ordered, rules) {
         let Some(group) = events.first().and_then(|event| group(event)) else {
             continue;
         };
@@ -51,10 +48,7 @@ pub fn detect(observed: &Observed<'_>, rules: &LoginRules) -> Vec<Anomaly> {
         anomalies.extend(spraying(&group, &failures, rules));
         anomalies.extend(success_after_failures(&group, events, rules));
     }
-    let mut by_user = by_source;
-    by_user.retain(|event| event.user.is_some() && is_guess(event));
-    by_user.sort_by(|one, other| (&one.user, one.at).cmp(&(&other.user, other.at)));
-    for events in by_user.chunk_by(|one, other| one.user == other.user) {
+    for events in &by_user(&ordered, rules) {
         anomalies.extend(distributed(events, rules));
     }
     anomalies.extend(root_login(&ordered, rules));
@@ -66,6 +60,52 @@ pub fn detect(observed: &Observed<'_>, rules: &LoginRules) -> Vec<Anomaly> {
         (worst, anomaly.subject.clone(), anomaly.kind)
     });
     anomalies
+}
+
+/// The attempts of each source that failed often enough for anything to be made of it: an attack may come from more
+/// sources than there is room for. In order of time, and the sources in theirs.
+fn by_source<'e>(events: &[&'e LoginEvent], rules: &LoginRules) -> Vec<Vec<&'e LoginEvent>> {
+    let least = [
+        rules.brute_force_failures,
+        rules.slow_failures,
+        rules.spraying_users,
+        rules.slow_users,
+        rules.success_after_failures,
+    ];
+    let least = u64::from(least.into_iter().min().unwrap_or_default());
+    let mut failures: HashMap<SourceGroup, u64> = HashMap::new();
+    for event in events.iter().filter(|event| is_guess(event)) {
+        if let Some(group) = group(event) {
+            *failures.entry(group).or_default() += u64::from(event.count);
+        }
+    }
+    failures.retain(|_, count| *count >= least);
+    let mut found: BTreeMap<SourceGroup, Vec<&LoginEvent>> = BTreeMap::new();
+    for event in events {
+        if let Some(group) = group(event).filter(|group| failures.contains_key(group)) {
+            found.entry(group).or_default().push(event);
+        }
+    }
+    found.into_values().collect()
+}
+
+/// The failures at each account that was failed at often enough, from elsewhere, in order of time.
+fn by_user<'e>(events: &[&'e LoginEvent], rules: &LoginRules) -> Vec<Vec<&'e LoginEvent>> {
+    let from_elsewhere = |event: &&&LoginEvent| is_guess(event) && group(event).is_some();
+    let mut failures: HashMap<&str, u64> = HashMap::new();
+    for event in events.iter().filter(from_elsewhere) {
+        if let Some(user) = event.user.as_deref() {
+            *failures.entry(user).or_default() += u64::from(event.count);
+        }
+    }
+    failures.retain(|_, count| *count >= u64::from(rules.distributed_failures));
+    let mut found: BTreeMap<&str, Vec<&LoginEvent>> = BTreeMap::new();
+    for event in events.iter().filter(from_elsewhere) {
+        if let Some(user) = event.user.as_deref().filter(|user| failures.contains_key(user)) {
+            found.entry(user).or_default().push(event);
+        }
+    }
+    found.into_values().collect()
 }
 
 fn group(event: &LoginEvent) -> Option<SourceGroup> {

@@ -5,7 +5,7 @@
 //! message of each [`Kind`], so the attempts number as many as the most frequent kind.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -118,7 +118,7 @@ impl Connection {
 /// Turns messages into events.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Merger {
-    connections: HashMap<u64, Connection>,
+    connections: HashMap<u64, Connection, BuildHasherDefault<Hashed>>,
     /// Events in the order they came to be known.
     pub(super) events: Vec<LoginEvent>,
     /// What lines told of privileges, in the order they came.
@@ -358,6 +358,26 @@ fn event(connection: &Connection, heard: Heard) -> LoginEvent {
         method: heard.method,
         count: heard.count,
         line: heard.line,
+    }
+}
+
+/// The keys of connections are hashes already.
+#[derive(Clone, Copy, Debug, Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, key: u64) {
+        self.0 = key;
     }
 }
 
