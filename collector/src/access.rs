@@ -13,9 +13,10 @@ pub enum Access {
     Viewer,
     /// Pulls audit reports and evidence.
     Auditor,
-    /// Enrols and revokes hosts; puts attestations, waivers that are asked for and corrective actions on record.
+    /// Enrols and revokes hosts; puts attestations, waivers that are asked for, corrective actions and the steps of
+    /// incidents on record.
     Operator,
-    /// Publishes the plan; makes users and API tokens; decides on waivers.
+    /// Publishes the plan; makes users and API tokens; decides on waivers; closes and dismisses incidents.
     Admin,
 }
 
@@ -84,7 +85,7 @@ pub enum Scope {
     People,
     /// The plan.
     Plan,
-    /// Attestations, waivers and corrective actions.
+    /// Attestations, waivers, corrective actions and incidents.
     Records,
     /// The checklist, the audit report, and the ledger that both are proved by.
     Reports,
@@ -131,6 +132,7 @@ impl Scope {
                 "/api/v1/evidence",
                 "/api/v1/actions",
                 "/api/v1/attestations",
+                "/api/v1/incidents",
                 "/api/v1/waivers",
             ],
             Self::Reports => &[

@@ -30,7 +30,7 @@ struct Cli {
     #[command(flatten)]
     place: Place,
 
-    /// table or json (of a report: html, pdf, docx, xlsx, csv, json, oscal or ocsf; of the plan document: html, pdf or docx); a table on a terminal, JSON otherwise
+    /// table or json (of a report: html, pdf, docx, xlsx, csv, json, oscal or ocsf; of the plan document and of notices: html, pdf or docx); a table on a terminal, JSON otherwise
     #[arg(long, global = true)]
     format: Option<String>,
 
@@ -70,6 +70,9 @@ enum Command {
     /// Work with corrective actions: from a line that fell to whether what was done helped
     #[command(subcommand)]
     Correct(commands::correct::Command),
+    /// Work with incidents of personal data: from what was suspected, over who has to be told, to what was learnt
+    #[command(subcommand)]
+    Incident(commands::incident::Command),
     /// Write the audit report: the checklist, the findings and the hosts they come from
     Report(commands::report::Args),
     /// Say whether the collector serves
@@ -166,6 +169,9 @@ fn run(cli: Cli) -> Result<Outcome, Failure> {
     if let Command::Plan(commands::plan::Command::Render { file, output }) = &cli.command {
         return commands::plan::render(file.as_deref(), output, cli.format.as_deref(), &cli.place);
     }
+    if let Command::Incident(commands::incident::Command::Notice { id, output }) = &cli.command {
+        return commands::incident::notice(id, output, cli.format.as_deref(), lang, &cli.place);
+    }
     let output = Output::new(Format::asked(cli.format.as_deref())?, lang);
     match cli.command {
         Command::Init => commands::init::run(&cli.place, &output),
@@ -180,6 +186,7 @@ fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Attest(args) => commands::attest::run(args, &cli.place, &output),
         Command::Waive(args) => commands::waive::run(args, &cli.place, &output),
         Command::Correct(command) => commands::correct::run(command, &cli.place, &output),
+        Command::Incident(command) => commands::incident::run(command, &cli.place, &output),
         Command::Report(args) => commands::report::run(&args, None, lang, &cli.place),
         Command::Health => commands::health::run(&cli.place),
         Command::Ledger(command) => commands::ledger::run(&command, &cli.place, &output),

@@ -1,18 +1,24 @@
 //! Where what people say is judged by what stands, and kept: the same for the API and the command line.
 
+mod incident;
+
 use std::sync::Arc;
 
 use jiff::civil::Date;
+use plumbline_document::DocumentError;
 
 use crate::checklist::LineStatus;
 use crate::evidence::EvidenceError;
 use crate::records::action::ActionStep;
 use crate::records::attestation::{self, AttestationStep, Given};
 use crate::records::waiver::{Requested, WaiverStep};
-use crate::records::{EvidenceFile, Kept, People, Refusal, Step, day_of, keep, text};
+use crate::records::{Action, Attestation, EvidenceFile, Kept, People, Refusal, Step, day_of, keep, text};
 use crate::report::{self, BuildError, Source};
 use crate::secret::{NoRandom, new_record_id};
 use crate::store::StoreError;
+use crate::view::{RecordView, WaiverView, unknown};
+
+pub(crate) use incident::{Closing, Suspicion, report_within};
 
 /// Somebody who says something now.
 pub(crate) struct Desk<'a> {
@@ -39,6 +45,9 @@ pub(crate) enum DeskError {
     /// Where evidence is kept could not be asked.
     #[error(transparent)]
     Evidence(#[from] EvidenceError),
+    /// A document could not be made.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
     /// It could not be given a name.
     #[error(transparent)]
     NoRandom(#[from] NoRandom),
@@ -53,7 +62,35 @@ impl From<Kept> for DeskError {
     }
 }
 
+const ATTESTATION: &str = "attestation";
+const WAIVER: &str = "waiver";
+const ACTION: &str = "corrective action";
+
 impl Desk<'_> {
+    /// An attestation, as it stands.
+    pub(crate) fn attestation(&self, id: &str) -> Result<RecordView<Attestation>, DeskError> {
+        let people = self.people()?;
+        Ok(RecordView::find(
+            &people.attestations,
+            ATTESTATION,
+            id,
+            |given| given,
+        )?)
+    }
+
+    /// A waiver, as it stands today.
+    pub(crate) fn waiver(&self, id: &str) -> Result<RecordView<WaiverView>, DeskError> {
+        let (people, today) = (self.people()?, self.today()?);
+        let show = |waiver| WaiverView::on(today, waiver);
+        Ok(RecordView::find(&people.waivers, WAIVER, id, show)?)
+    }
+
+    /// A corrective action, as it stands.
+    pub(crate) fn action(&self, id: &str) -> Result<RecordView<Action>, DeskError> {
+        let people = self.people()?;
+        Ok(RecordView::find(&people.actions, ACTION, id, |action| action)?)
+    }
+
     /// The day that it is, where the plan counts days.
     pub(crate) fn today(&self) -> Result<Date, DeskError> {
         Ok(day_of(self.source.now, &report::zone(self.source.store)?))
@@ -75,7 +112,7 @@ impl Desk<'_> {
     pub(crate) fn withdraw(&self, id: &str, reason: String) -> Result<(), DeskError> {
         let people = self.people()?;
         let attestation = people.attestations.get(id);
-        let attestation = attestation.ok_or_else(|| unknown("attestation", id))?;
+        let attestation = attestation.ok_or_else(|| unknown(ATTESTATION, id))?;
         attestation.check_withdrawal(id, &reason)?;
         self.keep(id, attestation.steps, &AttestationStep::Withdraw { reason })
     }
@@ -89,7 +126,7 @@ impl Desk<'_> {
     /// Decides on a waiver, or ends it.
     pub(crate) fn waiver_step(&self, id: &str, step: &WaiverStep) -> Result<(), DeskError> {
         let people = self.people()?;
-        let waiver = people.waivers.get(id).ok_or_else(|| unknown("waiver", id))?;
+        let waiver = people.waivers.get(id).ok_or_else(|| unknown(WAIVER, id))?;
         waiver.check_step(id, step, self.who, self.today()?)?;
         self.keep(id, waiver.steps, step)
     }
@@ -117,11 +154,9 @@ impl Desk<'_> {
     pub(crate) fn action_step(&self, id: &str, step: &ActionStep) -> Result<(), DeskError> {
         let people = self.people()?;
         let action = people.actions.get(id);
-        let action = action.ok_or_else(|| unknown("corrective action", id))?;
+        let action = action.ok_or_else(|| unknown(ACTION, id))?;
         action.check_step(id, step, self.today()?)?;
-        if let Some(entry) = step.entry() {
-            (self.require)(&entry.files)?;
-        }
+        (self.require)(step.files())?;
         self.keep(id, action.steps, step)
     }
 
@@ -141,16 +176,5 @@ impl Desk<'_> {
     fn keep(&self, id: &str, before: u32, step: &impl Step) -> Result<(), DeskError> {
         let Source { store, now, .. } = *self.source;
         Ok(keep(store, id, before, step, self.who, now)?)
-    }
-}
-
-/// Names that were written are repeated so far, in characters.
-const REPEATED: usize = 80;
-
-/// There is nothing of that name.
-pub(crate) fn unknown(what: &'static str, id: &str) -> Refusal {
-    Refusal::Unknown {
-        what,
-        id: id.chars().take(REPEATED).collect(),
     }
 }

@@ -2,6 +2,7 @@
 //! lease. None of it goes wrong where two do it, so a lease only saves work.
 
 mod days;
+mod incidents;
 mod lease;
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use crate::ledger::keeper::Keeper;
 use crate::store::{Act, Store};
 use crate::web::Shared;
 pub(crate) use days::Days;
+pub(crate) use incidents::Alarms;
 pub(crate) use lease::Lease;
 
 /// How often the collector looks whether its own certificate is due.
@@ -32,6 +34,12 @@ const INTEGRATION: Duration = Duration::from_secs(1);
 
 /// How often it is looked whether a day is over, and whether a line fell.
 const DAYS: Duration = Duration::from_secs(15);
+
+/// How often hosts that told of something grave are looked at.
+const ALARMS: Duration = Duration::from_secs(1);
+
+/// Who the collector is in records of its own.
+const COLLECTOR: &str = "collector";
 
 /// How often what is too old is removed, and the engine's own upkeep done.
 const UPKEEP: Duration = Duration::from_secs(3_600);
@@ -96,7 +104,8 @@ pub(crate) async fn keep_upkeep(app: Shared) {
     .await;
 }
 
-/// Keeps what stood at the end of each day, and opens a corrective action on each line that fell.
+/// Keeps what stood at the end of each day, opens a corrective action on each line that fell, and a case for whatever
+/// grave a host told of and nobody noticed.
 pub(crate) async fn keep_days(app: Shared) {
     let lease = Arc::new(Lease::new("days"));
     again(DAYS, app, move |app| {
@@ -106,6 +115,20 @@ pub(crate) async fn keep_days(app: Shared) {
             if let Err(error) = app.days.watch(store, &app.people, stale_after, Timestamp::now()) {
                 error!(%error, "it was not looked whether a line of the checklist fell");
             }
+            if let Err(error) = app.alarms.look_through(store, &app.people, Timestamp::now()) {
+                error!(%error, "it was not looked whether an incident began unnoticed");
+            }
+        }
+    })
+    .await;
+}
+
+/// Opens a case for whatever grave a host tells of: each collector answers for the reports that it took in.
+pub(crate) async fn keep_incidents(app: Shared) {
+    again(ALARMS, app, |app| {
+        let (store, people) = (app.store.as_ref(), &app.people);
+        if let Err(error) = app.alarms.answer(store, people, Timestamp::now()) {
+            error!(%error, "it was not looked whether an incident began");
         }
     })
     .await;

@@ -6,6 +6,7 @@ use std::fmt;
 use data_encoding::{Encoding, Specification};
 use plumbline_config::ident::HostId;
 use plumbline_config::seal::sha256_hex;
+use ring::digest::{Context, SHA256};
 use ring::rand::{SecureRandom, SystemRandom};
 use std::sync::LazyLock;
 use zeroize::Zeroizing;
@@ -101,6 +102,19 @@ pub(crate) fn new_token_id() -> Result<String, NoRandom> {
 /// A new name for what somebody puts on record: the letter of its kind, and 16 random characters.
 pub(crate) fn new_record_id(letter: char) -> Result<String, NoRandom> {
     Ok(format!("{letter}-{}", base32::<RECORD_ID_BYTES>()?))
+}
+
+/// The name of what is put on record once for all that these words say, whoever does it: as [`new_record_id`].
+pub(crate) fn derived_record_id(letter: char, words: &[&str]) -> String {
+    let mut context = Context::new(&SHA256);
+    for word in words {
+        context.update(&(word.len() as u64).to_be_bytes());
+        context.update(word.as_bytes());
+    }
+    let digest = context.finish();
+    let bytes = digest.as_ref();
+    let bytes = bytes.get(..RECORD_ID_BYTES).unwrap_or(bytes);
+    format!("{letter}-{}", BASE32.encode(bytes))
 }
 
 /// `N` random bytes.

@@ -140,10 +140,14 @@ impl Server {
         let names = names(&settings, &[agent_address, web_address]);
         let identity = Arc::new(ServerIdentity::new(&authority, names, Timestamp::now())?);
         let judge = Arc::new(PeerJudge::new(&authority)?);
-        let observer = Arc::clone(&metrics);
+        let alarms = Arc::new(jobs::Alarms::default());
+        let (counting, watching) = (Arc::clone(&metrics), Arc::clone(&alarms));
         let (ingest, thread) = IngestQueue::start(
             Arc::clone(&store),
-            Box::new(move |incoming, keep| observer.committed(incoming, keep)),
+            Box::new(move |incoming, keep| {
+                counting.committed(incoming, keep);
+                watching.committed(incoming, keep);
+            }),
         )
         .map_err(ServeError::Thread)?;
         let files = own_files(&settings, &identity)?;
@@ -167,6 +171,7 @@ impl Server {
             oidc,
             people: Arc::default(),
             days: jobs::Days::default(),
+            alarms,
             evidence,
             intakes: Semaphore::new(INTAKES_AT_A_TIME),
             bodies: Semaphore::new(BODY_BUDGET_KIB),
@@ -233,6 +238,7 @@ impl Server {
             tokio::spawn(jobs::keep_order(Arc::clone(&self.app))),
             tokio::spawn(jobs::keep_upkeep(Arc::clone(&self.app))),
             tokio::spawn(jobs::keep_days(Arc::clone(&self.app))),
+            tokio::spawn(jobs::keep_incidents(Arc::clone(&self.app))),
             tokio::spawn(jobs::keep_ledger(Arc::clone(&self.app), Arc::clone(&self.keeper))),
             tokio::spawn(jobs::keep_anchors(Arc::clone(&self.app), self.anchors)),
         ];

@@ -11,8 +11,9 @@ use plumbline_config::wire::{Os, PlanRef};
 use serde::Serialize;
 
 use crate::freshness::{Cutoff, HostState};
-use crate::records::Waiver;
+use crate::records::incident::{Clock, IncidentState};
 use crate::records::waiver::WaiverState;
+use crate::records::{Incident, Refusal, Waiver};
 use crate::store::{EnrolmentToken, Host, LatestFinding};
 
 /// A host.
@@ -140,14 +141,40 @@ pub(crate) struct WaiverView {
     pub(crate) waiver: Waiver,
 }
 
-impl<T: Clone> RecordView<T> {
-    /// The one with this id among these.
-    pub(crate) fn of(all: &BTreeMap<String, T>, id: &str) -> Option<Self> {
-        let record = all.get(id)?.clone();
-        Some(Self {
+/// An incident as it stands at a moment.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct IncidentView {
+    pub(crate) state: IncidentState,
+    #[serde(flatten)]
+    pub(crate) clock: Clock,
+    #[serde(flatten)]
+    pub(crate) incident: Incident,
+}
+
+impl<T> RecordView<T> {
+    /// The one with this id among these, as it is shown; `what` they are, for whoever asks for one that there is not.
+    pub(crate) fn find<R: Clone>(
+        all: &BTreeMap<String, R>,
+        what: &'static str,
+        id: &str,
+        show: impl FnOnce(R) -> T,
+    ) -> Result<Self, Refusal> {
+        let record = all.get(id).cloned().ok_or_else(|| unknown(what, id))?;
+        Ok(Self {
             id: id.to_owned(),
-            record,
+            record: show(record),
         })
+    }
+}
+
+/// Names that were written are repeated so far, in characters.
+const REPEATED: usize = 80;
+
+/// There is nothing of that name.
+pub(crate) fn unknown(what: &'static str, id: &str) -> Refusal {
+    Refusal::Unknown {
+        what,
+        id: id.chars().take(REPEATED).collect(),
     }
 }
 
@@ -157,6 +184,17 @@ impl WaiverView {
         Self {
             state: waiver.state(day),
             waiver,
+        }
+    }
+}
+
+impl IncidentView {
+    /// The incident as it stands at a moment.
+    pub(crate) fn at(now: Timestamp, incident: Incident) -> Self {
+        Self {
+            state: incident.state(),
+            clock: incident.clock(now),
+            incident,
         }
     }
 }

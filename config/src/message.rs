@@ -127,6 +127,7 @@ macro_rules! files {
             include_str!(concat!("../text/", $lang, "/encryption.ftl")),
             include_str!(concat!("../text/", $lang, "/evidence.ftl")),
             include_str!(concat!("../text/", $lang, "/firewall.ftl")),
+            include_str!(concat!("../text/", $lang, "/incident.ftl")),
             include_str!(concat!("../text/", $lang, "/ledger.ftl")),
             include_str!(concat!("../text/", $lang, "/logins.ftl")),
             include_str!(concat!("../text/", $lang, "/patch.ftl")),

@@ -7,7 +7,8 @@ use crate::spool::Spool;
 use crate::{Block, Chart, Column, Cover, DocumentError, Properties, Style, Text, Tone, Writer, code};
 
 /// The style sheet.
-const STYLE: &str = include_str!("html.css");
+/// The style sheet that every document holds, for a content security policy that names its hash.
+pub const STYLE: &str = include_str!("html.css");
 
 /// Makes an HTML file.
 #[derive(Debug)]

@@ -161,6 +161,20 @@ pub trait Writer {
     fn finish(self: Box<Self>, out: &mut dyn io::Write) -> Result<(), DocumentError>;
 }
 
+/// What makes a PDF, with fonts from the usual places where the font carried along lacks a character.
+pub fn pdf_writer(properties: Properties) -> Result<Box<dyn Writer>, DocumentError> {
+    #[cfg(feature = "pdf")]
+    return Ok(Box::new(pdf::PdfWriter::new(
+        properties,
+        &pdf::FontPaths::default(),
+    )?));
+    #[cfg(not(feature = "pdf"))]
+    {
+        drop(properties);
+        Err(DocumentError::WithoutPdf)
+    }
+}
+
 /// Why a document could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum DocumentError {
@@ -170,6 +184,9 @@ pub enum DocumentError {
     /// The format's library refused.
     #[error("the document could not be laid out: {0}")]
     Layout(String),
+    /// There is no PDF in this program.
+    #[error("this program was built without PDF; ask for docx or html, or build it with the feature `pdf`")]
+    WithoutPdf,
 }
 
 impl Text {

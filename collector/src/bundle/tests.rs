@@ -54,7 +54,7 @@ impl Lab {
             subject: subject.to_owned(),
             version: 1,
             verb: "report",
-            body: serde_json::json!({ "files": [file] }).to_string(),
+            body: serde_json::json!({ "step": "contain", "text": "x", "files": [file] }).to_string(),
             at,
             who: "user:alice".to_owned(),
         };

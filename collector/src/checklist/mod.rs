@@ -3,6 +3,7 @@
 
 mod due;
 mod evaluate;
+mod incidents;
 mod model;
 mod particulars;
 mod people;
@@ -14,14 +15,14 @@ use plumbline_config::catalogue;
 use plumbline_config::ident::Role;
 use plumbline_config::plan::LoadedPlan;
 
-use crate::records::People;
+use crate::records::{Attested, People};
 use crate::store::Totals;
 use evaluate::{Evidence, item_status, line_status, on_check, on_line};
 
 pub use due::{Due, DueState, due};
 pub use model::{
-    Answer, Basis, Checklist, HostCounts, Item, Line, LineAction, LineAttestation, LineCheck, LineStatus,
-    Particular,
+    Answer, Basis, Checklist, HostCounts, Item, Line, LineAction, LineAttestation, LineCheck, LineIncident,
+    LineStatus, Particular,
 };
 pub use period::{InvalidPeriod, Period};
 
@@ -47,8 +48,10 @@ pub struct Input<'a> {
 /// Makes the checklist.
 #[must_use]
 pub fn build(input: &Input<'_>) -> Checklist {
+    let attested = input.people.attested();
     let items = catalogue::items().iter().map(|item| {
-        let lines: Vec<Line> = item.lines.iter().map(|line| line_of(line, input)).collect();
+        let lines = item.lines.iter().map(|line| line_of(line, input, &attested));
+        let lines: Vec<Line> = lines.collect();
         Item {
             number: item.number,
             title: item.title.clone(),
@@ -72,7 +75,7 @@ pub fn hosts_on_check(totals: &Totals, check: &'static str) -> HostCounts {
     on_check(totals, check, &Role::ALL)
 }
 
-fn line_of(line: &'static catalogue::Line, input: &Input<'_>) -> Line {
+fn line_of(line: &'static catalogue::Line, input: &Input<'_>, attested: &Attested<'_>) -> Line {
     let roles: Vec<Role> = Role::ALL
         .into_iter()
         .filter(|role| line.scope.covers(*role))
@@ -83,7 +86,7 @@ fn line_of(line: &'static catalogue::Line, input: &Input<'_>) -> Line {
         .map(|check| line_check(check, input.totals, &roles))
         .collect();
     let hosts = on_line(input.totals, &line.id, &roles);
-    let answer = people::answer(line, input);
+    let answer = people::answer(line, input, attested);
     let evidence = Evidence {
         asked: line.basis,
         hosts,
@@ -94,7 +97,10 @@ fn line_of(line: &'static catalogue::Line, input: &Input<'_>) -> Line {
     let reason = input.plan.and_then(|plan| line.not_applicable(&plan.plan));
     let (status, basis) = match reason {
         Some(_) => (LineStatus::NotApplicable, Basis::None),
-        None => line_status(&evidence),
+        None => {
+            let (status, basis) = line_status(&evidence);
+            (incidents::limited(line, status, input), basis)
+        }
     };
     Line {
         id: line.id.clone(),
@@ -108,6 +114,7 @@ fn line_of(line: &'static catalogue::Line, input: &Input<'_>) -> Line {
         attestation_kind: line.attestation,
         due_at: answer.due_at,
         corrective_action: people::action(&line.id, input),
+        incidents: incidents::owed(line, input),
         waivers: people::waivers(line, input),
         reason: reason.map(str::to_owned),
     }

@@ -2,13 +2,14 @@
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use plumbline_config::catalogue::AttestationKind;
+use plumbline_config::catalogue::{AttestationKind, Duty};
 use plumbline_config::lang::Bilingual;
 use plumbline_config::wire::PlanRef;
 use serde::{Deserialize, Serialize};
 
 use crate::records::EvidenceFile;
 use crate::records::action::Stage;
+use crate::records::incident::{Clock, IncidentState};
 
 /// The Section 12 checklist of a period.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -85,6 +86,8 @@ pub struct Line {
     pub due_at: Option<Timestamp>,
     /// The corrective action that is open on it.
     pub corrective_action: Option<LineAction>,
+    /// Open incidents of which what it asks for is still to be done, the most pressing first.
+    pub incidents: Vec<LineIncident>,
     /// Waivers in force on its checks.
     pub waivers: Vec<String>,
     /// The plan's reason for a line that does not apply.
@@ -131,6 +134,20 @@ pub struct LineAction {
     pub due_on: Option<Date>,
 }
 
+/// An incident that a line asks something of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LineIncident {
+    /// Which.
+    pub id: String,
+    /// Where it is.
+    pub state: IncidentState,
+    /// What is still to be done.
+    pub duty: Duty,
+    /// Until when, where that is telling the authority.
+    #[serde(flatten)]
+    pub clock: Option<Clock>,
+}
+
 /// What one check says on a line.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LineCheck {
@@ -145,7 +162,7 @@ pub struct LineCheck {
 }
 
 /// Whether a line or an item is met.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LineStatus {
     /// 符合.

@@ -7,7 +7,7 @@ use plumbline_config::plan::Plan;
 
 use super::Input;
 use super::model::{LineAction, LineAttestation, LineStatus};
-use crate::records::{Attestation, Waiver};
+use crate::records::{Attestation, Attested, Waiver};
 
 /// How a line is answered by people.
 pub(super) struct Answer {
@@ -27,7 +27,7 @@ fn day(input: &Input<'_>) -> Date {
 }
 
 /// What people say of a line.
-pub(super) fn answer(line: &catalogue::Line, input: &Input<'_>) -> Answer {
+pub(super) fn answer(line: &catalogue::Line, input: &Input<'_>, attested: &Attested<'_>) -> Answer {
     let nothing = Answer {
         status: LineStatus::Nonconforming,
         attestation: None,
@@ -42,7 +42,7 @@ pub(super) fn answer(line: &catalogue::Line, input: &Input<'_>) -> Answer {
         return nothing;
     };
     let today = day(input);
-    let attested = input.people.attested(&line.id);
+    let attested = attested.get(line.id.as_str()).map_or(&[][..], Vec::as_slice);
     let effective = |(_, attestation): &&(&str, &Attestation)| attestation.given.effective_on <= today;
     let Some((id, attestation)) = attested.iter().find(effective) else {
         return nothing;

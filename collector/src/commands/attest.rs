@@ -1,6 +1,5 @@
 //! `attest`: that what a line asks for was done.
 
-use std::cmp::Reverse;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -11,7 +10,7 @@ use plumbline_config::message::Message;
 use plumbline_console::{Failure, Format, Outcome, Output};
 use serde_json::json;
 
-use super::records::{at_desk, said};
+use super::records::{Listing, at_desk, said};
 use super::{day, evidence, in_zone};
 use crate::checklist;
 use crate::cli::Place;
@@ -99,13 +98,13 @@ pub(crate) fn run(args: Args, place: &Place, output: &Output) -> Result<Outcome,
         (Some(Command::Due), _) => at_desk(place, false, |desk| due(desk, output)),
         (Some(Command::Withdraw { id, reason }), _) => at_desk(place, true, |desk| {
             desk.withdraw(&id, reason)?;
-            said(&view(desk, &id)?, "attestation-withdrawn", output)
+            said(&desk.attestation(&id)?, "attestation-withdrawn", output)
         }),
         (None, Some(order)) => {
             let given = order.given(place)?;
             at_desk(place, true, |desk| {
                 let id = desk.attest(given)?;
-                said(&view(desk, &id)?, "attestation-kept", output)
+                said(&desk.attestation(&id)?, "attestation-kept", output)
             })
         }
         (None, None) => Err(Failure::new(
@@ -147,32 +146,11 @@ fn details(path: &Path) -> Result<Details, Failure> {
     serde_json::from_slice(&text).map_err(|error| failed(&error))
 }
 
-fn view(desk: &Desk<'_>, id: &str) -> Result<RecordView<Attestation>, Failure> {
-    let found = RecordView::of(&desk.people()?.attestations, id);
-    found.ok_or_else(|| Failure::new(format!("there is no attestation `{id}`")))
-}
-
 fn list(desk: &Desk<'_>, line: Option<&str>, output: &Output) -> Result<Outcome, Failure> {
     let line = line.map(attestation::line).transpose()?;
-    let people = desk.people()?;
-    let answers =
-        |attestation: &Attestation| line.is_none_or(|line| attestation.given.lines.contains(&line.id));
-    let mut found: Vec<RecordView<&Attestation>> = people
-        .attestations
-        .iter()
-        .filter(|(_, attestation)| answers(attestation))
-        .map(|(id, record)| RecordView {
-            id: id.clone(),
-            record,
-        })
-        .collect();
-    found.sort_by_key(|view| Reverse(view.record.at));
-    if output.format == Format::Json {
-        output.json(&json!({ "attestations": found }))?;
-        return Ok(Outcome::Clean);
-    }
-    output.table_under(
-        [
+    let listing = Listing {
+        name: "attestations",
+        headings: [
             "records-heading-id",
             "records-heading-line",
             "records-heading-effective",
@@ -181,20 +159,30 @@ fn list(desk: &Desk<'_>, line: Option<&str>, output: &Output) -> Result<Outcome,
             "records-heading-by",
             "records-heading-state",
         ],
-        found.into_iter().map(|view| {
-            let RecordView { id, record } = view;
-            [
-                id,
-                record.given.lines.join(" "),
-                record.given.effective_on.to_string(),
-                record.given.performed_by.clone(),
-                record.given.statement.clone(),
-                record.by.clone(),
-                state(record, output),
-            ]
-        }),
-    )?;
-    Ok(Outcome::Clean)
+    };
+    let row = |view: RecordView<Attestation>| {
+        let RecordView { id, record } = view;
+        [
+            id,
+            record.given.lines.join(" "),
+            record.given.effective_on.to_string(),
+            record.given.performed_by.clone(),
+            record.given.statement.clone(),
+            record.by.clone(),
+            state(&record, output),
+        ]
+    };
+    let answers =
+        |attestation: &Attestation| line.is_none_or(|line| attestation.given.lines.contains(&line.id));
+    let attestations = &desk.people()?.attestations;
+    listing.print(
+        attestations,
+        |given| given.at,
+        answers,
+        Attestation::clone,
+        row,
+        output,
+    )
 }
 
 fn state(attestation: &Attestation, output: &Output) -> String {

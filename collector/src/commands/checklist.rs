@@ -84,7 +84,8 @@ fn awaits_people(line: &Line) -> bool {
 }
 
 fn is_spoken_for(line: &Line) -> bool {
-    !line.checks.is_empty() || line.attestation.is_some() || line.corrective_action.is_some()
+    let by_people = line.attestation.is_some() || line.corrective_action.is_some();
+    !line.checks.is_empty() || by_people || !line.incidents.is_empty()
 }
 
 /// What a line rests on: each check with its hosts, or that it is not measured yet, and what people say.
@@ -107,7 +108,7 @@ fn basis(line: &Line, zone: &TimeZone, lang: Lang) -> String {
         .join("\n")
 }
 
-fn people(line: &Line, zone: &TimeZone, lang: Lang) -> impl Iterator<Item = String> {
+fn people<'l>(line: &'l Line, zone: &'l TimeZone, lang: Lang) -> impl Iterator<Item = String> + use<'l> {
     let attestation = line.attestation.as_ref().map(|latest| {
         let said = if latest.in_force {
             "line-attested"
@@ -127,5 +128,8 @@ fn people(line: &Line, zone: &TimeZone, lang: Lang) -> impl Iterator<Item = Stri
     let waived = !line.waivers.is_empty();
     let waivers = waived.then(|| Message::new("line-waived").arg("ids", line.waivers.join(" ")));
     let said = attestation.into_iter().chain(action).chain(waivers);
-    said.map(move |said| said.render_in(lang))
+    let incidents = line.incidents.iter();
+    let incidents =
+        incidents.map(move |incident| report::line_incident(incident, lang, &|at| in_zone(at, zone)));
+    said.map(move |said| said.render_in(lang)).chain(incidents)
 }

@@ -1,18 +1,16 @@
 //! `correct …`: corrective actions.
 
-use std::cmp::Reverse;
 use std::path::PathBuf;
 
 use clap::ArgAction;
 use jiff::civil::Date;
 use plumbline_config::message::Message;
 use plumbline_console::{Failure, Format, Outcome, Output};
-use serde_json::json;
 
-use super::records::{at_desk, said};
-use super::{day, evidence};
+use super::records::{Listing, at_desk, history, said};
+use super::{day, evidence, yes_or_no};
 use crate::cli::Place;
-use crate::desk::{Desk, unknown};
+use crate::desk::Desk;
 use crate::records::Action;
 use crate::records::action::{ActionStep, Entry};
 use crate::view::RecordView;
@@ -113,25 +111,17 @@ impl Said {
     }
 }
 
-fn yes_or_no(text: &str) -> Result<bool, String> {
-    match text {
-        "yes" => Ok(true),
-        "no" => Ok(false),
-        _ => Err("say yes or no".to_owned()),
-    }
-}
-
 /// Runs the command.
 pub(crate) fn run(command: Command, place: &Place, output: &Output) -> Result<Outcome, Failure> {
     let (id, step) = match command {
         Command::Open { line, text } => {
             return at_desk(place, true, |desk| {
                 let id = desk.open_action(&line, text)?;
-                said(&view(desk, &id)?, "action-now-open", output)
+                said(&desk.action(&id)?, "action-now-open", output)
             });
         }
         Command::List { open } => return at_desk(place, false, |desk| list(desk, open, output)),
-        Command::Show { id } => return at_desk(place, false, |desk| show(&view(desk, &id)?, output)),
+        Command::Show { id } => return at_desk(place, false, |desk| show(desk, &desk.action(&id)?, output)),
         Command::Assign { id, owner, due_on } => (id, ActionStep::Assign { owner, due_on }),
         Command::Cause(said) => {
             let (id, entry) = said.entry(place)?;
@@ -152,7 +142,7 @@ pub(crate) fn run(command: Command, place: &Place, output: &Output) -> Result<Ou
     };
     at_desk(place, true, |desk| {
         desk.action_step(&id, &step)?;
-        let view = view(desk, &id)?;
+        let view = desk.action(&id)?;
         let sentence = if view.record.is_open() {
             "action-step-taken"
         } else {
@@ -162,29 +152,10 @@ pub(crate) fn run(command: Command, place: &Place, output: &Output) -> Result<Ou
     })
 }
 
-fn view(desk: &Desk<'_>, id: &str) -> Result<RecordView<Action>, Failure> {
-    let found = RecordView::of(&desk.people()?.actions, id);
-    Ok(found.ok_or_else(|| unknown("corrective action", id))?)
-}
-
 fn list(desk: &Desk<'_>, open: bool, output: &Output) -> Result<Outcome, Failure> {
-    let people = desk.people()?;
-    let mut found: Vec<RecordView<&Action>> = people
-        .actions
-        .iter()
-        .filter(|(_, action)| !open || action.is_open())
-        .map(|(id, record)| RecordView {
-            id: id.clone(),
-            record,
-        })
-        .collect();
-    found.sort_by_key(|view| Reverse(view.record.at));
-    if output.format == Format::Json {
-        output.json(&json!({ "actions": found }))?;
-        return Ok(Outcome::Clean);
-    }
-    output.table_under(
-        [
+    let listing = Listing {
+        name: "actions",
+        headings: [
             "records-heading-id",
             "records-heading-line",
             "records-heading-stage",
@@ -192,23 +163,25 @@ fn list(desk: &Desk<'_>, open: bool, output: &Output) -> Result<Outcome, Failure
             "records-heading-due",
             "records-heading-seen",
         ],
-        found.into_iter().map(|view| {
-            let RecordView { id, record } = view;
-            [
-                id,
-                record.line.clone(),
-                output.text(record.stage.key()),
-                record.owner.clone().unwrap_or_default(),
-                record.due_on.map(|day| day.to_string()).unwrap_or_default(),
-                record.text.clone(),
-            ]
-        }),
-    )?;
-    Ok(Outcome::Clean)
+    };
+    let row = |view: RecordView<Action>| {
+        let RecordView { id, record } = view;
+        [
+            id,
+            record.line,
+            output.text(record.stage.key()),
+            record.owner.unwrap_or_default(),
+            record.due_on.map(|day| day.to_string()).unwrap_or_default(),
+            record.text,
+        ]
+    };
+    let wanted = |action: &Action| !open || action.is_open();
+    let actions = &desk.people()?.actions;
+    listing.print(actions, |action| action.at, wanted, Action::clone, row, output)
 }
 
 /// The action, and each of its steps.
-fn show(view: &RecordView<Action>, output: &Output) -> Result<Outcome, Failure> {
+fn show(desk: &Desk<'_>, view: &RecordView<Action>, output: &Output) -> Result<Outcome, Failure> {
     if output.format == Format::Json {
         output.json(view)?;
         return Ok(Outcome::Clean);
@@ -219,28 +192,15 @@ fn show(view: &RecordView<Action>, output: &Output) -> Result<Outcome, Failure> 
         .arg("line", &action.line)
         .arg("stage", output.text(action.stage.key()));
     output.line(&stage.render_in(output.lang))?;
-    let opened = [
-        action.at.to_string(),
+    let opened = (
+        action.at,
         action.by.clone(),
-        output.text("action-step-open"),
+        "action-step-open",
         action.text.clone(),
-    ];
+    );
     let taken = action.history.iter().map(|taken| {
-        [
-            taken.at.to_string(),
-            taken.by.clone(),
-            output.text(taken.step.key()),
-            taken.step.said(output.lang),
-        ]
+        let said = taken.step.said(output.lang);
+        (taken.at, taken.by.clone(), taken.step.key(), said)
     });
-    output.table_under(
-        [
-            "people-heading-at",
-            "people-heading-who",
-            "records-heading-step",
-            "records-heading-said",
-        ],
-        std::iter::once(opened).chain(taken),
-    )?;
-    Ok(Outcome::Clean)
+    history(std::iter::once(opened).chain(taken), desk, output)
 }

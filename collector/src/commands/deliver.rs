@@ -5,6 +5,9 @@ use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use plumbline_console::Failure;
+use plumbline_document::DocumentError;
+
 /// Writes to `path`, for its owner alone; `-` is standard output. What fails half-way leaves nothing.
 pub(super) fn deliver<E: From<io::Error>>(
     path: &Path,
@@ -30,6 +33,17 @@ pub(super) fn deliver<E: From<io::Error>>(
         let _gone = fs::remove_file(beside);
     }
     written
+}
+
+/// The same of a document, with what went wrong as a sentence.
+pub(super) fn deliver_document(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> Result<(), DocumentError>,
+) -> Result<(), Failure> {
+    deliver(path, write).map_err(|error| match error {
+        DocumentError::Output(error) => Failure::new(format!("cannot write {}: {error}", path.display())),
+        other => other.into(),
+    })
 }
 
 fn filled<E: From<io::Error>>(

@@ -11,6 +11,7 @@ pub(crate) mod export;
 pub(crate) mod findings;
 pub(crate) mod health;
 pub(crate) mod hosts;
+pub(crate) mod incident;
 pub(crate) mod init;
 pub(crate) mod ledger;
 mod password;
@@ -25,10 +26,11 @@ pub(crate) mod user;
 pub(crate) mod verify;
 pub(crate) mod waive;
 
-use jiff::civil::Date;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use plumbline_config::interval::Interval;
+use plumbline_config::plan::Plan;
 
 use crate::store::Act;
 
@@ -80,6 +82,27 @@ pub(crate) fn day(text: &str) -> Result<Date, String> {
         .map_err(|_| "write a day as year, month and day, such as 2026-11-01".to_owned())
 }
 
+/// A moment on the command line: `2026-11-22 09:30` where the plan counts days, or as RFC 3339 has it.
+pub(crate) fn moment(text: &str) -> Result<Timestamp, String> {
+    let local = || {
+        let local: DateTime = text.parse().ok()?;
+        local.to_zoned(Plan::default().zone()).ok()
+    };
+    text.parse()
+        .ok()
+        .or_else(|| Some(local()?.timestamp()))
+        .ok_or_else(|| "write a moment as \"2026-11-22 09:30\" or 2026-11-22T01:30:00Z".to_owned())
+}
+
+/// `yes` or `no` on the command line.
+pub(crate) fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err("say yes or no".to_owned()),
+    }
+}
+
 /// A label on the command line: `key=value`.
 pub(crate) fn label(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
@@ -108,6 +131,25 @@ mod tests {
             "é",
         ] {
             assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_moment_is_read_where_the_plan_counts_days() {
+        for text in [
+            "2026-11-22 09:30",
+            "2026-11-22T09:30",
+            "2026-11-22T01:30:00Z",
+            "2026-11-22 09:30:00+08:00",
+        ] {
+            assert_eq!(
+                moment(text).unwrap().to_string(),
+                "2026-11-22T01:30:00Z",
+                "{text}"
+            );
+        }
+        for bad in ["", "now", "09:30", "2026-13-01 00:00"] {
+            assert!(moment(bad).is_err(), "{bad}");
         }
     }
 

@@ -7,15 +7,12 @@ use plumbline_config::message::Message;
 use plumbline_config::plan::{LoadedPlan, Warning};
 use plumbline_config::wire::PlanRef;
 use plumbline_console::{Failure, Format, Outcome, Output};
-use plumbline_document::docx::DocxWriter;
-use plumbline_document::html::HtmlWriter;
-use plumbline_document::pdf::{FontPaths, PdfWriter};
-use plumbline_document::{DocumentError, Writer};
 use serde::Serialize;
 
 use super::act;
-use super::deliver::deliver;
+use super::deliver::deliver_document;
 use crate::cli::Place;
+use crate::document_format::DocumentFormat;
 use crate::pki::Signer;
 use crate::plan_document;
 use crate::store::PublishedPlan;
@@ -47,46 +44,6 @@ pub(crate) enum Command {
         #[arg(short, long, value_name = "FILE", default_value = "-")]
         output: PathBuf,
     },
-}
-
-/// A format that the plan document is made in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum DocumentFormat {
-    Html,
-    Pdf,
-    Docx,
-}
-
-impl DocumentFormat {
-    /// The format asked for, else the one that the file's name ends in, else HTML.
-    fn of(asked: Option<&str>, output: &Path) -> Result<Self, Failure> {
-        let of_name = |name: &str| match name {
-            "html" => Some(Self::Html),
-            "pdf" => Some(Self::Pdf),
-            "docx" => Some(Self::Docx),
-            _ => None,
-        };
-        match asked {
-            Some(name) => of_name(name).ok_or_else(|| {
-                Failure::new(format!(
-                    "unknown format `{name}` of the plan document; use html, pdf or docx"
-                ))
-            }),
-            None => Ok(output
-                .extension()
-                .and_then(|name| of_name(name.to_str()?))
-                .unwrap_or(Self::Html)),
-        }
-    }
-
-    fn writer(self, plan: &LoadedPlan) -> Result<Box<dyn Writer>, DocumentError> {
-        let properties = plan_document::properties(plan);
-        Ok(match self {
-            Self::Html => Box::new(HtmlWriter::new(properties)?),
-            Self::Pdf => Box::new(PdfWriter::new(properties, &FontPaths::default())?),
-            Self::Docx => Box::new(DocxWriter::new(properties)?),
-        })
-    }
 }
 
 /// What `--format json` prints of a sound plan.
@@ -148,12 +105,9 @@ pub(crate) fn render(
         Some(file) => LoadedPlan::load(file)?,
         None => published(place)?,
     };
-    let mut writer = format.writer(&plan)?;
+    let mut writer = format.writer(plan_document::properties(&plan))?;
     plan_document::write(&plan, writer.as_mut())?;
-    deliver(output, |out| writer.finish(out)).map_err(|error| match error {
-        DocumentError::Output(error) => Failure::new(format!("cannot write {}: {error}", output.display())),
-        other => other.into(),
-    })?;
+    deliver_document(output, |out| writer.finish(out))?;
     Ok(Outcome::Clean)
 }
 

@@ -1,16 +1,13 @@
 //! `waive`: that a failing check be accepted on some hosts for some time.
 
-use std::cmp::Reverse;
-
 use jiff::civil::Date;
 use plumbline_config::ident::{HostId, Role};
-use plumbline_console::{Failure, Format, Outcome, Output};
-use serde_json::json;
+use plumbline_console::{Failure, Outcome, Output};
 
-use super::records::{at_desk, said};
+use super::records::{Listing, at_desk, said};
 use super::{day, label};
 use crate::cli::Place;
-use crate::desk::{Desk, unknown};
+use crate::desk::Desk;
 use crate::records::waiver::{Hosts, Requested, WaiverState, WaiverStep};
 use crate::view::{RecordView, WaiverView};
 
@@ -105,7 +102,7 @@ pub(crate) fn run(args: Args, place: &Place, output: &Output) -> Result<Outcome,
     let step = |id: &str, step: &WaiverStep, sentence| {
         at_desk(place, true, |desk| {
             desk.waiver_step(id, step)?;
-            said(&view(desk, id)?, sentence, output)
+            said(&desk.waiver(id)?, sentence, output)
         })
     };
     match (args.command, args.order) {
@@ -121,7 +118,7 @@ pub(crate) fn run(args: Args, place: &Place, output: &Output) -> Result<Outcome,
         }
         (None, Some(order)) => at_desk(place, true, |desk| {
             let id = desk.ask_for_waiver(order.requested())?;
-            said(&view(desk, &id)?, "waiver-now-requested", output)
+            said(&desk.waiver(&id)?, "waiver-now-requested", output)
         }),
         (None, None) => Err(Failure::new(
             "say what is to be waived; `plumbline-collector waive --help` has an example",
@@ -147,33 +144,11 @@ impl Order {
     }
 }
 
-fn view(desk: &Desk<'_>, id: &str) -> Result<RecordView<WaiverView>, Failure> {
-    let people = desk.people()?;
-    let waiver = people.waivers.get(id).ok_or_else(|| unknown("waiver", id))?;
-    Ok(RecordView {
-        id: id.to_owned(),
-        record: WaiverView::on(desk.today()?, waiver.clone()),
-    })
-}
-
 fn list(desk: &Desk<'_>, state: Option<WaiverState>, output: &Output) -> Result<Outcome, Failure> {
-    let (people, today) = (desk.people()?, desk.today()?);
-    let mut found: Vec<RecordView<WaiverView>> = people
-        .waivers
-        .iter()
-        .filter(|(_, waiver)| state.is_none_or(|state| waiver.state(today) == state))
-        .map(|(id, waiver)| RecordView {
-            id: id.clone(),
-            record: WaiverView::on(today, waiver.clone()),
-        })
-        .collect();
-    found.sort_by_key(|view| Reverse(view.record.waiver.at));
-    if output.format == Format::Json {
-        output.json(&json!({ "waivers": found }))?;
-        return Ok(Outcome::Clean);
-    }
-    output.table_under(
-        [
+    let today = desk.today()?;
+    let listing = Listing {
+        name: "waivers",
+        headings: [
             "records-heading-id",
             "records-heading-check",
             "records-heading-hosts",
@@ -183,19 +158,26 @@ fn list(desk: &Desk<'_>, state: Option<WaiverState>, output: &Output) -> Result<
             "records-heading-by",
             "records-heading-decided",
         ],
-        found.into_iter().map(|view| {
-            let WaiverView { state, waiver } = view.record;
-            [
-                view.id,
-                waiver.requested.check,
-                waiver.requested.hosts.to_string(),
-                waiver.requested.from.to_string(),
-                waiver.requested.until.to_string(),
-                output.text(state.key()),
-                waiver.by,
-                waiver.decision.map(|decision| decision.by).unwrap_or_default(),
-            ]
-        }),
-    )?;
-    Ok(Outcome::Clean)
+    };
+    let row = |view: RecordView<WaiverView>| {
+        let WaiverView { state, waiver } = view.record;
+        [
+            view.id,
+            waiver.requested.check,
+            waiver.requested.hosts.to_string(),
+            waiver.requested.from.to_string(),
+            waiver.requested.until.to_string(),
+            output.text(state.key()),
+            waiver.by,
+            waiver.decision.map(|decision| decision.by).unwrap_or_default(),
+        ]
+    };
+    listing.print(
+        &desk.people()?.waivers,
+        |waiver| waiver.at,
+        |waiver| state.is_none_or(|state| waiver.state(today) == state),
+        |waiver| WaiverView::on(today, waiver.clone()),
+        row,
+        output,
+    )
 }

@@ -53,7 +53,7 @@ impl FileName {
         if name.is_empty() {
             Self(NAMELESS.to_owned())
         } else if DEVICES.iter().any(|device| device.eq_ignore_ascii_case(stem)) {
-            Self(format!("_{name}"))
+            Self(shorten(&format!("_{name}")))
         } else {
             Self(name)
         }
@@ -168,6 +168,8 @@ mod tests {
         assert_eq!(name.as_str().len(), LONGEST);
         let name = FileName::of(&format!("a.{}", "y".repeat(4_000)));
         assert!(name.as_str().starts_with("a.y") || name.as_str().starts_with('y'));
+        let device = FileName::of(&format!("NUL.{}", "a".repeat(300)));
+        assert_eq!(FileName::of(device.as_str()), device);
     }
 
     proptest! {

@@ -10,6 +10,7 @@ use plumbline_config::interval::Interval;
 use plumbline_config::lang::Lang;
 use plumbline_config::message::{Message, text};
 
+use super::COLLECTOR;
 use crate::checklist::{Checklist, LineStatus};
 use crate::ledger::entry::Entry;
 use crate::records::action::ActionStep;
@@ -17,9 +18,6 @@ use crate::records::falls::{Fall, Falls};
 use crate::records::{Kept, Remembered, day, day_of, keep};
 use crate::report::{self, BuildError, Source};
 use crate::store::{Store, StoreError};
-
-/// Who the collector is in records of its own.
-const COLLECTOR: &str = "collector";
 
 /// Most days that are caught up with at a time: more than a year that the collector was down.
 const MOST_DAYS: usize = 400;

@@ -17,6 +17,7 @@ use crate::checklist;
 use crate::freshness::HostState;
 use crate::records::action::Stage;
 use crate::records::day_of;
+use crate::records::incident::IncidentState;
 use crate::records::waiver::WaiverState;
 use crate::report::Report;
 use crate::store::{Counted, Incoming, Keep, KeptCheckpoint, Totals};
@@ -36,6 +37,8 @@ pub(crate) struct Metrics {
     attestations_due: IntGaugeVec,
     waivers: IntGaugeVec,
     actions: IntGaugeVec,
+    incidents: IntGaugeVec,
+    incident_deadline: IntGaugeVec,
     anomalies: IntCounterVec,
     reports: IntCounterVec,
     certificates: IntGaugeVec,
@@ -82,6 +85,12 @@ impl Metrics {
                 "plumbline_corrective_actions",
                 "Corrective actions by stage.",
                 &["stage"],
+            )?,
+            incidents: gauge("plumbline_incidents", "Incidents by state.", &["state"])?,
+            incident_deadline: gauge(
+                "plumbline_incident_deadline_timestamp_seconds",
+                "Until when the authority is to be told of the incident whose time ends first; none where none has to be told.",
+                &[],
             )?,
             anomalies: counter(
                 "plumbline_login_anomalies_total",
@@ -132,6 +141,8 @@ impl Metrics {
         registry.register(Box::new(metrics.attestations_due.clone()))?;
         registry.register(Box::new(metrics.waivers.clone()))?;
         registry.register(Box::new(metrics.actions.clone()))?;
+        registry.register(Box::new(metrics.incidents.clone()))?;
+        registry.register(Box::new(metrics.incident_deadline.clone()))?;
         registry.register(Box::new(metrics.anomalies.clone()))?;
         registry.register(Box::new(metrics.reports.clone()))?;
         registry.register(Box::new(metrics.certificates.clone()))?;
@@ -257,6 +268,18 @@ impl Metrics {
             let actions = report.people.actions.values();
             let number = actions.filter(|action| action.stage == stage).count();
             set(&self.actions, stage.name(), number);
+        }
+        let incidents = || report.people.incidents.values();
+        for state in IncidentState::ALL {
+            let number = incidents().filter(|incident| incident.state() == state).count();
+            set(&self.incidents, state.name(), number);
+        }
+        self.incident_deadline.reset();
+        let clocks = incidents().map(|incident| incident.clock(report.checklist.as_of));
+        let running = clocks.filter(|clock| clock.left_seconds.is_some());
+        if let Some(first) = running.map(|clock| clock.deadline_at).min() {
+            let gauge = self.incident_deadline.with_label_values::<&str>(&[]);
+            gauge.set(first.as_second());
         }
     }
 }

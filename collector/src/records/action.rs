@@ -106,6 +106,12 @@ impl ActionStep {
         }
     }
 
+    /// The evidence that comes with it.
+    #[must_use]
+    pub fn files(&self) -> &[EvidenceFile] {
+        self.entry().map_or(&[], |entry| &entry.files)
+    }
+
     /// What it says, in words.
     #[must_use]
     pub fn said(&self, lang: Lang) -> String {

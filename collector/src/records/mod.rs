@@ -1,4 +1,4 @@
-//! What people say: attestations, waivers and corrective actions, and what follows of them on a day.
+//! What people say: attestations, waivers, corrective actions and incidents, and what follows of them on a day.
 //!
 //! Everything here is kept as records ([`crate::store::Family`]), which only ever are added to. [`People`] is what they
 //! come to: a fold over all of them in their order, without a clock. What is new is judged before it is kept, by rules
@@ -10,23 +10,27 @@ pub mod attestation;
 pub mod day;
 pub mod falls;
 pub(crate) mod file;
+pub mod incident;
 mod refusal;
 mod steps;
 pub(crate) mod text;
 pub mod waived;
 pub mod waiver;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use plumbline_config::catalogue::IncidentKind;
+use plumbline_config::ident::HostId;
 
 use crate::store::{Family, Store, StoreError};
 pub use action::Action;
 pub use attestation::Attestation;
 pub use file::EvidenceFile;
+pub use incident::Incident;
 pub use refusal::Refusal;
 pub use steps::{Kept, Step, keep};
 pub use waiver::Waiver;
@@ -43,12 +47,22 @@ pub struct People {
     pub waivers: BTreeMap<String, Waiver>,
     /// Corrective actions.
     pub actions: BTreeMap<String, Action>,
+    /// Incidents.
+    pub incidents: BTreeMap<String, Incident>,
 }
 
-/// How many records there are of each family that [`People`] is made of.
-type Numbers = [u64; 3];
+/// Attestations by the line that they answer, each with its id.
+pub type Attested<'p> = BTreeMap<&'p str, Vec<(&'p str, &'p Attestation)>>;
 
-const FAMILIES: [Family; 3] = [Family::Attestation, Family::Waiver, Family::Action];
+/// How many records there are of each family that [`People`] is made of.
+type Numbers = [u64; FAMILIES.len()];
+
+const FAMILIES: [Family; 4] = [
+    Family::Attestation,
+    Family::Waiver,
+    Family::Action,
+    Family::Incident,
+];
 
 /// What records came to, remembered until there are more.
 #[derive(Debug, Default)]
@@ -67,6 +81,7 @@ impl People {
                     match family {
                         Family::Attestation => attestation::fold(&mut people.attestations, record)?,
                         Family::Waiver => waiver::fold(&mut people.waivers, record)?,
+                        Family::Incident => incident::fold(&mut people.incidents, record)?,
                         _ => action::fold(&mut people.actions, record)?,
                     }
                 }
@@ -79,22 +94,25 @@ impl People {
         Ok(people)
     }
 
-    /// The attestations that answer a line, by the day that they took effect, the latest first; those that were taken
-    /// back are left out.
-    pub fn attested(&self, line: &str) -> Vec<(&str, &Attestation)> {
-        let answers = |attestation: &Attestation| {
-            attestation.stands() && attestation.given.lines.iter().any(|id| id == line)
-        };
-        let mut found: Vec<(&str, &Attestation)> = self
-            .attestations
-            .iter()
-            .filter(|(_, attestation)| answers(attestation))
-            .map(|(id, attestation)| (id.as_str(), attestation))
-            .collect();
-        found.sort_by_key(|(_, attestation)| {
-            std::cmp::Reverse((attestation.given.effective_on, attestation.at))
-        });
-        found
+    /// The attestations that answer each line, the one with the latest day first; those that were taken back are left
+    /// out.
+    #[must_use]
+    pub fn attested(&self) -> Attested<'_> {
+        let mut by_line = Attested::new();
+        let standing = self.attestations.iter().filter(|(_, found)| found.stands());
+        for (id, attestation) in standing {
+            // A line that is named twice is answered once.
+            let lines: BTreeSet<&str> = attestation.given.lines.iter().map(String::as_str).collect();
+            for line in lines {
+                by_line.entry(line).or_default().push((id.as_str(), attestation));
+            }
+        }
+        for answers in by_line.values_mut() {
+            answers.sort_by_key(|(_, attestation)| {
+                std::cmp::Reverse((attestation.given.effective_on, attestation.at))
+            });
+        }
+        by_line
     }
 
     /// The file of evidence with this SHA-256, if a record names one: also one that was taken back, which stays on record.
@@ -105,16 +123,29 @@ impl People {
             .values()
             .flat_map(|attestation| &attestation.given.files);
         let steps = self.actions.values().flat_map(|action| &action.history);
-        let acted = steps
-            .filter_map(|taken| taken.step.entry())
-            .flat_map(|entry| &entry.files);
-        attested.chain(acted).find(|file| file.sha256 == sha256)
+        let acted = steps.flat_map(|taken| taken.step.files());
+        let steps = self.incidents.values().flat_map(|incident| &incident.history);
+        let reported = steps.flat_map(|taken| taken.step.files());
+        let mut all = attested.chain(acted).chain(reported);
+        all.find(|file| file.sha256 == sha256)
     }
 
     /// The corrective action that is open on a line.
     pub fn open_action(&self, line: &str) -> Option<(&str, &Action)> {
         let mut actions = self.actions.iter().map(|(id, action)| (id.as_str(), action));
         actions.find(|(_, action)| action.line == line && action.is_open())
+    }
+
+    /// The case that is open about something on a host.
+    pub fn open_incident(&self, host: &HostId, kind: IncidentKind, culprit: &str) -> Option<&str> {
+        let is_it = |incident: &Incident| {
+            let opened = &incident.opened;
+            let on_host = opened.host.as_ref().is_some_and(|on| on.id == *host);
+            on_host && opened.kind == kind && opened.culprit.as_deref() == Some(culprit)
+        };
+        let mut open = self.incidents.iter().filter(|(_, incident)| incident.is_open());
+        open.find(|(_, incident)| is_it(incident))
+            .map(|(id, _)| id.as_str())
     }
 
     /// The waivers that are in force on a day.
@@ -140,6 +171,12 @@ impl Remembered {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((numbers, Arc::clone(&people)));
         Ok(people)
     }
+}
+
+/// A moment as acts keep it: to the microsecond.
+#[must_use]
+pub(crate) fn kept_moment(at: Timestamp) -> Timestamp {
+    Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at)
 }
 
 /// The day that a moment lies in.

@@ -1,5 +1,6 @@
 //! Why something that a person says is not kept.
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 
 /// Why it is not kept.
@@ -79,6 +80,16 @@ pub enum Refusal {
         /// Today.
         today: Date,
     },
+    /// A moment that has not come.
+    #[error("{what} lies in the future: {at}; now it is {now}")]
+    Later {
+        /// What lies there.
+        what: &'static str,
+        /// The moment.
+        at: Timestamp,
+        /// Now.
+        now: Timestamp,
+    },
     /// It ends before it begins, or before today.
     #[error("it would end on {until}, before {from}; give a later end")]
     Ended {
@@ -129,6 +140,18 @@ pub enum Refusal {
     /// Who asks must not approve.
     #[error("who asked for a waiver can't decide on it: {0} did; let another administrator")]
     OwnRequest(String),
+    /// The host, the kind and the culprit have a case that is open.
+    #[error("there is an open case of this already, {0}; record the next step of that")]
+    CaseOpen(String),
+    /// The case ended.
+    #[error("case {0} has ended; open another one if there is something new")]
+    CaseEnded(String),
+    /// Who found that nobody has to be told must not be who ends the case.
+    #[error(
+        "who assessed a case can't dismiss it, nor close it without the authority being told: {0} did; let another \
+         administrator"
+    )]
+    OwnAssessment(String),
     /// Something comes first.
     #[error("{first} comes first; record that before this")]
     Order {

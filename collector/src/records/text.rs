@@ -15,6 +15,19 @@ pub(crate) fn line(what: &'static str, text: &str, most: usize) -> Result<(), Re
     check(what, text, most, |_| false)
 }
 
+/// A text of a host's as one line that may stand in a record: what can't stand there becomes a space, and what is too
+/// long is cut.
+pub(crate) fn tamed(text: &str, most: usize) -> String {
+    let tame = |c: char| {
+        if c.is_control() || is_reordering(c) {
+            ' '
+        } else {
+            c
+        }
+    };
+    text.chars().map(tame).take(most).collect()
+}
+
 fn check(what: &'static str, text: &str, most: usize, also: impl Fn(char) -> bool) -> Result<(), Refusal> {
     if text.trim().is_empty() {
         return Err(Refusal::Empty(what));

@@ -126,7 +126,7 @@ pub fn day_end(source: &Source<'_>, day: Date, zone: &TimeZone) -> Result<DayEnd
 
 /// The zone that the current plan counts days in.
 pub fn zone(store: &dyn Store) -> Result<TimeZone, BuildError> {
-    Ok(zone_of(plan(store)?.as_deref()))
+    Ok(zone_of(published_plan(store)?.as_deref()))
 }
 
 fn zone_of(plan: Option<&LoadedPlan>) -> TimeZone {
@@ -191,7 +191,7 @@ fn checklist_of(source: &Source<'_>, gathered: &Gathered) -> Checklist {
 /// What stands now, or stood at the end of a period that is over.
 fn gather(source: &Source<'_>, period: Option<&Period>) -> Result<Gathered, BuildError> {
     let store = source.store;
-    let plan = plan(store)?;
+    let plan = published_plan(store)?;
     let zone = zone_of(plan.as_deref());
     let people = source.people.people(store)?;
     let period = period
@@ -252,7 +252,7 @@ fn plan_at(store: &dyn Store, at: Timestamp) -> Result<Option<Arc<LoadedPlan>>, 
 
 /// The published plan. To read its text takes longer than all else that a page asks for, so the latest is remembered
 /// by its hash.
-fn plan(store: &dyn Store) -> Result<Option<Arc<LoadedPlan>>, BuildError> {
+pub(crate) fn published_plan(store: &dyn Store) -> Result<Option<Arc<LoadedPlan>>, BuildError> {
     static READ: Mutex<Option<Arc<LoadedPlan>>> = Mutex::new(None);
     let Some(current) = store.plan_summary()? else {
         return Ok(None);

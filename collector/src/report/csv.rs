@@ -6,10 +6,10 @@
 use plumbline_config::lang::Lang;
 use plumbline_config::message::text;
 
-use crate::checklist::Checklist;
+use crate::checklist::{Checklist, LineIncident};
 
 /// Headings in the order of the columns.
-const HEADINGS: [&str; 22] = [
+const HEADINGS: [&str; 23] = [
     "csv-item",
     "csv-item-title",
     "csv-line",
@@ -32,6 +32,7 @@ const HEADINGS: [&str; 22] = [
     "csv-due-at",
     "csv-waivers",
     "csv-action",
+    "csv-incidents",
 ];
 
 /// Writes the checklist.
@@ -77,12 +78,21 @@ pub(super) fn render(checklist: &Checklist, lang: Lang) -> Result<Vec<u8>, csv::
             ];
             let attestation = line.attestation.as_ref();
             let action = line.corrective_action.as_ref();
+            let incident = |incident: &LineIncident| {
+                let state = text(lang, incident.state.key());
+                match incident.clock {
+                    Some(clock) => format!("{} {state} {}", incident.id, clock.deadline_at),
+                    None => format!("{} {state}", incident.id),
+                }
+            };
+            let incidents: Vec<String> = line.incidents.iter().map(incident).collect();
             let people = [
                 attestation.map(|latest| latest.id.clone()),
                 attestation.map(|latest| latest.effective_on.to_string()),
                 line.due_at.map(|at| at.to_string()),
                 Some(line.waivers.join(" ")),
                 action.map(|action| format!("{} {}", action.id, text(lang, action.stage.key()))),
+                Some(incidents.join("; ")),
             ];
             let cells = words
                 .iter()

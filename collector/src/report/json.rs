@@ -8,9 +8,11 @@ use serde::Serialize;
 use super::WriteError;
 use super::course::CoursePoint;
 use super::fleet::{Fleet, Walk, attention};
+use super::incidents::incidents_of;
 use super::model::{LedgerHead, Report, ReportHost, ShownFinding};
 use super::reading::{List, Reading};
 use crate::checklist::Checklist;
+use crate::view::{IncidentView, RecordView};
 
 #[derive(Serialize)]
 struct Document<'r> {
@@ -18,6 +20,7 @@ struct Document<'r> {
     first: Date,
     last: Date,
     checklist: &'r Checklist,
+    incidents: Vec<RecordView<IncidentView>>,
     ledger: Option<&'r LedgerHead>,
     course: &'r [CoursePoint],
     /// Of a period that is over single hosts are not listed: what they show now is not what they showed then.
@@ -40,6 +43,7 @@ pub(super) fn write(report: &Report, fleet: &dyn Fleet, out: &mut dyn Write) -> 
         first: report.first,
         last: report.last,
         checklist: &report.checklist,
+        incidents: incidents_of(report),
         ledger: report.ledger.as_ref(),
         course: &report.course,
         hosts_left_out: report.is_past.then_some("period-over"),

@@ -11,6 +11,7 @@ mod document;
 mod fleet;
 pub mod html;
 mod ids;
+mod incidents;
 mod json;
 mod model;
 mod ocsf;
@@ -30,16 +31,17 @@ use std::str::FromStr;
 
 use plumbline_config::lang::Lang;
 use plumbline_document::docx::DocxWriter;
-use plumbline_document::pdf::{FontPaths, PdfWriter};
-use plumbline_document::{DocumentError, Writer};
+use plumbline_document::{DocumentError, Writer, pdf_writer};
 
 use crate::records::day_of;
 use crate::records::waived::InForce;
 use crate::store::{Store, StoreError};
 use fleet::{Fleet, Nobody, Waivered};
 
+pub(crate) use build::published_plan;
 pub use build::{BuildError, Source, checklist, current_report, day_end, report, zone};
 pub use course::CoursePoint;
+pub(crate) use incidents::line_incident;
 pub use model::{LedgerHead, Report};
 use words::Words;
 pub(crate) use words::{grouped, host_counts};
@@ -227,8 +229,8 @@ fn write_from(
     match format {
         ReportFormat::Html => html::write(report, fleet, lang, out)?,
         ReportFormat::Pdf => {
-            let writer = PdfWriter::new(document::properties(report, lang), &FontPaths::default())?;
-            paper(report, fleet, lang, Box::new(writer), out)?;
+            let writer = pdf_writer(document::properties(report, lang))?;
+            paper(report, fleet, lang, writer, out)?;
         }
         ReportFormat::Docx => {
             let writer = DocxWriter::new(document::properties(report, lang))?;

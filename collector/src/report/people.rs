@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 use plumbline_config::message::Message;
 
+use super::incidents::line_incident;
 use super::model::Report;
 use super::words::{Words, grouped};
-use crate::checklist::{Line, LineAction, LineAttestation};
+use crate::checklist::{Line, LineAction, LineAttestation, LineIncident};
 use crate::records::{Action, EvidenceFile, Waiver, day_of};
 
 /// A waiver in the list of waivers.
@@ -42,6 +43,7 @@ impl Words<'_> {
                 .as_ref()
                 .map(|action| self.action_on(action)),
         );
+        said.extend(line.incidents.iter().map(|incident| self.incident_on(incident)));
         if !line.waivers.is_empty() {
             let waivers = Message::new("report-line-waivers").arg("ids", self.list(&line.waivers));
             said.push(waivers.render_in(self.lang));
@@ -67,7 +69,7 @@ impl Words<'_> {
         said
     }
 
-    fn evidence(&self, file: &EvidenceFile) -> String {
+    pub(super) fn evidence(&self, file: &EvidenceFile) -> String {
         Message::new("report-evidence")
             .arg("name", &file.name)
             .arg("size", grouped(usize::try_from(file.size).unwrap_or(usize::MAX)))
@@ -85,6 +87,10 @@ impl Words<'_> {
         said.arg("id", &action.id)
             .arg("stage", self.t(action.stage.key()))
             .render_in(self.lang)
+    }
+
+    fn incident_on(&self, incident: &LineIncident) -> String {
+        line_incident(incident, self.lang, &|at| self.time(&at))
     }
 
     /// The waivers that were in force in the period.
@@ -129,25 +135,28 @@ impl Words<'_> {
         std::iter::once(waiver.by.clone()).chain(said).collect()
     }
 
+    pub(super) fn step(&self, at: &Timestamp, step: &'static str, who: &str, said: String) -> String {
+        Message::new("report-action-step")
+            .arg("at", self.time(at))
+            .arg("step", self.t(step))
+            .arg("who", who)
+            .arg("said", said)
+            .render_in(self.lang)
+    }
+
     /// The corrective actions that were open in the period.
     pub(super) fn actions(&self, report: &Report) -> Vec<ActionRow> {
         let lang = self.lang;
-        let step = |at: &Timestamp, step: &'static str, who: &str, said: String| {
-            Message::new("report-action-step")
-                .arg("at", self.time(at))
-                .arg("step", self.t(step))
-                .arg("who", who)
-                .arg("said", said)
-                .render_in(lang)
-        };
+        let step = |at: &Timestamp, step, who: &str, said: String| self.step(at, step, who, said);
         let found = actions_of(report).into_iter();
         found
             .map(|(id, action)| {
                 let opened = step(&action.at, "action-step-open", &action.by, action.text.clone());
-                let taken = action
-                    .history
-                    .iter()
-                    .map(|taken| step(&taken.at, taken.step.key(), &taken.by, taken.step.said(lang)));
+                let taken = action.history.iter().flat_map(|taken| {
+                    let said = step(&taken.at, taken.step.key(), &taken.by, taken.step.said(lang));
+                    let files = taken.step.files().iter().map(|file| self.evidence(file));
+                    std::iter::once(said).chain(files)
+                });
                 let owner = action.owner.into_iter();
                 let owner = owner.chain(action.due_on.map(|day| day.to_string()));
                 ActionRow {

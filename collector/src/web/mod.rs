@@ -43,7 +43,7 @@ use tracing::debug;
 use crate::evidence::Evidence;
 use crate::freshness::Cutoff;
 use crate::ingest::IngestQueue;
-use crate::jobs::Days;
+use crate::jobs::{Alarms, Days};
 use crate::metrics::Metrics;
 use crate::oidc::Oidc;
 use crate::pki::{Authority, FileIdentity, ServerIdentity, Signer};
@@ -93,6 +93,8 @@ pub(crate) struct App {
     pub(crate) people: Arc<Remembered>,
     /// Which days were kept, and what stood on the lines.
     pub(crate) days: Days,
+    /// Hosts that told of something grave.
+    pub(crate) alarms: Arc<Alarms>,
     /// Where files of evidence are kept.
     pub(crate) evidence: Arc<Evidence>,
     /// Permits for files of evidence that come in.

@@ -2,10 +2,12 @@
 
 use axum::Json;
 use axum::routing::get;
+use plumbline_config::catalogue::IncidentKind;
 use serde_json::{Map, Value, json};
 
 use crate::access::{Access, Scope};
 use crate::records::action::Stage;
+use crate::records::incident::{ClockState, IncidentState};
 use crate::records::waiver::WaiverState;
 use crate::web::api::{JSON, Operation, operations};
 use crate::web::cookie;
@@ -182,6 +184,7 @@ fn schemas() -> Value {
                     ("attestation", json!({"type": ["object", "null"]})),
                     ("due_at", or_null(time())),
                     ("corrective_action", json!({"type": ["object", "null"]})),
+                    ("incidents", json!({"type": "array", "items": {"type": "object"}})),
                 ])})),
             ])})),
         ]),
@@ -207,6 +210,17 @@ fn schemas() -> Value {
         "CorrectiveAction": object(&[
             ("id", text()), ("at", time()), ("by", text()), ("line", text()), ("text", text()),
             ("stage", names(&Stage::ALL.map(Stage::name))), ("owner", or_null(text())), ("due_on", or_null(text())),
+            ("history", json!({"type": "array", "items": {"type": "object"}})),
+        ]),
+        "Incident": object(&[
+            ("id", text()), ("state", names(&IncidentState::ALL.map(IncidentState::name))), ("at", time()), ("by", text()),
+            ("kind", names(&IncidentKind::ALL.map(IncidentKind::name))), ("host", json!({"type": ["object", "null"]})),
+            ("culprit", or_null(text())), ("text", text()), ("known_at", time()), ("happened_at", or_null(time())),
+            ("finding", json!({"type": ["object", "null"]})), ("deadline_at", time()),
+            ("clock", names(&ClockState::ALL.map(ClockState::name))), ("left_seconds", or_null(number())),
+            ("assessment", json!({"type": ["object", "null"]})), ("contained_at", or_null(time())),
+            ("notified", json!({"type": "object", "additionalProperties": time()})),
+            ("in_media_at", or_null(time())), ("end", json!({"type": ["object", "null"]})),
             ("history", json!({"type": "array", "items": {"type": "object"}})),
         ]),
         "Change": object(&[

@@ -258,7 +258,10 @@ fn command(dir: &TempDir, arguments: &[&str]) -> Command {
         .arg("--data-dir")
         .arg(dir.path().join("data"));
     // Reports and documents have formats of their own.
-    if !arguments.iter().any(|word| ["report", "render"].contains(word)) {
+    if !arguments
+        .iter()
+        .any(|word| ["report", "render", "notice"].contains(word))
+    {
         command.args(["--format", "json"]);
     }
     command

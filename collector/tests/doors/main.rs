@@ -10,6 +10,7 @@ mod command_line;
 mod credentials;
 mod enrolment;
 mod host;
+mod incidents;
 mod lab;
 mod ledger;
 mod people;

@@ -14,18 +14,18 @@ use crate::people::acts;
 const CHECK: &str = "tls.protocol-versions";
 
 /// A collector and a token of each role that puts something on record.
-struct Office {
-    lab: Lab,
-    viewer: Holder,
-    auditor: Holder,
-    operator: Holder,
-    admins: [Holder; 2],
+pub(crate) struct Office {
+    pub(crate) lab: Lab,
+    pub(crate) viewer: Holder,
+    pub(crate) auditor: Holder,
+    pub(crate) operator: Holder,
+    pub(crate) admins: [Holder; 2],
 }
 
 /// Who holds a token.
-struct Holder {
-    token: String,
-    name: String,
+pub(crate) struct Holder {
+    pub(crate) token: String,
+    pub(crate) name: String,
 }
 
 impl Holder {
@@ -37,7 +37,7 @@ impl Holder {
         }
     }
 
-    async fn post(&self, lab: &Lab, path: &str, body: &Value) -> Response {
+    pub(crate) async fn post(&self, lab: &Lab, path: &str, body: &Value) -> Response {
         let client = lab.client(None);
         let request = client.post(lab.web_url(path)).bearer_auth(&self.token);
         request.json(body).send().await.unwrap()
@@ -63,11 +63,11 @@ impl Holder {
         request.bearer_auth(&self.token).send().await
     }
 
-    async fn made(&self, lab: &Lab, path: &str, body: &Value) -> Value {
+    pub(crate) async fn made(&self, lab: &Lab, path: &str, body: &Value) -> Value {
         answer(self.post(lab, path, body).await, StatusCode::CREATED).await
     }
 
-    async fn done(&self, lab: &Lab, path: &str, body: &Value) -> Value {
+    pub(crate) async fn done(&self, lab: &Lab, path: &str, body: &Value) -> Value {
         answer(self.post(lab, path, body).await, StatusCode::OK).await
     }
 }
@@ -80,7 +80,7 @@ async fn answer(response: Response, status: StatusCode) -> Value {
 }
 
 impl Office {
-    async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         let lab = Lab::start().await;
         let office = Self::in_lab(lab);
         let sent = office
@@ -104,13 +104,13 @@ impl Office {
     }
 
     /// Stops the collector and verifies all that it leaves.
-    async fn close(self) {
+    pub(crate) async fn close(self) {
         let dir = self.lab.leave().await;
         let verified = run(&dir, &["verify"]);
         assert_eq!(verified.status.code(), Some(0), "{}", json_of(&verified));
     }
 
-    async fn line(&self, id: &str) -> Value {
+    pub(crate) async fn line(&self, id: &str) -> Value {
         let checklist = self.lab.get("/api/v1/checklist").await;
         let items = checklist["items"].as_array().unwrap();
         let mut lines = items.iter().flat_map(|item| item["lines"].as_array().unwrap());
@@ -226,7 +226,10 @@ async fn a_file_of_evidence_is_handed_out_as_it_came_and_only_when_a_record_name
     if let Ok(handed) = auditor.try_file(lab, SHEET_SHA256).await {
         assert!(handed.status() != StatusCode::OK || handed.bytes().await.is_err());
     }
-    office.close().await;
+    let dir = office.lab.leave().await;
+    let verified = json_of(&run(&dir, &["verify"]));
+    assert_eq!(verified["faults_total"], 1, "{verified}");
+    assert_eq!(verified["faults"][0]["kind"], "evidence-changed");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,7 +18,7 @@ fn in_days(days: i32) -> String {
 }
 
 /// Runs a command that is refused, and gives its sentence.
-fn refused(lab: &Lab, arguments: &[&str]) -> String {
+pub(crate) fn refused(lab: &Lab, arguments: &[&str]) -> String {
     let output = lab.run(arguments);
     let sentence = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{arguments:?}: {sentence}");
@@ -28,14 +28,14 @@ fn refused(lab: &Lab, arguments: &[&str]) -> String {
     sentence
 }
 
-fn done(lab: &Lab, arguments: &[&str]) -> Value {
+pub(crate) fn done(lab: &Lab, arguments: &[&str]) -> Value {
     let output = lab.run(arguments);
     let answer = json_of(&output);
     assert_eq!(output.status.code(), Some(0), "{arguments:?}");
     answer
 }
 
-fn table(lab: &Lab, arguments: &[&str]) -> String {
+pub(crate) fn table(lab: &Lab, arguments: &[&str]) -> String {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_plumbline-collector"));
     let output = command
         .args(arguments)
@@ -47,7 +47,7 @@ fn table(lab: &Lab, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-async fn page(lab: &Lab, path: &str) -> String {
+pub(crate) async fn page(lab: &Lab, path: &str) -> String {
     let response = lab.request(Method::GET, path).send().await.unwrap();
     assert_eq!(response.status(), StatusCode::OK, "{path}");
     response.text().await.unwrap()
@@ -236,6 +236,7 @@ async fn a_corrective_action_is_taken_to_its_end() {
         "原因（cli:uid-".to_owned(),
         "：範本未更新。".to_owned(),
         "：複測符合。".to_owned(),
+        format!("佐證檔案：變更單.txt（14 位元組），SHA-256 {SHA256}"),
     ] {
         assert!(report.contains(&said), "{said}");
     }
@@ -332,7 +333,8 @@ async fn an_attestation_shows_wherever_the_line_does() {
     let year = Timestamp::now().in_tz("Asia/Taipei").unwrap().year();
     let csv = page(&lab, &format!("/api/v1/reports/{year}?format=csv&lang=en")).await;
     let heading = csv.lines().next().unwrap();
-    let after = "attestation_id,attestation_effective_on,attestation_due_at,waivers,corrective_action";
+    let after =
+        "attestation_id,attestation_effective_on,attestation_due_at,waivers,corrective_action,incidents";
     assert!(heading.ends_with(after), "{heading}");
     let line = csv.lines().find(|line| line.contains(",10.1,10.1,")).unwrap();
     assert!(line.contains(&format!(",{id},{},", in_days(-340))), "{line}");

@@ -108,7 +108,7 @@ pub(crate) fn attest(database: &Path, subjects: std::ops::RangeInclusive<u32>) {
                 subject: format!("a-{subject}"),
                 version,
                 verb: "report",
-                body: format!("{{\"said\":\"{subject} {version}\"}}"),
+                body: format!("{{\"step\":\"contain\",\"text\":\"{subject} {version}\"}}"),
                 at: Timestamp::now(),
                 who: "user:alice".to_owned(),
             };

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use super::IncidentRule;
 use crate::finding::Severity;
 use crate::ident::Role;
 use crate::lang::Bilingual;
@@ -30,6 +31,9 @@ pub struct CheckEntry {
     /// Linux capabilities it needs to see everything, such as `CAP_NET_ADMIN`; empty: any user.
     #[serde(default)]
     pub needs: Vec<String>,
+    /// Which of its failing findings an incident begins with (Section 5); empty: none.
+    #[serde(default, rename = "incident")]
+    pub incidents: Vec<IncidentRule>,
 }
 
 /// Clause by role.

@@ -4,9 +4,11 @@
 //! The catalogue is data under `config/catalogue/`; everything else (help, `explain`, reports, metrics) derives from it.
 
 mod check;
+mod incident;
 mod section12;
 mod sections;
 
 pub use check::*;
+pub use incident::*;
 pub use section12::*;
 pub use sections::*;

@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
+use super::Duty;
 use crate::ident::Role;
 use crate::interval::Interval;
 use crate::lang::Bilingual;
@@ -45,6 +46,8 @@ pub struct Line {
     pub checks: Vec<String>,
     /// What a person attests; `None` when nothing but measuring answers.
     pub attestation: Option<AttestationKind>,
+    /// What it asks for once an incident has begun.
+    pub duty: Option<Duty>,
     /// Key of the plan that says how often.
     interval: Option<String>,
     /// Table of the plan that declares it, and may switch it off.

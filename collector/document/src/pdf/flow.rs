@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::band::{Band, Cell};
 use super::look::{BODY, BOTTOM, FOOT, FOOTER, Face, HEIGHT, INK, LEFT, PAGE_WIDTH, RULE, SOFT, TOP, WIDTH};
+use super::mark::marked;
 use super::paper::Paper;
 use super::sheet::{Place, Point, Sheet};
 use super::table::Table;
@@ -136,9 +137,10 @@ impl<'a> Flow<'a> {
     fn list(&mut self, points: &[Text]) {
         const INDENT: f32 = 13.0;
         for (index, point) in points.iter().enumerate() {
+            let (mark, words) = marked(point);
             let cells = vec![
-                Cell::new(2.0, self.typesetter.plain("•", BODY, INDENT)),
-                Cell::new(INDENT, self.typesetter.set(point, BODY, WIDTH - INDENT)),
+                Cell::new(2.0, self.typesetter.plain(mark, BODY, INDENT)),
+                Cell::new(INDENT, self.typesetter.set(&words, BODY, WIDTH - INDENT)),
             ];
             let last = index + 1 == points.len();
             self.place(Band::running(cells), if last { 8.0 } else { 2.0 });

@@ -11,6 +11,7 @@ mod flow;
 mod fonts;
 mod legible;
 mod look;
+mod mark;
 mod paper;
 mod sheet;
 mod table;

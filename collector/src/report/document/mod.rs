@@ -58,6 +58,7 @@ pub(super) fn write(
     checklist::items(report, &words, writer)?;
     people::waivers(report, &words, writer)?;
     people::actions(report, &words, writer)?;
+    people::incidents(report, &words, writer)?;
     let overview = Overview::read(fleet, report.cutoff, lang, &mut go_on)?;
     if report.is_past {
         return Ok(hosts::past(&words, writer)?);

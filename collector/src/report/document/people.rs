@@ -1,6 +1,6 @@
-//! Waivers and corrective actions.
+//! Waivers, corrective actions and incidents.
 
-use plumbline_document::{Block, DocumentError, Style, Text, Writer};
+use plumbline_document::{Block, DocumentError, Style, Text, Tone, Writer};
 
 use super::{heading, table};
 use crate::report::model::Report;
@@ -67,6 +67,40 @@ pub(super) fn actions(
             action.stage.into(),
             action.owner.into(),
             action.steps.join("\n").into(),
+        ];
+        writer.write(Block::Row(row))?;
+    }
+    writer.write(Block::TableEnd)
+}
+
+pub(super) fn incidents(
+    report: &Report,
+    words: &Words<'_>,
+    writer: &mut dyn Writer,
+) -> Result<(), DocumentError> {
+    writer.write(heading(1, words.t("report-incidents")))?;
+    let incidents = words.incidents(report);
+    if incidents.is_empty() {
+        return writer.write(Block::Paragraph(words.t("report-incidents-none").into()));
+    }
+    let columns = [
+        ("report-incident-what", 2.4),
+        ("report-incident-clock", 3.0),
+        ("report-incident-steps", 6.6),
+    ];
+    writer.write(table(words, &columns))?;
+    for incident in incidents {
+        let what = Text::plain(incident.kind).and(Style::Strong, format!("\n{}", incident.host));
+        let style = if incident.is_late {
+            Style::Status(Tone::Bad)
+        } else {
+            Style::Plain
+        };
+        let clock = Text::plain(incident.state).and(style, format!("\n{}", incident.clock));
+        let row = vec![
+            what.and(Style::Soft, format!("\n{}", incident.id)),
+            clock,
+            incident.steps.join("\n").into(),
         ];
         writer.write(Block::Row(row))?;
     }

@@ -12,11 +12,15 @@ use super::STYLE;
 use crate::checklist::{self, Due, DueState, HostCounts, LineStatus, hosts_on_check};
 use crate::freshness::HostState;
 use crate::report::Report;
+use crate::report::incidents::{IncidentRow, open_incidents};
 use crate::report::words::{Words, grouped, host_counts};
 use crate::store::{Counted, Totals};
 
 /// Most attestations in the list of those that are due.
 const MOST_DUE: usize = 20;
+
+/// Most incidents in the list of those that are open.
+const MOST_INCIDENTS: usize = 20;
 
 /// The page.
 #[derive(Template)]
@@ -96,6 +100,22 @@ impl<'a> Front<'a> {
             .arg("shown", MOST_DUE)
             .arg("total", total);
         (total > MOST_DUE).then(|| said.render_in(self.w.lang))
+    }
+
+    /// The open incidents on which something is to be done soonest.
+    fn incidents(&self) -> Vec<IncidentRow> {
+        let open = open_incidents(self.report);
+        let first = open.iter().take(MOST_INCIDENTS);
+        first.map(|view| self.w.incident(view)).collect()
+    }
+
+    /// How many are left out.
+    fn incidents_cut(&self) -> Option<String> {
+        let total = open_incidents(self.report).len();
+        let said = Message::new("front-incidents-cut")
+            .arg("shown", MOST_INCIDENTS)
+            .arg("total", total);
+        (total > MOST_INCIDENTS).then(|| said.render_in(self.w.lang))
     }
 
     fn open_actions(&self) -> String {

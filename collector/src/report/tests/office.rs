@@ -77,6 +77,7 @@ fn every_finding_is_in_the_workbook() {
         "Particulars",
         "Waivers",
         "Corrective actions",
+        "Incidents",
         "What needs attention",
         "Hosts",
         "Findings",

@@ -1,17 +1,20 @@
 //! What the report shows of what people put on record, and of which time.
 
+use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::sync::Arc;
 
 use calamine::{Reader, Xlsx, open_workbook_from_rs};
 use jiff::Timestamp;
 use plumbline_config::lang::Lang;
+use serde_json::{Value, json};
 
 use super::memory::{Memory, head};
 use crate::records::action::{ActionStep, Entry, Stage, Taken};
 use crate::records::waiver::{Decision, Ended, Hosts, Requested};
-use crate::records::{Action, People, Waiver};
+use crate::records::{Action, Incident, People, Waiver, incident};
 use crate::report::{Report, ReportFormat, write_from};
+use crate::store::Record;
 
 fn moment(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -83,6 +86,48 @@ fn action(text: &str, opened_at: &str, closed_at: Option<&str>) -> Action {
     }
 }
 
+/// A case on this line of time: opened, and perhaps dismissed.
+fn incident(text: &str, opened_at: &str, ended_at: Option<&str>) -> Vec<Record> {
+    let open = json!({
+        "step": "open", "kind": "exposure", "host": null, "culprit": null, "text": text, "known_at": opened_at,
+        "happened_at": null, "finding": null, "report_within_seconds": 259_200,
+        "report_within_if_in_media_seconds": 86_400,
+    });
+    let end = ended_at.map(|at| (at, json!({"step": "dismiss", "reason": "已核定。"})));
+    let steps = std::iter::once((opened_at, open)).chain(end);
+    let record = |(version, (at, step)): (u32, (&str, Value))| Record {
+        act: 0,
+        at: moment(at),
+        who: "user:alice".to_owned(),
+        subject: format!("i-{text}"),
+        version,
+        body: step.to_string(),
+    };
+    (1..).zip(steps).map(record).collect()
+}
+
+fn incidents() -> BTreeMap<String, Incident> {
+    let mut all = BTreeMap::new();
+    let records = [
+        incident("case-since-june", "2026-06-01T00:00:00Z", None),
+        incident(
+            "case-ended-later",
+            "2026-06-01T00:00:00Z",
+            Some("2026-11-01T00:00:00Z"),
+        ),
+        incident(
+            "case-ended-before",
+            "2026-06-01T00:00:00Z",
+            Some("2026-09-30T15:59:59Z"),
+        ),
+        incident("case-opened-later", "2026-11-01T00:00:00Z", None),
+    ];
+    for record in records.iter().flatten() {
+        incident::fold(&mut all, record).unwrap();
+    }
+    all
+}
+
 /// The report of the fourth quarter of 2026 as it stood in its first hours.
 fn report() -> Report {
     let june = Some("2026-06-02T00:00:00Z");
@@ -148,6 +193,7 @@ fn report() -> Report {
         actions: actions
             .map(|(number, action)| (format!("c-{number}"), action))
             .collect(),
+        incidents: incidents(),
         ..People::default()
     };
     Report {
@@ -173,6 +219,8 @@ fn waivers_and_actions_are_those_of_the_period_as_they_stood_at_its_end() {
             "open-since-june",
             "closed-in-the-quarter",
             "closed-later",
+            "case-since-june",
+            "case-ended-later",
             "site=taipei",
             "user:alice<br>user:bob",
         ] {
@@ -186,6 +234,7 @@ fn waivers_and_actions_are_those_of_the_period_as_they_stood_at_its_end() {
             "approved-later",
             "closed-before",
             "opened-later",
+            "case-ended-before",
         ] {
             assert!(!page.contains(left_out), "{lang}: {left_out}");
         }
@@ -195,7 +244,13 @@ fn waivers_and_actions_are_those_of_the_period_as_they_stood_at_its_end() {
             "what came later was not known"
         );
         assert_eq!(page.matches("已複查。").count(), 1);
-        assert!(!page.contains("report-") && !page.contains("waiver-") && !page.contains("action-"));
+        assert_eq!(page.matches("已核定。").count(), 0);
+        assert!(
+            !page.contains("report-")
+                && !page.contains("waiver-")
+                && !page.contains("action-")
+                && !page.contains("incident-")
+        );
     }
 }
 
@@ -205,4 +260,5 @@ fn the_workbook_has_a_sheet_of_each() {
     let mut book: Xlsx<_> = open_workbook_from_rs(Cursor::new(bytes)).unwrap();
     assert_eq!(book.worksheet_range("豁免").unwrap().height(), 1 + 3);
     assert_eq!(book.worksheet_range("矯正措施").unwrap().height(), 1 + 3);
+    assert_eq!(book.worksheet_range("個資事故").unwrap().height(), 1 + 2);
 }

@@ -39,6 +39,7 @@ pub(super) fn write(
     particulars(report, &words, &mut book)?;
     people::waivers(report, &words, &mut book)?;
     people::actions(report, &words, &mut book)?;
+    people::incidents(report, &words, &mut book)?;
     let mut sheet = Sheet::new(words.t("report-attention"), finding_columns(&words, false));
     book.begin(&mut sheet)?;
     for found in attention(fleet, report.cutoff) {

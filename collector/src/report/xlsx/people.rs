@@ -1,4 +1,4 @@
-//! Waivers and corrective actions.
+//! Waivers, corrective actions and incidents.
 
 use super::book::{Book, Column, Sheet};
 use super::cell::Cell;
@@ -54,6 +54,32 @@ pub(super) fn actions(report: &Report, words: &Words<'_>, book: &mut Book<'_>) -
             action.stage,
             action.owner,
             action.steps.join("\n"),
+        ];
+        book.row(&mut sheet, cells.map(Cell::text).into())?;
+    }
+    book.end(&sheet)
+}
+
+pub(super) fn incidents(report: &Report, words: &Words<'_>, book: &mut Book<'_>) -> Result<(), WriteError> {
+    let columns = [
+        ("report-column-id", 22.0),
+        ("incident-heading-kind", 16.0),
+        ("incident-heading-host", 24.0),
+        ("report-column-state", 20.0),
+        ("incident-heading-clock", 44.0),
+        ("report-incident-steps", 80.0),
+    ];
+    let columns = columns.map(|(key, width)| Column::new(words.t(key), width));
+    let mut sheet = Sheet::new(words.t("report-incidents"), columns.into());
+    book.begin(&mut sheet)?;
+    for incident in words.incidents(report) {
+        let cells = [
+            incident.id,
+            incident.kind,
+            incident.host,
+            incident.state,
+            incident.clock,
+            incident.steps.join("\n"),
         ];
         book.row(&mut sheet, cells.map(Cell::text).into())?;
     }

@@ -8,10 +8,11 @@ use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::records::{Asked, CURSOR, ID, LARGEST, LIMIT, at_desk, day, files, page_of, prose};
-use super::{JSON, Named, Operation, Parameter, Params};
+use super::records::{
+    Asked, CURSOR, LARGEST, LIMIT, at_desk, begun, day, files, listed, page_of, prose, shown, taken,
+};
+use super::{Content, JSON, Named, Operation, Parameter, Params};
 use crate::access::Access;
-use crate::desk::{Desk, DeskError, unknown};
 use crate::records::Action;
 use crate::records::action::ActionStep;
 use crate::view::RecordView;
@@ -20,63 +21,54 @@ use crate::web::openapi::reference;
 use crate::web::problem::{Refusal, UNSOUND_RECORD};
 use crate::web::{Shared, body};
 
+const ACTION: Content = (JSON, || reference("CorrectiveAction"));
+
+const STATE: Parameter = Parameter {
+    place: "query",
+    name: "state",
+    description: "open or closed; both unless said otherwise.",
+};
+
 pub(super) const OPERATIONS: &[Operation] = &[
-    Operation {
-        method: "get",
-        path: "/api/v1/actions",
-        access: Access::Viewer,
-        summary: "Corrective actions, newest first.",
-        parameters: &[
-            Parameter {
-                place: "query",
-                name: "state",
-                description: "open or closed; both unless said otherwise.",
-            },
-            LIMIT,
-            CURSOR,
-        ],
-        body: None,
-        answer: (JSON, || page_of("actions", reference("CorrectiveAction"))),
-        route: || get(list),
-    },
-    Operation {
-        method: "get",
-        path: "/api/v1/actions/{id}",
-        access: Access::Viewer,
-        summary: "A corrective action, with every step that was taken.",
-        parameters: &[ID],
-        body: None,
-        answer: (JSON, || reference("CorrectiveAction")),
-        route: || get(show),
-    },
-    Operation {
-        method: "post",
-        path: "/api/v1/actions",
-        access: Access::Operator,
-        summary: "Opens a corrective action on a line; one at a time.",
-        parameters: &[],
-        body: Some((JSON, || {
-            json!({
-                "type": "object",
-                "required": ["line", "text"],
-                "additionalProperties": false,
-                "properties": {"line": {"type": "string"}, "text": prose()},
-            })
-        })),
-        answer: (JSON, || reference("CorrectiveAction")),
-        route: || post(open),
-    },
-    Operation {
-        method: "post",
-        path: "/api/v1/actions/{id}/steps",
-        access: Access::Operator,
-        summary: "Takes the next step of a corrective action: who sees to it, the cause, a measure, the result, the review.",
-        parameters: &[ID],
-        body: Some((JSON, step)),
-        answer: (JSON, || reference("CorrectiveAction")),
-        route: || post(take),
-    },
+    listed(
+        "/api/v1/actions",
+        "Corrective actions, newest first.",
+        &[STATE, LIMIT, CURSOR],
+        (JSON, || page_of("actions", reference("CorrectiveAction"))),
+        || get(list),
+    ),
+    shown(
+        "/api/v1/actions/{id}",
+        "A corrective action, with every step that was taken.",
+        ACTION,
+        || get(show),
+    ),
+    begun(
+        "/api/v1/actions",
+        "Opens a corrective action on a line; one at a time.",
+        seen,
+        ACTION,
+        || post(open),
+    ),
+    taken(
+        "/api/v1/actions/{id}/steps",
+        Access::Operator,
+        "Takes the next step of a corrective action: who sees to it, the cause, a measure, the result, the review.",
+        step,
+        ACTION,
+        || post(take),
+    ),
 ];
+
+/// Schema of what is seen.
+fn seen() -> Value {
+    json!({
+        "type": "object",
+        "required": ["line", "text"],
+        "additionalProperties": false,
+        "properties": {"line": {"type": "string"}, "text": prose()},
+    })
+}
 
 /// Schema of a step.
 fn step() -> Value {
@@ -142,17 +134,12 @@ async fn list(
     Ok(Json(page.named("actions")))
 }
 
-fn view(desk: &Desk<'_>, id: &str) -> Result<RecordView<Action>, DeskError> {
-    let found = RecordView::of(&desk.people()?.actions, id);
-    Ok(found.ok_or_else(|| unknown("corrective action", id))?)
-}
-
 async fn show(
     State(app): State<Shared>,
     Extension(caller): Extension<Caller>,
     Named(id): Named<String>,
 ) -> Result<Json<RecordView<Action>>, Refusal> {
-    Ok(Json(at_desk(&app, &caller, move |desk| view(desk, &id)).await?))
+    Ok(Json(at_desk(&app, &caller, move |desk| desk.action(&id)).await?))
 }
 
 #[derive(Deserialize)]
@@ -170,7 +157,7 @@ async fn open(
     let seen: Seen = body::json(request, LARGEST).await?;
     let made = at_desk(&app, &caller, move |desk| {
         let id = desk.open_action(&seen.line, seen.text)?;
-        view(desk, &id)
+        desk.action(&id)
     })
     .await?;
     Ok((StatusCode::CREATED, Json(made)).into_response())
@@ -189,7 +176,7 @@ async fn take(
     }
     let taken = at_desk(&app, &caller, move |desk| {
         desk.action_step(&id, &step)?;
-        view(desk, &id)
+        desk.action(&id)
     });
     Ok(Json(taken.await?))
 }

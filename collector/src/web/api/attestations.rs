@@ -8,11 +8,12 @@ use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::records::{Asked, CURSOR, ID, LARGEST, LIMIT, at_desk, day, files, one_text, page_of, prose};
-use super::{JSON, Named, Operation, Parameter, Params};
+use super::records::{
+    Asked, CURSOR, LARGEST, LIMIT, at_desk, begun, day, files, listed, one_text, page_of, prose, shown, taken,
+};
+use super::{Content, JSON, Named, Operation, Parameter, Params};
 use crate::access::Access;
 use crate::checklist::{self, DueState};
-use crate::desk::{Desk, DeskError, unknown};
 use crate::records::Attestation;
 use crate::records::attestation::{self, Given};
 use crate::report;
@@ -22,78 +23,66 @@ use crate::web::openapi::reference;
 use crate::web::problem::Refusal;
 use crate::web::{Shared, body};
 
+const ATTESTATION: Content = (JSON, || reference("Attestation"));
+
+const LINE: Parameter = Parameter {
+    place: "query",
+    name: "line",
+    description: "Only those that answer this line of the checklist.",
+};
+
 pub(super) const OPERATIONS: &[Operation] = &[
-    Operation {
-        method: "get",
-        path: "/api/v1/attestations",
-        access: Access::Viewer,
-        summary: "Attestations, newest first, those that were taken back or replaced among them.",
-        parameters: &[
-            Parameter {
-                place: "query",
-                name: "line",
-                description: "Only those that answer this line of the checklist.",
-            },
-            LIMIT,
-            CURSOR,
-        ],
-        body: None,
-        answer: (JSON, || page_of("attestations", reference("Attestation"))),
-        route: || get(list),
-    },
-    Operation {
-        method: "get",
-        path: "/api/v1/attestations/due",
-        access: Access::Viewer,
-        summary: "When each line's next attestation is due: overdue ones first, then those that were never there, then the soonest.",
-        parameters: &[],
-        body: None,
-        answer: (JSON, || {
-            let states = DueState::ALL.map(DueState::name);
-            json!({"type": "object", "required": ["due"], "properties": {"due": {"type": "array", "items": {
-                "type": "object",
-                "required": ["line", "clause", "title", "kind", "state", "due_at"],
-                "properties": {
-                    "line": {"type": "string"},
-                    "state": {"type": "string", "enum": states},
-                    "due_at": {"type": ["string", "null"], "format": "date-time"},
-                    "attestation": {"type": ["string", "null"]},
-                }
-            }}}})
-        }),
-        route: || get(due),
-    },
-    Operation {
-        method: "get",
-        path: "/api/v1/attestations/{id}",
-        access: Access::Viewer,
-        summary: "An attestation.",
-        parameters: &[ID],
-        body: None,
-        answer: (JSON, || reference("Attestation")),
-        route: || get(show),
-    },
-    Operation {
-        method: "post",
-        path: "/api/v1/attestations",
-        access: Access::Operator,
-        summary: "Gives an attestation. It is never changed: it is withdrawn, or another one corrects it.",
-        parameters: &[],
-        body: Some((JSON, given)),
-        answer: (JSON, || reference("Attestation")),
-        route: || post(give),
-    },
-    Operation {
-        method: "post",
-        path: "/api/v1/attestations/{id}/withdraw",
-        access: Access::Operator,
-        summary: "Takes an attestation back.",
-        parameters: &[ID],
-        body: Some((JSON, || one_text("reason"))),
-        answer: (JSON, || reference("Attestation")),
-        route: || post(withdraw),
-    },
+    listed(
+        "/api/v1/attestations",
+        "Attestations, newest first, those that were taken back or replaced among them.",
+        &[LINE, LIMIT, CURSOR],
+        (JSON, || page_of("attestations", reference("Attestation"))),
+        || get(list),
+    ),
+    listed(
+        "/api/v1/attestations/due",
+        "When each line's next attestation is due: overdue ones first, then those that were never there, then the soonest.",
+        &[],
+        (JSON, all_due),
+        || get(due),
+    ),
+    shown(
+        "/api/v1/attestations/{id}",
+        "An attestation.",
+        ATTESTATION,
+        || get(show),
+    ),
+    begun(
+        "/api/v1/attestations",
+        "Gives an attestation. It is never changed: it is withdrawn, or another one corrects it.",
+        given,
+        ATTESTATION,
+        || post(give),
+    ),
+    taken(
+        "/api/v1/attestations/{id}/withdraw",
+        Access::Operator,
+        "Takes an attestation back.",
+        || one_text("reason"),
+        ATTESTATION,
+        || post(withdraw),
+    ),
 ];
+
+/// Schema of what is due.
+fn all_due() -> Value {
+    let states = DueState::ALL.map(DueState::name);
+    json!({"type": "object", "required": ["due"], "properties": {"due": {"type": "array", "items": {
+        "type": "object",
+        "required": ["line", "clause", "title", "kind", "state", "due_at"],
+        "properties": {
+            "line": {"type": "string"},
+            "state": {"type": "string", "enum": states},
+            "due_at": {"type": ["string", "null"], "format": "date-time"},
+            "attestation": {"type": ["string", "null"]},
+        }
+    }}}})
+}
 
 /// Schema of what somebody attests.
 fn given() -> Value {
@@ -160,17 +149,14 @@ async fn due(
     Ok(Json(json!({ "due": due })))
 }
 
-fn view(desk: &Desk<'_>, id: &str) -> Result<RecordView<Attestation>, DeskError> {
-    let found = RecordView::of(&desk.people()?.attestations, id);
-    Ok(found.ok_or_else(|| unknown("attestation", id))?)
-}
-
 async fn show(
     State(app): State<Shared>,
     Extension(caller): Extension<Caller>,
     Named(id): Named<String>,
 ) -> Result<Json<RecordView<Attestation>>, Refusal> {
-    Ok(Json(at_desk(&app, &caller, move |desk| view(desk, &id)).await?))
+    Ok(Json(
+        at_desk(&app, &caller, move |desk| desk.attestation(&id)).await?,
+    ))
 }
 
 async fn give(
@@ -181,7 +167,7 @@ async fn give(
     let given: Given = body::json(request, LARGEST).await?;
     let made = at_desk(&app, &caller, |desk| {
         let id = desk.attest(given)?;
-        view(desk, &id)
+        desk.attestation(&id)
     })
     .await?;
     Ok((StatusCode::CREATED, Json(made)).into_response())
@@ -202,7 +188,7 @@ async fn withdraw(
     let withdrawal: Withdrawal = body::json(request, LARGEST).await?;
     let withdrawn = at_desk(&app, &caller, move |desk| {
         desk.withdraw(&id, withdrawal.reason)?;
-        view(desk, &id)
+        desk.attestation(&id)
     });
     Ok(Json(withdrawn.await?))
 }

@@ -8,6 +8,7 @@ mod attestations;
 mod evidence;
 mod findings;
 mod hosts;
+mod incidents;
 mod ledger;
 mod metrics;
 mod plan;
@@ -87,6 +88,7 @@ pub(crate) const ALL: &[&[Operation]] = &[
     evidence::OPERATIONS,
     waivers::OPERATIONS,
     actions::OPERATIONS,
+    incidents::OPERATIONS,
     metrics::OPERATIONS,
     users::OPERATIONS,
     api_tokens::OPERATIONS,

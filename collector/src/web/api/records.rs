@@ -1,15 +1,17 @@
-//! What attestations, waivers and corrective actions have in common.
+//! What attestations, waivers, corrective actions and incidents have in common.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use axum::routing::MethodRouter;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 
-use super::{Parameter, evidence};
+use super::{Content, JSON, Operation, Parameter, evidence};
+use crate::access::Access;
 use crate::desk::{Desk, DeskError};
 use crate::evidence::Evidence;
 use crate::records::EvidenceFile;
@@ -47,6 +49,72 @@ pub(super) const ID: Parameter = Parameter {
     name: "id",
     description: "Its id, as the list has it.",
 };
+
+/// The operation that lists records of a kind.
+pub(super) const fn listed(
+    path: &'static str,
+    summary: &'static str,
+    parameters: &'static [Parameter],
+    answer: Content,
+    route: fn() -> MethodRouter<Shared>,
+) -> Operation {
+    Operation {
+        method: "get",
+        path,
+        access: Access::Viewer,
+        summary,
+        parameters,
+        body: None,
+        answer,
+        route,
+    }
+}
+
+/// The operation that shows one record.
+pub(super) const fn shown(
+    path: &'static str,
+    summary: &'static str,
+    answer: Content,
+    route: fn() -> MethodRouter<Shared>,
+) -> Operation {
+    listed(path, summary, &[ID], answer, route)
+}
+
+/// The operation that begins a record.
+pub(super) const fn begun(
+    path: &'static str,
+    summary: &'static str,
+    body: fn() -> Value,
+    answer: Content,
+    route: fn() -> MethodRouter<Shared>,
+) -> Operation {
+    Operation {
+        method: "post",
+        path,
+        access: Access::Operator,
+        summary,
+        parameters: &[],
+        body: Some((JSON, body)),
+        answer,
+        route,
+    }
+}
+
+/// The operation that adds a step to a record.
+pub(super) const fn taken(
+    path: &'static str,
+    access: Access,
+    summary: &'static str,
+    body: fn() -> Value,
+    answer: Content,
+    route: fn() -> MethodRouter<Shared>,
+) -> Operation {
+    Operation {
+        access,
+        parameters: &[ID],
+        ..begun(path, summary, body, answer, route)
+    }
+}
 
 /// Works at the desk as the caller, where it may block.
 pub(super) async fn at_desk<T: Send + 'static>(
@@ -96,16 +164,16 @@ fn refused(error: DeskError) -> Refusal {
     let kind = match error {
         DeskError::Store(error) => return error.into(),
         DeskError::Evidence(error) => return evidence::refused(error),
-        DeskError::Build(_) | DeskError::NoRandom(_) => FAILED,
+        DeskError::Build(_) | DeskError::NoRandom(_) | DeskError::Document(_) => FAILED,
         DeskError::Refused(refused) => match refused {
             Refused::Unknown { .. } => NOT_FOUND,
             Refused::Gone(_) => GONE,
             Refused::Decided(_) => DECIDED,
-            Refused::Closed(_) => CLOSED,
-            Refused::AlreadyOpen { .. } => ALREADY_OPEN,
+            Refused::Closed(_) | Refused::CaseEnded(_) => CLOSED,
+            Refused::AlreadyOpen { .. } | Refused::CaseOpen(_) => ALREADY_OPEN,
             Refused::Order { .. } => OUT_OF_ORDER,
             Refused::Conflict(_) => CHANGED,
-            Refused::OwnRequest(_) => OWN_REQUEST,
+            Refused::OwnRequest(_) | Refused::OwnAssessment(_) => OWN_REQUEST,
             _ => UNSOUND_RECORD,
         },
     };

@@ -38,7 +38,7 @@ const PERIOD: Parameter = Parameter {
     description: "Quarter (2026Q4), year (2026) or days (2026-10-01/2026-12-31); the current quarter unless said otherwise.",
 };
 
-const LANG: Parameter = Parameter {
+pub(super) const LANG: Parameter = Parameter {
     place: "query",
     name: "lang",
     description: "zh-TW or en; zh-TW unless said otherwise.",
@@ -258,17 +258,17 @@ fn headers(report: &Report, format: ReportFormat) -> HeaderMap {
 
 fn page_headers() -> HeaderMap {
     let media_type = HeaderValue::from_static(ReportFormat::Html.media_type());
-    HeaderMap::from_iter([
-        (CONTENT_TYPE, media_type),
-        (CONTENT_SECURITY_POLICY, content_security_policy()),
-    ])
+    let mut headers = content_security_policy(report::html::STYLE);
+    headers.insert(CONTENT_TYPE, media_type);
+    headers
 }
 
 /// Nothing may be loaded or run; the one style sheet is known by its hash.
-fn content_security_policy() -> HeaderValue {
-    let hash = BASE64.encode(digest(&SHA256, report::html::STYLE.as_bytes()).as_ref());
+pub(super) fn content_security_policy(style: &str) -> HeaderMap {
+    let hash = BASE64.encode(digest(&SHA256, style.as_bytes()).as_ref());
     let policy = format!(
         "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     );
-    HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
+    let policy = HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'"));
+    HeaderMap::from_iter([(CONTENT_SECURITY_POLICY, policy)])
 }

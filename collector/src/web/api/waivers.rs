@@ -8,10 +8,11 @@ use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::records::{Asked, CURSOR, ID, LARGEST, LIMIT, at_desk, day, one_text, page_of, prose};
+use super::records::{
+    Asked, CURSOR, LARGEST, LIMIT, at_desk, begun, day, listed, one_text, page_of, prose, shown, taken,
+};
 use super::{Content, JSON, Named, Operation, Parameter, Params};
 use crate::access::Access;
-use crate::desk::{Desk, DeskError, unknown};
 use crate::records::waiver::{Requested, WaiverState, WaiverStep};
 use crate::view::{RecordView, WaiverView};
 use crate::web::auth::Caller;
@@ -21,78 +22,58 @@ use crate::web::{Shared, body};
 
 const WAIVER: Content = (JSON, || reference("Waiver"));
 
-const NOTE: Option<Content> = Some((JSON, || one_text("note")));
+const STATE: Parameter = Parameter {
+    place: "query",
+    name: "state",
+    description: "Only those in this state: requested, upcoming, in-force, rejected, ended or expired.",
+};
 
 pub(super) const OPERATIONS: &[Operation] = &[
-    Operation {
-        method: "get",
-        path: "/api/v1/waivers",
-        access: Access::Viewer,
-        summary: "Waivers, newest first.",
-        parameters: &[
-            Parameter {
-                place: "query",
-                name: "state",
-                description: "Only those in this state: requested, upcoming, in-force, rejected, ended or expired.",
-            },
-            LIMIT,
-            CURSOR,
-        ],
-        body: None,
-        answer: (JSON, || page_of("waivers", reference("Waiver"))),
-        route: || get(list),
-    },
-    Operation {
-        method: "get",
-        path: "/api/v1/waivers/{id}",
-        access: Access::Viewer,
-        summary: "A waiver.",
-        parameters: &[ID],
-        body: None,
-        answer: WAIVER,
-        route: || get(show),
-    },
-    Operation {
-        method: "post",
-        path: "/api/v1/waivers",
-        access: Access::Operator,
-        summary: "Asks for a waiver: a failing check is to be accepted on some hosts for some time.",
-        parameters: &[],
-        body: Some((JSON, requested)),
-        answer: WAIVER,
-        route: || post(ask),
-    },
-    Operation {
-        method: "post",
-        path: "/api/v1/waivers/{id}/approve",
-        access: Access::Admin,
-        summary: "Approves a waiver that somebody else asked for.",
-        parameters: &[ID],
-        body: NOTE,
-        answer: WAIVER,
-        route: || post(approve),
-    },
-    Operation {
-        method: "post",
-        path: "/api/v1/waivers/{id}/reject",
-        access: Access::Admin,
-        summary: "Refuses a waiver that somebody else asked for.",
-        parameters: &[ID],
-        body: NOTE,
-        answer: WAIVER,
-        route: || post(reject),
-    },
-    Operation {
-        method: "post",
-        path: "/api/v1/waivers/{id}/end",
-        access: Access::Operator,
-        summary: "Ends a waiver before its last day, or takes back what was asked for.",
-        parameters: &[ID],
-        body: NOTE,
-        answer: WAIVER,
-        route: || post(end),
-    },
+    listed(
+        "/api/v1/waivers",
+        "Waivers, newest first.",
+        &[STATE, LIMIT, CURSOR],
+        (JSON, || page_of("waivers", reference("Waiver"))),
+        || get(list),
+    ),
+    shown("/api/v1/waivers/{id}", "A waiver.", WAIVER, || get(show)),
+    begun(
+        "/api/v1/waivers",
+        "Asks for a waiver: a failing check is to be accepted on some hosts for some time.",
+        requested,
+        WAIVER,
+        || post(ask),
+    ),
+    taken(
+        "/api/v1/waivers/{id}/approve",
+        Access::Admin,
+        "Approves a waiver that somebody else asked for.",
+        note,
+        WAIVER,
+        || post(approve),
+    ),
+    taken(
+        "/api/v1/waivers/{id}/reject",
+        Access::Admin,
+        "Refuses a waiver that somebody else asked for.",
+        note,
+        WAIVER,
+        || post(reject),
+    ),
+    taken(
+        "/api/v1/waivers/{id}/end",
+        Access::Operator,
+        "Ends a waiver before its last day, or takes back what was asked for.",
+        note,
+        WAIVER,
+        || post(end),
+    ),
 ];
+
+/// Schema of why.
+fn note() -> Value {
+    one_text("note")
+}
 
 /// Schema of what somebody asks for.
 fn requested() -> Value {
@@ -148,21 +129,12 @@ async fn list(
     Ok(Json(page.named("waivers")))
 }
 
-fn view(desk: &Desk<'_>, id: &str) -> Result<RecordView<WaiverView>, DeskError> {
-    let people = desk.people()?;
-    let waiver = people.waivers.get(id).ok_or_else(|| unknown("waiver", id))?;
-    Ok(RecordView {
-        id: id.to_owned(),
-        record: WaiverView::on(desk.today()?, waiver.clone()),
-    })
-}
-
 async fn show(
     State(app): State<Shared>,
     Extension(caller): Extension<Caller>,
     Named(id): Named<String>,
 ) -> Result<Json<RecordView<WaiverView>>, Refusal> {
-    Ok(Json(at_desk(&app, &caller, move |desk| view(desk, &id)).await?))
+    Ok(Json(at_desk(&app, &caller, move |desk| desk.waiver(&id)).await?))
 }
 
 async fn ask(
@@ -173,7 +145,7 @@ async fn ask(
     let requested: Requested = body::json(request, LARGEST).await?;
     let made = at_desk(&app, &caller, |desk| {
         let id = desk.ask_for_waiver(requested)?;
-        view(desk, &id)
+        desk.waiver(&id)
     })
     .await?;
     Ok((StatusCode::CREATED, Json(made)).into_response())
@@ -195,7 +167,7 @@ async fn step(
     let said: Said = body::json(request, LARGEST).await?;
     let taken = at_desk(&app, &caller, move |desk| {
         desk.waiver_step(&id, &step(said.note))?;
-        view(desk, &id)
+        desk.waiver(&id)
     });
     Ok(Json(taken.await?))
 }
