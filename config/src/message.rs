@@ -134,6 +134,7 @@ macro_rules! files {
             include_str!(concat!("../text/", $lang, "/people.ftl")),
             include_str!(concat!("../text/", $lang, "/plan.ftl")),
             include_str!(concat!("../text/", $lang, "/plan_document.ftl")),
+            include_str!(concat!("../text/", $lang, "/protection.ftl")),
             include_str!(concat!("../text/", $lang, "/records.ftl")),
             include_str!(concat!("../text/", $lang, "/report.ftl")),
             include_str!(concat!("../text/", $lang, "/store.ftl")),

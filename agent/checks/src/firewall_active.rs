@@ -46,6 +46,14 @@ fn on(firewall: &FirewallFacts, v6: bool, fate: Fate) -> Verdict {
             Verdict::fail(subject, said("firewall-active-not-kept")),
             "drop, until the next start",
         ),
+        Fate::Drop if !firewall.persistence.differences.is_empty() => {
+            let differences = firewall.persistence.differences.join("; ");
+            let message = said("firewall-active-differs").arg("differences", differences);
+            (
+                Verdict::fail(subject, message),
+                "drop, otherwise after the next start",
+            )
+        }
         Fate::Drop => {
             let message = said("firewall-active-drops").arg("loaders", loaders.join(", "));
             (Verdict::pass(subject, message), "drop")
@@ -55,6 +63,7 @@ fn on(firewall: &FirewallFacts, v6: bool, fate: Fate) -> Verdict {
         "engines": firewall.engines(),
         "loaders": loaders,
         "idle_loaders": firewall.persistence.idle,
+        "differences": firewall.persistence.differences,
         "legacy_tables": firewall.surroundings.legacy_tables(v6),
     }))
 }
@@ -91,7 +100,7 @@ pub(crate) mod tests {
             ruleset: json::parse(dump.as_bytes()).unwrap(),
             persistence: Persistence {
                 loaders: vec!["nftables with /etc/nftables.conf".to_owned()],
-                idle: Vec::new(),
+                ..Persistence::default()
             },
             ..FirewallFacts::default()
         }
@@ -148,6 +157,11 @@ pub(crate) mod tests {
         forgotten.persistence = Persistence::default();
         let not_kept = (Status::Fail, "firewall-active-not-kept");
         assert_eq!(said(forgotten), [not_kept, not_kept]);
+
+        let mut changed = ruleset("inet", "drop", &[ESTABLISHED]);
+        changed.persistence.differences = vec!["/etc/nftables.conf: chain inet f i is not loaded".to_owned()];
+        let differs = (Status::Fail, "firewall-active-differs");
+        assert_eq!(said(changed), [differs, differs]);
 
         let mut legacy = FirewallFacts::default();
         legacy.surroundings.legacy = [vec!["filter".to_owned()], Vec::new()];

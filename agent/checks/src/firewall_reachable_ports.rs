@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use plumbline_config::message::Message;
 use plumbline_config::plan::AllowedPort;
-use plumbline_facts::reachability::{Reach, reachability};
+use plumbline_facts::reachability::{Reach, Via, reachability};
 use plumbline_facts::{Facts, ProbeId, Unknown};
 use serde_json::{Value, json};
 
@@ -92,12 +92,30 @@ fn on(name: &str, subject: &Subject<'_>, allowed: &[AllowedPort]) -> Verdict {
         let named = allowed
             .iter()
             .any(|port| reaches().any(|reach| port.port.contains(reach.transport, reach.port)));
-        let key = if named {
-            "firewall-reachable-from-more"
-        } else {
-            "firewall-reachable-not-allowed"
-        };
-        Verdict::fail(name, said(key).arg("from", shortened(&from)))
+        let translated = subject.reachable.iter().find(|reach| is_passed_on(reach));
+        match (named, translated) {
+            // Past the input rules, where ufw and people look.
+            (false, Some(reach)) => {
+                let by = if reach.because.iter().any(|reason| reason.contains(" DOCKER ")) {
+                    "Docker"
+                } else {
+                    "DNAT"
+                };
+                let message = said("firewall-reachable-translated").arg("from", shortened(&from));
+                Verdict::fail(
+                    name,
+                    message.arg("by", by).arg("targets", reach.targets.join(", ")),
+                )
+            }
+            (true, _) => {
+                let message = said("firewall-reachable-from-more");
+                Verdict::fail(name, message.arg("from", shortened(&from)))
+            }
+            (false, None) => {
+                let message = said("firewall-reachable-not-allowed");
+                Verdict::fail(name, message.arg("from", shortened(&from)))
+            }
+        }
     } else if let Some(reach) = doubtful {
         let why = reach.because.last().map_or("?", String::as_str);
         Verdict::error(name, said("firewall-reachable-unknown").arg("why", why))
@@ -117,9 +135,16 @@ fn on(name: &str, subject: &Subject<'_>, allowed: &[AllowedPort]) -> Verdict {
     verdict
         .compared(allowed_text(&named), kept(&IpNet::aggregate(&from)))
         .evidence(json!({
+            "owner": process,
+            "purposes": named.iter().map(|allowed| &allowed.purpose).collect::<Vec<_>>(),
             "reachable": evidence(&subject.reachable),
             "unknown": evidence(&subject.unknown),
         }))
+}
+
+/// Whether it is passed on to another host or container, which input rules do not see.
+fn is_passed_on(reach: &Reach) -> bool {
+    reach.via == Via::Dnat && reach.targets.iter().any(|target| !target.starts_with("*:"))
 }
 
 /// The networks that reach it and that the plan does not let.
@@ -194,7 +219,7 @@ mod tests {
     use plumbline_config::finding::Status;
     use plumbline_config::plan::{Plan, Transport};
     use plumbline_facts::Known;
-    use plumbline_facts::firewall::FirewallFacts;
+    use plumbline_facts::firewall::{FirewallFacts, Interface, Surroundings, json};
     use plumbline_facts::sockets::{Listener, Process, Sockets};
 
     use super::*;
@@ -314,6 +339,45 @@ mod tests {
         assert_eq!(
             judged(firewall(), at, &plan(&[("tcp/22", &[])]))[0].1,
             Status::Pass
+        );
+    }
+
+    #[test]
+    fn what_docker_publishes_past_the_input_rules_is_named() {
+        let dump = r#"{"nftables": [{"table": {"family": "ip", "name": "nat", "handle": 1}},
+            {"chain": {"family": "ip", "table": "nat", "name": "PREROUTING", "handle": 1, "type": "nat",
+            "hook": "prerouting", "prio": -100, "policy": "accept"}},
+            {"chain": {"family": "ip", "table": "nat", "name": "DOCKER", "handle": 2}},
+            {"rule": {"family": "ip", "table": "nat", "chain": "PREROUTING", "handle": 3, "expr": [{"jump": {"target": "DOCKER"}}]}},
+            {"rule": {"family": "ip", "table": "nat", "chain": "DOCKER", "handle": 4, "expr": [
+            {"match": {"op": "==", "left": {"payload": {"protocol": "tcp", "field": "dport"}}, "right": 8081}},
+            {"dnat": {"addr": "172.17.0.2", "port": 80}}]}}]}"#;
+        let address = |name: &str, index, net: &str| Interface {
+            name: name.to_owned(),
+            index,
+            addresses: vec![net.parse().unwrap()],
+            ..Interface::default()
+        };
+        let firewall = FirewallFacts {
+            ruleset: json::parse(dump.as_bytes()).unwrap(),
+            surroundings: Surroundings {
+                interfaces: Some(vec![
+                    address("eth0", 2, "192.0.2.1/24"),
+                    address("docker0", 3, "172.17.0.1/16"),
+                ]),
+                forwarding: [Some(true), Some(false)],
+                ..Surroundings::default()
+            },
+            ..FirewallFacts::default()
+        };
+        let seen = judged(firewall, &[], &plan(&[]));
+        assert_eq!(
+            seen,
+            [(
+                "tcp/0.0.0.0:8081".to_owned(),
+                Status::Fail,
+                "firewall-reachable-translated"
+            )]
         );
     }
 

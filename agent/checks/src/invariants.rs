@@ -17,11 +17,14 @@ pub(crate) const NOW: &str = "2026-11-22T00:00:00Z";
 
 fn statuses(check: &Check, facts: &Facts, plan: &Plan) -> Vec<Status> {
     let now: Timestamp = NOW.parse().unwrap();
-    let context = Context {
-        plan,
-        role: Role::Service,
-        now,
+    // Some clauses exist for office hosts alone.
+    let entry = catalogue::check(check.id).unwrap();
+    let role = if entry.clause(Role::Service).is_some() {
+        Role::Service
+    } else {
+        Role::Office
     };
+    let context = Context { plan, role, now };
     assess([check], facts, &context)
         .into_iter()
         .map(|finding| finding.status)

@@ -13,15 +13,21 @@ mod encryption_examples;
 mod encryption_subjects;
 mod encryption_swap;
 mod encryption_volumes;
+mod endpoint_protection;
 mod firewall_active;
 mod firewall_reachable_ports;
+mod firewall_review;
+mod ids_protection;
 #[cfg(test)]
 mod invariants;
 pub mod logins;
 mod logins_abnormal;
 mod logins_monitoring;
+mod mail_filtering;
 mod patch_security_updates;
+mod protection;
 mod tls_protocol_versions;
+mod waf_protection;
 
 pub use assess::assess;
 pub use check::{Check, Context, Verdict};
@@ -34,6 +40,11 @@ pub const CHECKS: &[Check] = &[
     tls_protocol_versions::CHECK,
     firewall_active::CHECK,
     firewall_reachable_ports::CHECK,
+    firewall_review::CHECK,
+    waf_protection::CHECK,
+    mail_filtering::CHECK,
+    endpoint_protection::CHECK,
+    ids_protection::CHECK,
     logins_monitoring::CHECK,
     logins_abnormal::CHECK,
     patch_security_updates::CHECK,

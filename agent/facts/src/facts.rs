@@ -8,6 +8,7 @@ use crate::memory::Memory;
 use crate::monitors::MonitorFacts;
 use crate::os::OsFacts;
 use crate::packages::PackageFacts;
+use crate::protection::ProtectionFacts;
 use crate::sockets::Sockets;
 use crate::tls::TlsListeners;
 use crate::volumes::VolumeFacts;
@@ -31,6 +32,8 @@ pub struct Facts {
     pub packages: Known<PackageFacts>,
     /// Anti-virus.
     pub antivirus: Known<AntivirusFacts>,
+    /// What keeps intruders out beside the packet filter.
+    pub protection: Known<ProtectionFacts>,
     /// Mounted file systems, swap areas and the devices beneath them.
     pub volumes: Known<VolumeFacts>,
     /// What the probes want kept for the next run, once this run's findings are safe.

@@ -18,6 +18,7 @@ pub mod monitors;
 pub mod os;
 pub mod packages;
 mod probe;
+pub mod protection;
 pub mod reachability;
 pub mod sockets;
 pub mod tls;

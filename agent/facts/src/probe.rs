@@ -12,6 +12,7 @@ use crate::logins::LoginsProbe;
 use crate::monitors::MonitorsProbe;
 use crate::os::OsProbe;
 use crate::packages::PackagesProbe;
+use crate::protection::ProtectionProbe;
 use crate::sockets::SocketsProbe;
 use crate::tls::TlsProbe;
 use crate::volumes::VolumesProbe;
@@ -35,6 +36,8 @@ pub enum ProbeId {
     Packages,
     /// Anti-virus.
     Antivirus,
+    /// What keeps intruders out beside the packet filter.
+    Protection,
     /// Mounted file systems, swap areas and the devices beneath them.
     Volumes,
 }
@@ -102,6 +105,7 @@ pub const PROBES: &[ProbeEntry] = &[
     ProbeEntry::of::<MonitorsProbe>(&[]),
     ProbeEntry::of::<PackagesProbe>(&[]),
     ProbeEntry::of::<AntivirusProbe>(&[]),
+    ProbeEntry::of::<ProtectionProbe>(&[]),
     ProbeEntry::of::<VolumesProbe>(&[]),
 ];
 

@@ -1,15 +1,20 @@
 //! `inspect firewall`.
 
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
 
 use plumbline_config::lang::Lang;
 use plumbline_config::message::{Message, text};
 use plumbline_config::plan::Transport;
 use plumbline_console::{Failure, Format, Outcome, Output};
-use plumbline_facts::firewall::{self, FirewallFacts, json};
+use plumbline_facts::firewall::{self, FirewallFacts, Keys, json, recording};
 use plumbline_facts::reachability::{
-    Confidence, DefaultInput, Fate, Question, Reach, Reachability, Reply, Verdict, answer, reachability,
+    Answerer, Confidence, DefaultInput, Fate, Question, Reach, Reachability, Reply, Verdict, reachability,
 };
 use plumbline_facts::sockets::{self, Listener, Process};
 use plumbline_facts::{Host, Unknown};
@@ -19,6 +24,11 @@ use super::known;
 
 /// Largest file of rules, listeners or questions taken, in bytes.
 const LARGEST_FILE: u64 = 256 * 1024 * 1024;
+
+/// Most values that large sets are asked about; beyond, they are read whole.
+const MOST_KEYS: usize = 512;
+/// Lines printed in one go.
+const LINES_AT_ONCE: usize = 256;
 
 /// Arguments of `inspect firewall`.
 #[derive(Debug, clap::Args)]
@@ -30,12 +40,17 @@ const LARGEST_FILE: u64 = 256 * 1024 * 1024;
                   {\"id\",\"verdict\",\"confidence\",\"because\"} a line.\n\n\
                   Example: plumbline-agent inspect firewall\n\
                   Example: nft -j list ruleset > rules.json; plumbline-agent inspect firewall --ruleset rules.json --listeners sockets.json\n\
+                  Example: plumbline-agent inspect firewall --record /tmp/host; plumbline-agent inspect firewall --ruleset /tmp/host\n\
                   Example: plumbline-agent inspect firewall --from 192.0.2.7 --to 198.51.100.1:22"
 )]
 pub(crate) struct Args {
-    /// Judge by a dump of `nft -j list ruleset` instead of the loaded rules
-    #[arg(long, value_name = "FILE")]
+    /// Judge by a dump of `nft -j list ruleset`, or by a recorded host, instead of the loaded rules
+    #[arg(long, value_name = "FILE|DIR")]
     ruleset: Option<PathBuf>,
+
+    /// Record this host's rules, addresses, routes, settings and sockets in a new directory, and do nothing else
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["ruleset", "to", "questions"])]
+    record: Option<PathBuf>,
 
     /// The sockets that listen, instead of those of this network namespace
     #[arg(long, value_name = "FILE")]
@@ -101,37 +116,114 @@ struct Report<'a> {
 /// Prints what is reachable, or the answers to questions.
 pub(crate) fn run(args: &Args, output: &Output) -> Result<Outcome, Failure> {
     let host = Host::live()?;
-    let facts = match &args.ruleset {
-        Some(file) => FirewallFacts {
-            ruleset: json::parse(&contents(&host, file)?)
-                .map_err(|error| Failure::new(format!("{}: {error}", file.display())))?,
-            ..FirewallFacts::default()
-        },
-        None => known(&firewall::read(&host), output.lang)?.clone(),
-    };
-    let listeners = listeners(args, &host, output.lang)?;
-    if let Some(file) = &args.questions {
-        return answer_all(&contents(&host, file)?, &facts, listeners.as_deref(), output);
-    }
-    if let Some(to) = args.to {
-        let question = Question {
-            id: serde_json::Value::Null,
-            from: args.from,
-            from_port: args.from_port,
-            interface: args.interface.clone(),
-            to: to.ip(),
-            port: to.port(),
-            transport: args.transport,
-        };
-        let reply = answer(&facts, listeners.as_deref(), &question);
-        match output.format {
-            Format::Json => output.json_line(&reply)?,
-            Format::Table => table_of_replies(&[reply], output)?,
-        }
+    if let Some(directory) = &args.record {
+        record(&host, directory)?;
         return Ok(Outcome::Clean);
     }
-    list(&facts, &listeners.unwrap_or_default(), output)?;
+    let lines = match &args.questions {
+        Some(file) => Some(contents(&host, file)?),
+        None => None,
+    };
+    let asked = match (&lines, args.to) {
+        (Some(lines), _) => Some(parse(lines)),
+        (None, Some(to)) => Some(vec![Ok(question(args, to))]),
+        (None, None) => None,
+    };
+    let (facts, recorded_sockets) = match &args.ruleset {
+        Some(directory) if directory.is_dir() => from_directory(directory)?,
+        Some(file) => (
+            FirewallFacts {
+                ruleset: json::parse(&contents(&host, file)?)
+                    .map_err(|error| Failure::new(format!("{}: {error}", file.display())))?,
+                ..FirewallFacts::default()
+            },
+            None,
+        ),
+        None => (live(&host, asked.as_deref(), output.lang)?, None),
+    };
+    let listeners = match listeners(args, &host, output.lang)? {
+        Some(listeners) => Some(listeners),
+        None => recorded_sockets,
+    };
+    let Some(asked) = asked else {
+        list(&facts, &listeners.unwrap_or_default(), output)?;
+        return Ok(Outcome::Clean);
+    };
+    let mut replies = answer_all(&asked, &facts, listeners.as_deref());
+    if replies.iter().any(Reply::needs_whole_sets) {
+        // A rule has looked up something else than what was asked about, such as a translated address.
+        let facts = live(&host, None, output.lang)?;
+        replies = answer_all(&asked, &facts, listeners.as_deref());
+    }
+    match output.format {
+        Format::Table => table_of_replies(&replies, output)?,
+        Format::Json => {
+            for replies in replies.chunks(LINES_AT_ONCE) {
+                let lines: Result<Vec<String>, _> = replies.iter().map(serde_json::to_string).collect();
+                output.line(&lines?.join("\n"))?;
+            }
+        }
+    }
     Ok(Outcome::Clean)
+}
+
+/// The loaded rules. Where all questions name their source, of large sets only what they may look up.
+fn live(host: &Host, asked: Option<&[Asked]>, lang: Lang) -> Result<FirewallFacts, Failure> {
+    let now = Timestamp::now();
+    let questions: Vec<&Question> = asked.unwrap_or_default().iter().flatten().collect();
+    let named = !questions.is_empty() && questions.iter().all(|question| question.from.is_some());
+    let keys: Keys = questions.iter().flat_map(|question| question.keys()).collect();
+    let read = if named && keys.len() <= MOST_KEYS {
+        firewall::read_loaded_for(host, now, &keys)
+    } else {
+        firewall::read_loaded(host, now)
+    };
+    Ok(known(&read, lang)?.clone())
+}
+
+fn question(args: &Args, to: SocketAddr) -> Question {
+    Question {
+        id: serde_json::Value::Null,
+        from: args.from,
+        from_port: args.from_port,
+        interface: args.interface.clone(),
+        to: to.ip(),
+        port: to.port(),
+        transport: args.transport,
+    }
+}
+
+/// Writes a recording; the directory must not exist, so that nothing of another host stays in it.
+fn record(host: &Host, directory: &Path) -> Result<(), Failure> {
+    let at = |error: std::io::Error| Failure::new(format!("{}: {error}", directory.display()));
+    let files = recording::record(host, Timestamp::now()).map_err(|error| Failure::new(error.to_string()))?;
+    DirBuilder::new().mode(0o700).create(directory).map_err(at)?;
+    for (name, bytes) in files {
+        let mut options = OpenOptions::new();
+        let mut file = options
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(directory.join(name))
+            .map_err(at)?;
+        file.write_all(&bytes).map_err(at)?;
+    }
+    Ok(())
+}
+
+/// A recorded host; sockets that someone wrote down stand in `sockets.json`.
+fn from_directory(directory: &Path) -> Result<(FirewallFacts, Option<Vec<Listener>>), Failure> {
+    let said = |error: &dyn std::fmt::Display| Failure::new(format!("{}: {error}", directory.display()));
+    let host = Host::at(directory).map_err(|error| said(&error))?;
+    let (facts, mut listeners) = recording::read(&host).map_err(|error| said(&error))?;
+    if listeners.is_none() && host.exists("/sockets.json") {
+        let text = host
+            .read("/sockets.json", LARGEST_FILE)
+            .map_err(|error| said(&error))?;
+        let sockets: Vec<Socket> = serde_json::from_slice(&text).map_err(|error| said(&error))?;
+        listeners = Some(from_file(&sockets));
+    }
+    Ok((facts, listeners))
 }
 
 fn contents(host: &Host, file: &Path) -> Result<Vec<u8>, Failure> {
@@ -153,6 +245,10 @@ fn listeners(args: &Args, host: &Host, lang: Lang) -> Result<Option<Vec<Listener
         let verdict = plumbline_checks::Verdict::unknown(plumbline_checks::Verdict::HOST, &unknown);
         Failure::new(verdict.message.render_in(lang))
     };
+    // Who holds a socket is of no interest to a question.
+    if args.questions.is_some() || args.to.is_some() {
+        return Ok(Some(sockets::read_unowned(host).map_err(say)?));
+    }
     Ok(Some(sockets::read(host).map_err(say)?.listeners))
 }
 
@@ -176,39 +272,37 @@ fn from_file(sockets: &[Socket]) -> Vec<Listener> {
     sockets.iter().map(listener).collect()
 }
 
-/// Answers each line; a line that is no question is answered so.
-fn answer_all(
-    lines: &[u8],
-    facts: &FirewallFacts,
-    listeners: Option<&[Listener]>,
-    output: &Output,
-) -> Result<Outcome, Failure> {
-    let mut replies = Vec::new();
-    for (number, line) in lines.split(|byte| *byte == b'\n').enumerate() {
-        if line.trim_ascii().is_empty() {
-            continue;
-        }
-        let reply = match serde_json::from_slice::<Question>(line) {
-            Ok(question) => answer(facts, listeners, &question),
-            Err(error) => Reply {
-                id: serde_json::from_slice::<serde_json::Value>(line)
-                    .ok()
-                    .and_then(|value| value.get("id").cloned())
-                    .unwrap_or_default(),
-                verdict: Verdict::Unknown,
-                confidence: Confidence::Exact,
-                because: vec![format!("line {}: {error}", number + 1)],
-            },
-        };
-        match output.format {
-            Format::Json => output.json_line(&reply)?,
-            Format::Table => replies.push(reply),
-        }
-    }
-    if output.format == Format::Table {
-        table_of_replies(&replies, output)?;
-    }
-    Ok(Outcome::Clean)
+/// A question, or the reply to a line that is none.
+type Asked = Result<Question, Reply>;
+
+/// The questions of a file, one a line.
+fn parse(lines: &[u8]) -> Vec<Asked> {
+    let one = |(number, line): (usize, &[u8])| {
+        serde_json::from_slice::<Question>(line).map_err(|error| Reply {
+            id: serde_json::from_slice::<serde_json::Value>(line)
+                .ok()
+                .and_then(|value| value.get("id").cloned())
+                .unwrap_or_default(),
+            verdict: Verdict::Unknown,
+            confidence: Confidence::Exact,
+            because: vec![format!("line {}: {error}", number + 1)],
+        })
+    };
+    lines
+        .split(|byte| *byte == b'\n')
+        .enumerate()
+        .filter(|(_, line)| !line.trim_ascii().is_empty())
+        .map(one)
+        .collect()
+}
+
+fn answer_all(asked: &[Asked], facts: &FirewallFacts, listeners: Option<&[Listener]>) -> Vec<Reply> {
+    let answerer = Answerer::new(facts, listeners);
+    let reply = |asked: &Asked| match asked {
+        Ok(question) => answerer.answer(question),
+        Err(reply) => reply.clone(),
+    };
+    asked.iter().map(reply).collect()
 }
 
 fn list(facts: &FirewallFacts, listeners: &[Listener], output: &Output) -> Result<(), Failure> {

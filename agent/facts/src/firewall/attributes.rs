@@ -52,6 +52,21 @@ fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
     bytes.get(at..)?.first_chunk().copied()
 }
 
+impl Message<'_> {
+    /// The message as the kernel gave it, its sequence number and port left out.
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        let length = MESSAGE_HEADER + self.payload.len();
+        let mut bytes = Vec::with_capacity(length + ALIGNMENT);
+        bytes.extend(u32::try_from(length).unwrap_or(u32::MAX).to_ne_bytes());
+        bytes.extend(self.kind.to_ne_bytes());
+        bytes.extend(self.flags.to_ne_bytes());
+        bytes.resize(MESSAGE_HEADER, 0);
+        bytes.extend(self.payload);
+        bytes.resize(length.next_multiple_of(ALIGNMENT), 0);
+        bytes
+    }
+}
+
 /// A run of attributes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Attributes<'a>(pub(super) &'a [u8]);

@@ -97,6 +97,55 @@ impl Decoder {
             .map_or(0, |reader| reader.marks.len() + reader.elements.len())
     }
 
+    /// Whether the set has a key of one field.
+    pub(super) fn has_single_field(&self, name: &SetName) -> bool {
+        self.sets.get(name).is_some_and(|reader| reader.fields.is_empty())
+    }
+
+    /// Bytes of a key of the set.
+    pub(super) fn key_length(&self, name: &SetName) -> Option<usize> {
+        self.sets.get(name).map(|reader| reader.key_length)
+    }
+
+    /// Adds the element that was found for a key: an interval is listed by its start alone.
+    pub(super) fn add_asked(&mut self, message: Message<'_>, key: &[u8]) {
+        let found = || {
+            let (number, attributes) = message.netfilter()?;
+            let name = (number, attributes.text(1)?, attributes.text(2)?);
+            let (_, element) = attributes.nested(3).next()?;
+            let data = match Attributes(element).get(2) {
+                Some(data) => read_data(Attributes(data))?,
+                None => Data::None,
+            };
+            Some((name, data))
+        };
+        if message.kind != NEW_SET_ELEMENTS {
+            return;
+        }
+        match found() {
+            Some((name, data)) => {
+                if let Some(reader) = self.sets.get_mut(&name) {
+                    reader.elements.push(Element {
+                        low: key.to_vec(),
+                        high: key.to_vec(),
+                        data,
+                    });
+                }
+            }
+            None => self
+                .ruleset
+                .gaps
+                .push("an unreadable element of a set".to_owned()),
+        }
+    }
+
+    /// Notes that the set was asked about these keys alone.
+    pub(super) fn only(&mut self, name: &SetName, keys: &BTreeSet<Vec<u8>>) {
+        if let Some(reader) = self.sets.get_mut(name) {
+            reader.only = Some(keys.clone());
+        }
+    }
+
     /// The ruleset, with its sets filled.
     pub(super) fn finish(self) -> Ruleset {
         let mut ruleset = self.ruleset;
@@ -130,6 +179,7 @@ impl Decoder {
             catchall: None,
             incomplete: Some("the elements of the set were not read".to_owned()),
             unreadable: false,
+            only: None,
         };
         let (table, name) = (attributes.text(1)?, attributes.text(2)?);
         self.sets.insert((family.number(), table, name), reader);
@@ -159,6 +209,7 @@ struct SetReader {
     catchall: Option<Data>,
     incomplete: Option<String>,
     unreadable: bool,
+    only: Option<BTreeSet<Vec<u8>>>,
 }
 
 impl SetReader {
@@ -189,6 +240,7 @@ impl SetReader {
         let mut elements = self.elements;
         elements.extend(intervals(self.marks));
         let mut set = Set::new(self.key_length, self.fields, elements);
+        set.only = self.only;
         set.catchall = self.catchall;
         set.incomplete = self.incomplete;
         if self.unreadable {
@@ -265,7 +317,13 @@ fn add_object(ruleset: &mut Ruleset, family: Family, attributes: Attributes<'_>)
         4 => data.number(5),
         _ => None,
     };
-    let inverted = inverted.unwrap_or_default() & 1 != 0;
+    // NFTA_QUOTA_BYTES, NFTA_QUOTA_CONSUMED: one that is used up does the opposite of one that is not.
+    let spent = kind == 2
+        && data
+            .long(1)
+            .zip(data.long(4))
+            .is_some_and(|(bytes, used)| used >= bytes);
+    let inverted = (inverted.unwrap_or_default() & 1 != 0) != spent;
     let table = ruleset.table_mut(family, &attributes.text(1)?)?;
     let name = attributes.text(2)?;
     table.objects.insert((kind, name), Object { inverted });
@@ -299,7 +357,15 @@ fn read_verdict(verdict: Attributes<'_>) -> Option<Verdict> {
         -4 => Verdict::Goto(chain()?),
         -5 => Verdict::Return,
         // NF_QUEUE, with the number of the queue in the upper half.
-        code if code & 0xff == 3 => Verdict::Queue,
+        code if code & 0xff == 3 => {
+            let first = u16::try_from(code.cast_unsigned() >> 16).unwrap_or_default();
+            Verdict::Queue {
+                first,
+                last: first,
+                // NF_VERDICT_FLAG_QUEUE_BYPASS.
+                bypass: code & 0x8000 != 0,
+            }
+        }
         code => Verdict::Other(i64::from(code)),
     })
 }

@@ -5,8 +5,8 @@
 use super::attributes::Attributes;
 use super::decode::{read_data, value};
 use super::expression::{
-    Comparison, Conntrack, Expression, Extension, FibResult, Header, LookupTo, Meta, Nat, NatKind, Register,
-    Verdict,
+    Comparison, Conntrack, Expression, Extension, FibDevice, FibResult, Header, LookupTo, Meta, Nat, NatKind,
+    Register, Verdict,
 };
 use super::set::Data;
 
@@ -66,13 +66,7 @@ fn read_expression(name: &str, data: Attributes<'_>) -> Option<Expression> {
             high: value(data.nested(4))?,
         },
         "lookup" => lookup(data)?,
-        // enum nft_dynset_attributes: inverted (flag 1), or with expressions for each element.
-        "dynset" => Expression::SetUpdate {
-            set: data.text(1)?,
-            stateful: data.number(9).unwrap_or_default() & 1 != 0
-                || data.get(7).is_some()
-                || data.get(10).is_some(),
-        },
+        "dynset" => set_update(data)?,
         "reject" => Expression::Reject,
         "nat" => nat(data)?,
         "masq" => Expression::Nat(Nat::plain(NatKind::Source)),
@@ -84,7 +78,8 @@ fn read_expression(name: &str, data: Attributes<'_>) -> Option<Expression> {
         }),
         "notrack" => Expression::NoTrack,
         "limit" => limited(name, data.number(5)),
-        "quota" | "connlimit" => limited(name, data.number(2)),
+        "quota" => quota(data),
+        "connlimit" => connection_limit(data),
         // enum nft_objref_attributes; by a map where 1 is missing.
         "objref" => Expression::Object {
             kind: data.number(1)?,
@@ -92,11 +87,58 @@ fn read_expression(name: &str, data: Attributes<'_>) -> Option<Expression> {
         },
         "counter" | "log" | "last" | "dup" | "flow_offload" => Expression::Passive,
         "match" | "target" => extension(name == "target", data)?,
+        // enum nft_ng_attributes, enum nft_hash_attributes
+        "numgen" => Expression::Number {
+            to: register(data, 1)?,
+            modulus: data.number(2)?,
+            offset: data.number(4).unwrap_or_default(),
+        },
+        "hash" => Expression::Number {
+            to: register(data, 2)?,
+            modulus: data.number(4)?,
+            offset: data.number(6).unwrap_or_default(),
+        },
+        // NFT_RT_XFRM: no packet here is of IPsec, nor inside another.
+        "rt" if data.number(2) == Some(4) => Expression::Load {
+            to: register(data, 1)?,
+            value: vec![0],
+        },
+        "xfrm" | "inner" | "tunnel" => Expression::Verdict(Verdict::Break),
         // Each has its destination register as attribute 1 or 2.
-        "numgen" | "osf" | "rt" | "xfrm" => opaque_load(name, register(data, 1)),
-        "hash" | "socket" | "tunnel" => opaque_load(name, register(data, 2)),
-        "queue" => Expression::Verdict(Verdict::Queue),
+        "osf" | "rt" => opaque_load(name, register(data, 1)),
+        "socket" => opaque_load(name, register(data, 2)),
+        "tproxy" => Expression::TransparentProxy,
+        "synproxy" => Expression::SynProxy,
+        // enum nft_queue_attributes: number, how many, flags.
+        "queue" => {
+            let short = |kind| Some(u16::from_be_bytes(data.get(kind)?.try_into().ok()?));
+            let first = short(1)?;
+            Expression::Verdict(Verdict::Queue {
+                first,
+                last: first.saturating_add(short(2).unwrap_or(1).saturating_sub(1)),
+                bypass: short(3).unwrap_or_default() & 1 != 0,
+            })
+        }
         _ => return None,
+    })
+}
+
+/// `enum nft_dynset_attributes`: name, operation, inverted (flag 1), an expression for each element, or several.
+fn set_update(data: Attributes<'_>) -> Option<Expression> {
+    /// `NFT_DYNSET_OP_DELETE`.
+    const DELETE: u32 = 2;
+    let one = data.get(7).map(Attributes);
+    let several = data.nested(10).map(|(_, element)| Attributes(element));
+    let exceeds = one.into_iter().chain(several).any(|element| {
+        let name = element.text(1).unwrap_or_default();
+        let inner = read_expression(&name, element.nested(2));
+        matches!(inner, Some(Expression::Limit { inverted: true, .. }))
+    });
+    let inverted = data.number(9).unwrap_or_default() & 1 != 0;
+    Some(Expression::SetUpdate {
+        set: data.text(1)?,
+        usual: !exceeds && !inverted,
+        removes: data.number(3) == Some(DELETE),
     })
 }
 
@@ -109,6 +151,29 @@ fn limited(name: &str, flags: Option<u32>) -> Expression {
     Expression::Limit {
         name: name.to_owned(),
         inverted: flags.unwrap_or_default() & 1 != 0,
+    }
+}
+
+/// `enum nft_quota_attributes`: bytes, flags, bytes counted so far.
+fn quota(data: Attributes<'_>) -> Expression {
+    let over = data.number(2).unwrap_or_default() & 1 != 0;
+    let spent = data
+        .long(1)
+        .zip(data.long(4))
+        .is_some_and(|(bytes, counted)| counted >= bytes);
+    Expression::Limit {
+        name: "quota".to_owned(),
+        inverted: over != spent,
+    }
+}
+
+/// `enum nft_connlimit_attributes`: connections, flags. The connection itself counts.
+fn connection_limit(data: Attributes<'_>) -> Expression {
+    let over = data.number(2).unwrap_or_default() & 1 != 0;
+    match data.number(1) {
+        Some(0) if over => Expression::Passive,
+        Some(0) => Expression::Verdict(Verdict::Break),
+        _ => limited("connlimit", data.number(2)),
     }
 }
 
@@ -185,6 +250,7 @@ fn option(data: Attributes<'_>) -> Option<Expression> {
     Some(Expression::Option {
         presence: data.number(5).unwrap_or_default() & 1 != 0,
         network: operation == 0 || operation == 2,
+        kind: data.byte(2).unwrap_or_default(),
         to,
         length: data.number(4)?,
     })
@@ -230,6 +296,13 @@ fn fib(data: Attributes<'_>) -> Option<Expression> {
         },
         // NFTA_FIB_F_SADDR and NFTA_FIB_F_PRESENT.
         source: flags & 1 != 0,
+        // NFTA_FIB_F_MARK, _IIF, _OIF.
+        mark: flags & 4 != 0,
+        device: match flags & 0x18 {
+            8 => Some(FibDevice::Inward),
+            0x10 => Some(FibDevice::Outward),
+            _ => None,
+        },
         presence: flags & 0x20 != 0,
         to: register(data, 1)?,
     })
@@ -293,8 +366,9 @@ fn nat(data: Attributes<'_>) -> Option<Expression> {
         port,
         port_to: register(data, 6).filter(|to| Some(*to) != port),
         ipv6: data.number(2) == Some(10),
-        // NF_NAT_RANGE_PROTO_OFFSET and NF_NAT_RANGE_NETMAP.
-        mapped: flags & 0x60 != 0,
+        // NF_NAT_RANGE_NETMAP and NF_NAT_RANGE_PROTO_OFFSET.
+        mapped: flags & 0x40 != 0,
+        shifted: flags & 0x20 != 0,
     }))
 }
 
@@ -310,6 +384,7 @@ impl Nat {
             port_to: None,
             ipv6: false,
             mapped: false,
+            shifted: false,
         }
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Source: `include/uapi/linux/netfilter/nf_tables.h` and the `eval` functions of `net/netfilter/nft_*.c`.
 
+use serde::{Deserialize, Serialize};
+
 /// A register, as the offset of its first byte in the 64-byte register file. `NFT_REG_1` and `NFT_REG32_00` are 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Register(u8);
@@ -40,7 +42,7 @@ impl Register {
 }
 
 /// What becomes of a packet, or where its evaluation goes on.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Verdict {
     /// Done with this base chain.
     Accept,
@@ -57,7 +59,14 @@ pub enum Verdict {
     /// Back to where this chain was jumped to from.
     Return,
     /// To a program, which decides.
-    Queue,
+    Queue {
+        /// Lowest number of the queues.
+        first: u16,
+        /// Highest number of the queues.
+        last: u16,
+        /// Goes on as accepted where no program listens.
+        bypass: bool,
+    },
     /// A verdict that this version does not know.
     Other(i64),
 }
@@ -155,6 +164,15 @@ pub enum FibResult {
     AddressType,
 }
 
+/// The interface that a `fib` expression is limited to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FibDevice {
+    /// The incoming one.
+    Inward,
+    /// The outgoing one.
+    Outward,
+}
+
 /// A NAT statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Nat {
@@ -170,8 +188,10 @@ pub struct Nat {
     pub port_to: Option<Register>,
     /// The address in the registers is IPv6.
     pub ipv6: bool,
-    /// The new address keeps part of the old one (`NF_NAT_RANGE_NETMAP`) or the port its distance to a base.
+    /// The new address keeps the part of the old one in which lowest and highest differ (`NF_NAT_RANGE_NETMAP`).
     pub mapped: bool,
+    /// The port keeps its distance to a base (`NF_NAT_RANGE_PROTO_OFFSET`).
+    pub shifted: bool,
 }
 
 /// Kind of a NAT statement.
@@ -243,6 +263,8 @@ pub enum Expression {
         presence: bool,
         /// Of the IP header (IPv6 extension header, IPv4 option), not of TCP or another.
         network: bool,
+        /// Number of the option.
+        kind: u8,
         /// Where it is put.
         to: Register,
         /// Bytes.
@@ -270,6 +292,10 @@ pub enum Expression {
         result: FibResult,
         /// About the source address, not the destination.
         source: bool,
+        /// With the packet's mark.
+        mark: bool,
+        /// Of the incoming interface alone, or the outgoing one.
+        device: Option<FibDevice>,
         /// Only whether there is a route.
         presence: bool,
         /// Where it is put.
@@ -289,6 +315,19 @@ pub enum Expression {
         /// Name of the expression.
         name: String,
     },
+    /// Puts a number from `offset` to `offset + modulus - 1` into a register: at random, in turn, or a hash.
+    Number {
+        /// Where.
+        to: Register,
+        /// How many there are.
+        modulus: u32,
+        /// The lowest.
+        offset: u32,
+    },
+    /// Gives the packet to a socket that takes what is sent to others, if there is one.
+    TransparentProxy,
+    /// The kernel answers in place of the socket, and then connects the two.
+    SynProxy,
     /// `(value & mask) ^ xor`.
     Bitwise {
         /// From.
@@ -346,8 +385,10 @@ pub enum Expression {
     SetUpdate {
         /// Name of the set.
         set: String,
-        /// Goes on only where this can be told: a limit, quota or count for each element, or an inverted update.
-        stateful: bool,
+        /// Whether it goes on: not where a limit or count for each element has to be exceeded first.
+        usual: bool,
+        /// Takes from it.
+        removes: bool,
     },
     /// Gives a verdict.
     Verdict(Verdict),

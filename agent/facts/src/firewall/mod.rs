@@ -3,16 +3,30 @@
 //! The rules are read over netlink as the kernel runs them. A host that is not the running one may bring them recorded,
 //! as `nft -j list ruleset` at [`RECORDED`]. What they let through is derived in [`crate::reachability`].
 
+mod agreement;
 mod attributes;
+mod by_hand;
+mod connection;
 pub(crate) mod decode;
 mod decode_expression;
 pub mod expression;
 mod interfaces;
+pub mod ipset;
 pub mod json;
+mod legacy;
+pub(crate) mod lists;
+mod namespaces;
 mod netlink;
 mod persistence;
+mod proc_net;
+pub mod recording;
+mod review;
+pub mod routes;
+mod rtnetlink;
 pub mod ruleset;
 pub mod set;
+
+use jiff::Timestamp;
 
 use crate::ask::Ask;
 use crate::facts::Facts;
@@ -21,7 +35,10 @@ use crate::known::{Known, Unknown};
 use crate::probe::{Probe, ProbeId};
 
 pub use interfaces::{Interface, Surroundings};
+pub use namespaces::Namespace;
+pub use netlink::Keys;
 pub use persistence::Persistence;
+pub use review::{FirewallMemory, Review};
 use ruleset::Ruleset;
 
 /// The recorded rules of a host that is not the running one.
@@ -38,6 +55,8 @@ pub struct FirewallFacts {
     pub surroundings: Surroundings,
     /// What loads rules at boot.
     pub persistence: Persistence,
+    /// Since when the rules are what they are; nothing where only the rules themselves were asked for.
+    pub review: Option<Review>,
 }
 
 impl FirewallFacts {
@@ -51,10 +70,10 @@ impl FirewallFacts {
         if self.ruleset.has_extensions() {
             engines.push("iptables-nft");
         }
-        if [false, true]
+        let unread = [false, true]
             .iter()
-            .any(|v6| !self.surroundings.legacy_tables(*v6).is_empty())
-        {
+            .any(|v6| !self.surroundings.legacy_tables(*v6).is_empty());
+        if unread || self.ruleset.tables.iter().any(ruleset::Table::is_legacy) {
             engines.push("iptables-legacy");
         }
         engines
@@ -76,8 +95,12 @@ impl Probe for FirewallProbe {
     const PULSE: Option<fn(&Host) -> Option<u64>> =
         Some(|host| host.is_live().then(netlink::generation)?.map(u64::from));
 
-    fn gather(host: &Host, _ask: &Ask, _facts: &mut Facts) -> Known<FirewallFacts> {
-        read(host)
+    fn gather(host: &Host, ask: &Ask, facts: &mut Facts) -> Known<FirewallFacts> {
+        let mut read = read(host, ask.now);
+        if let Known::Value(firewall) = &mut read {
+            firewall.review = Some(facts.memory.firewall.update(&firewall.ruleset, host, ask.now));
+        }
+        read
     }
 
     fn slot(facts: &mut Facts) -> &mut Known<FirewallFacts> {
@@ -85,33 +108,77 @@ impl Probe for FirewallProbe {
     }
 }
 
-/// Reads the rules, what they act on and what loads them at boot.
+/// Reads the rules, what they act on and what loads them at boot, at the time `now`.
 #[must_use]
-pub fn read(host: &Host) -> Known<FirewallFacts> {
-    let ruleset = if host.is_live() { live() } else { recorded(host) };
-    let ruleset = match ruleset {
-        Ok(ruleset) => ruleset,
-        Err(Unknown::Denied(denial)) => return Known::Denied(denial),
-        Err(Unknown::Failed { what, why }) => return Known::Failed { what, why },
-        Err(Unknown::Absent(what) | Unknown::NotAsked(what)) => return Known::Absent(what),
+pub fn read(host: &Host, now: Timestamp) -> Known<FirewallFacts> {
+    match read_all(host, now) {
+        Ok(facts) => Known::Value(facts),
+        Err(unknown) => unknown.into(),
+    }
+}
+
+/// As [`read`], what loads rules at boot left out: all that decides what becomes of a packet.
+#[must_use]
+pub fn read_loaded(host: &Host, now: Timestamp) -> Known<FirewallFacts> {
+    match read_rules(host, now, None) {
+        Ok(facts) => Known::Value(facts),
+        Err(unknown) => unknown.into(),
+    }
+}
+
+/// As [`read_loaded`], where nothing but these values is looked up: of sets with many elements only those are read that
+/// hold one of them.
+#[must_use]
+pub fn read_loaded_for(host: &Host, now: Timestamp, keys: &Keys) -> Known<FirewallFacts> {
+    match read_rules(host, now, Some(keys)) {
+        Ok(facts) => Known::Value(facts),
+        Err(unknown) => unknown.into(),
+    }
+}
+
+fn read_all(host: &Host, now: Timestamp) -> Result<FirewallFacts, Unknown> {
+    let mut facts = read_rules(host, now, None)?;
+    facts.persistence = Persistence::read(host);
+    facts.persistence.differences = agreement::differences(host, &facts.ruleset);
+    Ok(facts)
+}
+
+fn read_rules(host: &Host, now: Timestamp, keys: Option<&Keys>) -> Result<FirewallFacts, Unknown> {
+    let mut ruleset = if host.is_live() {
+        live(keys)?
+    } else {
+        recorded(host)?
     };
-    let surroundings = match Surroundings::read(host) {
-        Ok(surroundings) => surroundings,
-        Err(error) => return error.into_known(),
-    };
-    Known::Value(FirewallFacts {
+    let mut surroundings = Surroundings::read(host, now)?;
+    if host.is_live() {
+        read_legacy(host, &mut ruleset, &mut surroundings);
+        lists::read(host, &ruleset, &mut surroundings)?;
+    }
+    Ok(FirewallFacts {
         ruleset,
         surroundings,
-        persistence: Persistence::read(host),
+        ..FirewallFacts::default()
     })
 }
 
-fn live() -> Result<Ruleset, Unknown> {
-    match netlink::dump() {
+/// Adds the tables of iptables-legacy; of those that can't be read the names are kept.
+fn read_legacy(host: &Host, ruleset: &mut Ruleset, surroundings: &mut Surroundings) {
+    for (v6, unread) in [false, true].into_iter().zip(&mut surroundings.legacy) {
+        for name in proc_net::legacy_tables(host, v6) {
+            match legacy::read(v6, &name) {
+                Ok(table) => ruleset.tables.push(table),
+                Err(why) => unread.push(format!("{name}: {why}")),
+            }
+        }
+    }
+}
+
+fn live(keys: Option<&Keys>) -> Result<Ruleset, Unknown> {
+    match netlink::dump(keys) {
         Ok(ruleset) => Ok(ruleset),
         // Without the engine there are no rules: that is known, and nothing is filtered by it.
-        Err(netlink::DumpError::Unsupported) => Ok(Ruleset::default()),
-        Err(netlink::DumpError::Denied) => Err(Unknown::Denied(crate::known::Denial {
+        Err(connection::DumpError::Unsupported) => Ok(Ruleset::default()),
+        Err(connection::DumpError::Denied) => Err(Unknown::Denied(crate::known::Denial {
             what: "nftables rules".to_owned(),
             needs: "CAP_NET_ADMIN".to_owned(),
         })),
@@ -144,6 +211,7 @@ mod tests {
     fn rules_of_another_host_are_taken_from_its_recording_or_not_known() {
         let dir = tempfile::tempdir().unwrap();
         let host = Host::at(dir.path()).unwrap();
+        let read = |host: &Host| read(host, Timestamp::UNIX_EPOCH);
         assert!(matches!(read(&host), Known::Failed { .. }));
         let recorded = dir.path().join(RECORDED.trim_start_matches('/'));
         std::fs::create_dir_all(recorded.parent().unwrap()).unwrap();

@@ -1,18 +1,16 @@
 //! Reads the rules that the kernel has loaded in this network namespace, over netlink and without changing anything.
 //!
-//! Source: `net/netfilter/nf_tables_api.c`, nfnetlink (`include/uapi/linux/netfilter/nfnetlink.h`). Needs CAP_NET_ADMIN.
+//! Source: `net/netfilter/nf_tables_api.c`. Needs CAP_NET_ADMIN.
 
-use std::io;
+use std::collections::BTreeSet;
 
-use netlink_sys::{Socket, SocketAddr};
 use nix::errno::Errno;
 
-use super::attributes::{MESSAGE_HEADER, Message, messages};
+use super::attributes::Message;
+use super::connection::{ACKNOWLEDGE, Connection, DUMP, DumpError, NETFILTER, attribute, netfilter, text};
 use super::decode::{Decoder, SetName};
 use super::ruleset::Ruleset;
 
-/// `NETLINK_NETFILTER` of netlink(7).
-const NETLINK_NETFILTER: isize = 12;
 /// `NFNL_SUBSYS_NFTABLES << 8`.
 const SUBSYSTEM: u16 = 10 << 8;
 /// `NFT_MSG_GET…`.
@@ -24,48 +22,39 @@ const GET_SET_ELEMENTS: u16 = SUBSYSTEM | 13;
 const NEW_GENERATION: u16 = SUBSYSTEM | 15;
 const GET_GENERATION: u16 = SUBSYSTEM | 16;
 const GET_OBJECT: u16 = SUBSYSTEM | 19;
-/// `NLMSG_ERROR`, `NLMSG_DONE`.
-const ERROR: u16 = 2;
-const DONE: u16 = 3;
-/// `NLM_F_REQUEST`, `NLM_F_ACK`, `NLM_F_ROOT | NLM_F_MATCH`; `NLM_F_DUMP_INTR` of an answer.
-const REQUEST: u16 = 0x1;
-const ACKNOWLEDGE: u16 = 0x4;
-const DUMP: u16 = 0x300;
-const INTERRUPTED: u16 = 0x10;
 
-/// Most bytes taken in one reading of the rules.
-const MOST_BYTES: usize = 256 * 1024 * 1024;
 /// Most elements taken of one set; a larger one counts as unknown.
 const MOST_ELEMENTS: usize = 500_000;
+/// Bytes of the elements of a set beyond which only the keys that are looked up are asked for.
+const MANY_BYTES: usize = 96 * 1024;
 /// How often the reading starts anew because the rules changed under it.
 const MOST_ATTEMPTS: u32 = 10;
 
-/// Why the rules were not read.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum DumpError {
-    /// Permission was refused.
-    #[error("permission refused")]
-    Denied,
-    /// This kernel has no nf_tables, so there can be no rules of it.
-    #[error("the kernel has no nf_tables")]
-    Unsupported,
-    /// The rules changed each time they were read.
-    #[error("the rules kept changing while they were read")]
-    Unstable,
-    /// More than [`MOST_BYTES`].
-    #[error("the rules are larger than {MOST_BYTES} bytes")]
-    TooLarge,
-    /// Anything else.
-    #[error("netlink: {0}")]
-    Io(#[from] io::Error),
+/// The rules loaded in this network namespace.
+///
+/// `keys`: the only values that will be looked up; then of a set of many elements no more is read than whether it holds
+/// these.
+pub(super) fn dump(keys: Option<&Keys>) -> Result<Ruleset, DumpError> {
+    let mut connection = Connection::open(NETFILTER)?;
+    for _ in 0..MOST_ATTEMPTS {
+        if let Some(ruleset) = attempt(&mut connection, keys, &mut |_| {})? {
+            return Ok(ruleset);
+        }
+    }
+    Err(DumpError::Unstable)
 }
 
-/// The rules loaded in this network namespace.
-pub(super) fn dump() -> Result<Ruleset, DumpError> {
-    let mut connection = Connection::open()?;
+/// The kernel's messages about them, one after the other.
+pub(super) fn record() -> Result<Vec<u8>, DumpError> {
+    let mut connection = Connection::open(NETFILTER)?;
     for _ in 0..MOST_ATTEMPTS {
-        if let Some(ruleset) = connection.attempt()? {
-            return Ok(ruleset);
+        let mut bytes = Vec::new();
+        if attempt(&mut connection, None, &mut |message| {
+            bytes.extend(message.bytes());
+        })?
+        .is_some()
+        {
+            return Ok(bytes);
         }
     }
     Err(DumpError::Unstable)
@@ -73,157 +62,137 @@ pub(super) fn dump() -> Result<Ruleset, DumpError> {
 
 /// The number of the generation of the loaded rules, which every change raises; `None` where it can't be asked.
 pub(super) fn generation() -> Option<u32> {
-    Connection::open().ok()?.generation().ok()?
+    generation_of(&mut Connection::open(NETFILTER).ok()?).ok()?
 }
 
-struct Connection {
-    socket: Socket,
-    sequence: u32,
-    bytes: usize,
-}
-
-impl Connection {
-    fn open() -> Result<Self, DumpError> {
-        let socket = match Socket::new(NETLINK_NETFILTER) {
-            Err(error) if error.raw_os_error() == Some(Errno::EPROTONOSUPPORT as i32) => {
-                return Err(DumpError::Unsupported);
-            }
-            other => other?,
+/// One reading; `None` where the rules changed meanwhile.
+fn attempt(
+    connection: &mut Connection,
+    keys: Option<&Keys>,
+    see: &mut dyn FnMut(Message<'_>),
+) -> Result<Option<Ruleset>, DumpError> {
+    // To the first question of all, the lack of the subsystem is the one invalid thing about it.
+    let before = generation_of(connection).map_err(|error| match error {
+        DumpError::Io(error) if error.raw_os_error() == Some(Errno::EINVAL as i32) => DumpError::Unsupported,
+        other => other,
+    })?;
+    let mut decoder = Decoder::default();
+    // Objects and sets before the rules that name them, elements last: only what rules look into.
+    for kind in [GET_TABLE, GET_CHAIN, GET_OBJECT, GET_SET, GET_RULE] {
+        let take = |message: Message<'_>| {
+            see(message);
+            decoder.add(message);
         };
-        socket.connect(&SocketAddr::new(0, 0))?;
-        Ok(Self {
-            socket,
-            sequence: 0,
-            bytes: 0,
-        })
-    }
-
-    /// One reading; `None` where the rules changed meanwhile.
-    fn attempt(&mut self) -> Result<Option<Ruleset>, DumpError> {
-        // To the first question of all, the lack of the subsystem is the one invalid thing about it.
-        let before = self.generation().map_err(|error| match error {
-            DumpError::Io(error) if error.raw_os_error() == Some(Errno::EINVAL as i32) => {
-                DumpError::Unsupported
-            }
-            other => other,
-        })?;
-        let mut decoder = Decoder::default();
-        // Objects and sets before the rules that name them, elements last: only what rules look into.
-        for kind in [GET_TABLE, GET_CHAIN, GET_OBJECT, GET_SET, GET_RULE] {
-            if !self.ask(kind, DUMP, 0, &[], |message| decoder.add(message))? {
-                return Ok(None);
-            }
+        if !connection.ask(kind, DUMP, &netfilter(0, &[]), take)? {
+            return Ok(None);
         }
-        for name in decoder.wanted_sets() {
-            if !self.elements(&mut decoder, &name)? {
-                return Ok(None);
-            }
-        }
-        Ok((before == self.generation()?).then(|| decoder.finish()))
     }
+    for name in decoder.wanted_sets() {
+        let whole = match keys {
+            Some(keys) => asked_elements(&mut decoder, &name, keys)?,
+            None => elements(connection, &mut decoder, &name, see)?,
+        };
+        if !whole {
+            return Ok(None);
+        }
+    }
+    Ok((before == generation_of(connection)?).then(|| decoder.finish()))
+}
 
-    fn elements(&mut self, decoder: &mut Decoder, name: &SetName) -> Result<bool, DumpError> {
-        let (family, table, set) = name;
-        let attributes = [text_attribute(1, table), text_attribute(2, set)].concat();
-        let whole = self.ask(GET_SET_ELEMENTS, DUMP, *family, &attributes, |message| {
+fn elements(
+    connection: &mut Connection,
+    decoder: &mut Decoder,
+    name: &SetName,
+    see: &mut dyn FnMut(Message<'_>),
+) -> Result<bool, DumpError> {
+    let (family, table, set) = name;
+    let attributes = [text(1, table), text(2, set)].concat();
+    let whole = connection.ask(
+        GET_SET_ELEMENTS,
+        DUMP,
+        &netfilter(*family, &attributes),
+        |message| {
             if decoder.elements(name) < MOST_ELEMENTS {
+                see(message);
                 decoder.add(message);
             }
-        })?;
-        let too_many = decoder.elements(name) >= MOST_ELEMENTS;
-        decoder.close_set(
-            name,
-            too_many.then(|| format!("set {set} holds more than {MOST_ELEMENTS} elements")),
-        );
-        Ok(whole)
-    }
+        },
+    )?;
+    let too_many = decoder.elements(name) >= MOST_ELEMENTS;
+    decoder.close_set(
+        name,
+        too_many.then(|| format!("set {set} holds more than {MOST_ELEMENTS} elements")),
+    );
+    Ok(whole)
+}
 
-    /// The number of the generation of the rules, which every change raises.
-    fn generation(&mut self) -> Result<Option<u32>, DumpError> {
-        let mut generation = None;
-        self.ask(GET_GENERATION, ACKNOWLEDGE, 0, &[], |message| {
-            if message.kind == NEW_GENERATION {
-                generation = message
-                    .netfilter()
-                    .and_then(|(_, attributes)| attributes.number(1));
-            }
-        })?;
-        Ok(generation)
-    }
+/// Values that will be looked up.
+pub type Keys = BTreeSet<Vec<u8>>;
 
-    /// Sends a request and gives each message of the answer to `take`; false where the kernel says that the dump was
-    /// interrupted by a change.
-    fn ask(
-        &mut self,
-        kind: u16,
-        flags: u16,
-        family: u8,
-        attributes: &[u8],
-        mut take: impl FnMut(Message<'_>),
-    ) -> Result<bool, DumpError> {
-        self.sequence = self.sequence.wrapping_add(1);
-        let request = request(kind, flags | REQUEST, self.sequence, family, attributes);
-        self.socket.send(&request, 0)?;
-        let mut whole = true;
-        loop {
-            let (datagram, _) = self.socket.recv_from_full()?;
-            self.bytes = self.bytes.saturating_add(datagram.len());
-            if self.bytes > MOST_BYTES {
-                return Err(DumpError::TooLarge);
-            }
-            for message in messages(&datagram) {
-                whole &= message.flags & INTERRUPTED == 0;
-                match message.kind {
-                    DONE | ERROR => {
-                        let ended = outcome(message)?;
-                        return Ok(ended && whole);
-                    }
-                    _ => take(message),
-                }
-            }
-            if datagram.is_empty() {
-                return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
-            }
+/// The elements of a set, or, where there are many, those that hold one of the keys.
+fn asked_elements(decoder: &mut Decoder, name: &SetName, keys: &Keys) -> Result<bool, DumpError> {
+    let (family, table, set) = name;
+    let attributes = [text(1, table), text(2, set)].concat();
+    // A dump that is not taken to its end takes its connection with it.
+    let mut connection = Connection::open(NETFILTER)?;
+    let most = if decoder.has_single_field(name) {
+        MANY_BYTES
+    } else {
+        usize::MAX
+    };
+    let body = netfilter(*family, &attributes);
+    let mut messages = Vec::new();
+    let take = |message: Message<'_>| messages.push(message.bytes());
+    if let Some(whole) = connection.ask_for(GET_SET_ELEMENTS, DUMP, &body, most, take)? {
+        for bytes in messages {
+            super::attributes::messages(&bytes).for_each(|message| decoder.add(message));
+        }
+        decoder.close_set(name, None);
+        return Ok(whole);
+    }
+    let mut connection = Connection::open(NETFILTER)?;
+    for key in keys {
+        // NFTA_SET_ELEM_LIST_ELEMENTS, an element, its NFTA_SET_ELEM_KEY, NFTA_DATA_VALUE.
+        let element = attribute(1, &attribute(1, key));
+        let question = [attributes.clone(), attribute(3, &attribute(1, &element))].concat();
+        let body = netfilter(*family, &question);
+        if decoder.key_length(name) == Some(key.len()) {
+            let take = |message: Message<'_>| decoder.add_asked(message, key);
+            // It answers "no such entry" for a key that the set does not hold.
+            connection.ask(GET_SET_ELEMENTS, ACKNOWLEDGE, &body, take)?;
         }
     }
-}
-
-/// What the last message of an answer says: a negative errno or 0. False: it ended because of a change.
-fn outcome(message: Message<'_>) -> Result<bool, DumpError> {
-    let code = message
-        .payload
-        .first_chunk()
-        .map_or(0, |bytes| i32::from_ne_bytes(*bytes));
-    match Errno::from_raw(code.saturating_neg()) {
-        _ if code >= 0 => Ok(true),
-        Errno::EPERM => Err(DumpError::Denied),
-        // A table or set that a dump names went away, or the dump was overtaken.
-        Errno::EINTR | Errno::ENOENT | Errno::EAGAIN => Ok(false),
-        errno => Err(io::Error::from(errno).into()),
+    // NFTA_SET_ELEM_FLAGS: NFT_SET_ELEM_CATCHALL.
+    let element = attribute(3, &2u32.to_be_bytes());
+    let question = [attributes, attribute(3, &attribute(1, &element))].concat();
+    let catchall = connection.ask(
+        GET_SET_ELEMENTS,
+        ACKNOWLEDGE,
+        &netfilter(*family, &question),
+        |message| {
+            decoder.add(message);
+        },
+    );
+    match catchall {
+        Ok(_) => {}
+        // A kernel that knows no such element takes the question amiss.
+        Err(DumpError::Io(error)) if error.raw_os_error() == Some(Errno::EINVAL as i32) => {}
+        Err(error) => return Err(error),
     }
+    decoder.close_set(name, None);
+    decoder.only(name, keys);
+    Ok(true)
 }
 
-/// `struct nlmsghdr`, `struct nfgenmsg`, attributes.
-fn request(kind: u16, flags: u16, sequence: u32, family: u8, attributes: &[u8]) -> Vec<u8> {
-    let length = MESSAGE_HEADER + 4 + attributes.len();
-    let mut bytes = Vec::with_capacity(length);
-    bytes.extend(u32::try_from(length).unwrap_or(u32::MAX).to_ne_bytes());
-    bytes.extend(kind.to_ne_bytes());
-    bytes.extend(flags.to_ne_bytes());
-    bytes.extend(sequence.to_ne_bytes());
-    bytes.extend(0u32.to_ne_bytes());
-    bytes.extend([family, 0, 0, 0]);
-    bytes.extend(attributes);
-    bytes
-}
-
-fn text_attribute(kind: u16, text: &str) -> Vec<u8> {
-    let length = 4 + text.len() + 1;
-    let mut bytes = Vec::with_capacity(length + 3);
-    bytes.extend(u16::try_from(length).unwrap_or(u16::MAX).to_ne_bytes());
-    bytes.extend(kind.to_ne_bytes());
-    bytes.extend(text.as_bytes());
-    bytes.push(0);
-    bytes.resize(length.next_multiple_of(4), 0);
-    bytes
+/// The number of the generation of the rules, which every change raises.
+fn generation_of(connection: &mut Connection) -> Result<Option<u32>, DumpError> {
+    let mut generation = None;
+    connection.ask(GET_GENERATION, ACKNOWLEDGE, &netfilter(0, &[]), |message| {
+        if message.kind == NEW_GENERATION {
+            generation = message
+                .netfilter()
+                .and_then(|(_, attributes)| attributes.number(1));
+        }
+    })?;
+    Ok(generation)
 }

@@ -14,6 +14,8 @@ pub struct Persistence {
     pub loaders: Vec<String>,
     /// What stands ready and is not switched on, or is switched on and has nothing to load.
     pub idle: Vec<String>,
+    /// What the files say that the loaded rules do not.
+    pub differences: Vec<String>,
 }
 
 /// A service, and the files it loads rules from. Without any, it makes its rules itself.

@@ -127,12 +127,18 @@ impl Table {
             objects: BTreeMap::new(),
         }
     }
+
+    /// Whether it is one of iptables-legacy. nft(8) takes no name with a space in it.
+    #[must_use]
+    pub fn is_legacy(&self) -> bool {
+        self.name.starts_with("legacy ")
+    }
 }
 
 /// A named limit, quota, counter … of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Object {
-    /// Matches while *over* the limit or quota, not while under it.
+    /// Usually does not match: it does while *over* the limit or quota, or the quota is used up.
     pub inverted: bool,
 }
 

@@ -1,9 +1,13 @@
 //! Sets and maps of a table, and the search in them.
 
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
 use super::expression::Verdict;
 
 /// A set or map.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Set {
     /// Lengths of the fields of a concatenated key, in bytes, each padded to 4 in the key. Empty: one field.
     pub fields: Vec<usize>,
@@ -13,12 +17,14 @@ pub struct Set {
     pub elements: Vec<Element>,
     /// What every key that no element holds is mapped to.
     pub catchall: Option<Data>,
+    /// Only whether it holds these keys is known; `None`: of every key.
+    pub only: Option<BTreeSet<Vec<u8>>>,
     /// The elements are not all known, for this reason.
     pub incomplete: Option<String>,
 }
 
 /// An element: the keys from `low` to `high`, field by field.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Element {
     /// Lowest key.
     pub low: Vec<u8>,
@@ -29,7 +35,7 @@ pub struct Element {
 }
 
 /// What a map holds for a key.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Data {
     /// Nothing: a set.
     #[default]
@@ -49,6 +55,7 @@ impl Set {
             fields,
             key_length,
             elements,
+            only: None,
             catchall: None,
             incomplete: None,
         }

@@ -22,6 +22,11 @@ impl Cause {
     /// Something that no splitting settles.
     pub(super) const OTHER: Self = Self(16);
 
+    /// Both together.
+    pub(super) const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     /// Whether any of `other` is in it.
     pub(super) const fn has(self, other: Self) -> bool {
         self.0 & other.0 != 0

@@ -58,7 +58,21 @@ impl Tally {
         self.reasons.extend(state.passed.iter().cloned());
     }
 
-    pub(super) fn judge(self, mut notes: Notes) -> Judgement {
+    /// Adds the ends of later packets: a connection of which they are dropped does not come about.
+    pub(super) fn take_later(&mut self, later: Self, notes: &mut Notes) {
+        for (answer, usual) in later.ends {
+            if answer == Answer::Unsure {
+                notes.doubt("what becomes of the connection's later packets is not known".to_owned());
+            }
+            self.ends.push((answer, usual));
+        }
+        let dropped = later.shut_reasons.into_iter();
+        self.shut_reasons
+            .extend(dropped.map(|reason| format!("{reason} (later packets of the connection)")));
+    }
+
+    /// `now`: what usually happens as things stand is an answer also where it is that they don't open.
+    pub(super) fn judge(self, mut notes: Notes, now: bool) -> Judgement {
         let has = |answer| self.ends.iter().any(|(found, _)| *found == answer);
         let usually = |answer| self.ends.iter().any(|(found, usual)| *found == answer && *usual);
         let (open, shut, unsure) = (has(Answer::Open), has(Answer::Shut), has(Answer::Unsure));
@@ -67,6 +81,9 @@ impl Tally {
             (false, true, false) => (Answer::Shut, true),
             _ if usually(Answer::Open) && !usually(Answer::Shut) && !usually(Answer::Unsure) => {
                 (Answer::Open, false)
+            }
+            _ if now && usually(Answer::Shut) && !usually(Answer::Open) && !usually(Answer::Unsure) => {
+                (Answer::Shut, false)
             }
             _ => (Answer::Unsure, true),
         };

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::firewall::Surroundings;
-use crate::firewall::expression::{Expression, Meta};
+use crate::firewall::expression::{Expression, Header, Meta};
 use crate::firewall::ruleset::{Rule, Ruleset, Table};
 
 use super::packet::Link;
@@ -46,6 +46,7 @@ pub(super) fn classes(ruleset: &Ruleset, surroundings: &Surroundings) -> Vec<Lin
     let Some(interfaces) = &surroundings.interfaces else {
         return named.classes();
     };
+    let apart = tells_apart(ruleset);
     let mut classes: BTreeMap<_, LinkClass> = BTreeMap::new();
     for interface in interfaces.iter().filter(|interface| interface.name != "lo") {
         let names = named.names.iter();
@@ -60,16 +61,33 @@ pub(super) fn classes(ruleset: &Ruleset, surroundings: &Surroundings) -> Vec<Lin
             .chain(named.indices.iter().map(|index| interface.index == *index))
             .chain([surroundings.routes_loopback(&interface.name)])
             .collect();
-        let class = classes.entry(signature).or_insert_with(|| LinkClass {
-            link: Link {
-                name: interface.name.clone(),
-                index: Some(interface.index),
-            },
-            names: Vec::new(),
-        });
+        let place = apart.then_some(interface.index);
+        let bridged = interface.master.is_some() || interface.kind.as_deref() == Some("bridge");
+        let class = classes
+            .entry((signature, place, bridged))
+            .or_insert_with(|| LinkClass {
+                link: Link {
+                    name: interface.name.clone(),
+                    index: Some(interface.index),
+                },
+                names: Vec::new(),
+            });
         class.names.push(interface.name.clone());
     }
     classes.into_values().collect()
+}
+
+/// Whether rules ask for something of an interface that is not its name: its routes, its group, its kind.
+fn tells_apart(ruleset: &Ruleset) -> bool {
+    ruleset.expressions().any(|expression| match expression {
+        Expression::Fib { .. } => true,
+        Expression::Meta { key, .. } => matches!(key, Meta::Other(8 | 21 | 26)),
+        Expression::Payload { base, .. } => *base == Header::Link,
+        Expression::Extension(extension) => {
+            ["addrtype", "devgroup", "physdev", "rpfilter", "set"].contains(&extension.name.as_str())
+        }
+        _ => false,
+    })
 }
 
 impl Named {

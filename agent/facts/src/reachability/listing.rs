@@ -9,11 +9,12 @@ use crate::firewall::FirewallFacts;
 use crate::firewall::expression::Expression;
 use crate::sockets::Listener;
 
+use super::heard::takes_both;
 use super::judgement::Answer;
 use super::links::{self, LinkClass};
 use super::machine::Machine;
 use super::packet::{Flow, Link};
-use super::path::{Aim, Path, takes_both};
+use super::path::{Aim, Path};
 use super::space::{AddressBlock, PortBlock, port_ranges};
 use super::survey::{Label, Part, Survey, holds};
 use super::{Confidence, DefaultInput, Fate, IpFamily, Reach, Reachability, Via};
@@ -33,6 +34,8 @@ struct Entry {
     ports: (u16, u16),
     address: IpAddr,
     process: Option<String>,
+    /// The interface that the socket is bound to.
+    bound: Option<String>,
     via: Via,
     label: Label,
     blocks: Vec<AddressBlock>,
@@ -57,7 +60,7 @@ struct Listing<'p> {
 
 pub(super) fn list(facts: &FirewallFacts, listeners: &[Listener]) -> Reachability {
     let path = Path {
-        machine: Machine::new(&facts.ruleset),
+        machine: Machine::new(&facts.ruleset, &facts.surroundings),
         surroundings: &facts.surroundings,
     };
     let mut listing = Listing {
@@ -94,7 +97,7 @@ pub(super) fn list(facts: &FirewallFacts, listeners: &[Listener]) -> Reachabilit
 /// What happens to connections that no rule is about.
 pub(super) fn default_input(facts: &FirewallFacts) -> DefaultInput {
     let path = Path {
-        machine: Machine::new(&facts.ruleset),
+        machine: Machine::new(&facts.ruleset, &facts.surroundings),
         surroundings: &facts.surroundings,
     };
     let mut survey = Survey::new(&path);
@@ -114,6 +117,7 @@ fn default_fate(survey: &mut Survey<'_>, v6: bool) -> Fate {
             destination: None,
             ports: PortBlock::ALL,
             link: links::other(),
+            ordinary: false,
         })
     });
     if shares.iter().all(|(_, shut)| *shut > MOST) {
@@ -135,6 +139,7 @@ impl Listing<'_> {
             ports: (listener.port, listener.port),
             address,
             process: listener.process.as_ref().map(|process| process.name.clone()),
+            bound: listener.interface.clone(),
             via: Via::Input,
             label,
             blocks,
@@ -169,6 +174,7 @@ impl Listing<'_> {
                 destination: (!any).then_some(listener.address),
                 ports: PortBlock::one(listener.port),
                 link,
+                ordinary: false,
             };
             let parts = self.survey.sources(&flow, Aim::Direct);
             let apart = any && parts.iter().any(|part| part.label.by_destination);
@@ -240,6 +246,7 @@ impl Listing<'_> {
                 destination: None,
                 ports: PortBlock::ALL,
                 link,
+                ordinary: false,
             };
             let blocks = self.survey.translated_ports(&flow);
             let mut found: Vec<Translated> = Vec::new();
@@ -284,6 +291,7 @@ impl Listing<'_> {
                         ports,
                         address: unspecified(v6),
                         process,
+                        bound: None,
                         via: Via::Dnat,
                         label: found.label.clone(),
                         blocks: found.blocks.clone(),
@@ -314,7 +322,7 @@ impl Listing<'_> {
         let same = |old: &&mut Entry| {
             (old.v6, old.transport, old.ports, old.address) == (new.v6, new.transport, new.ports, new.address)
                 && (old.via, &old.label, &old.blocks) == (new.via, &new.label, &new.blocks)
-                && old.process == new.process
+                && (&old.process, &old.bound) == (&new.process, &new.bound)
                 // Two sockets may share an address and a port; of one socket each interface is asked once.
                 && old.links.is_disjoint(&new.links)
         };
@@ -356,7 +364,9 @@ impl Listing<'_> {
 
     fn reach(&self, entry: &Entry) -> Reach {
         let names = |place: &usize| self.classes.get(*place).map(|class| class.names.as_slice());
-        let interfaces = if entry.links.len() == self.classes.len() {
+        let interfaces = if let Some(bound) = &entry.bound {
+            vec![bound.clone()]
+        } else if entry.links.len() == self.classes.len() {
             vec!["*".to_owned()]
         } else {
             entry.links.iter().filter_map(names).flatten().cloned().collect()

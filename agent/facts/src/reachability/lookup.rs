@@ -80,6 +80,15 @@ pub(super) fn search<'s>(set: &'s Set, key: &[Byte]) -> Found<'s> {
     found
 }
 
+/// Whether the set holds the key.
+pub(super) fn holds(found: &Found<'_>) -> Truth {
+    match (found.hits.is_empty() && !found.more, found.misses) {
+        (true, _) => Truth::No,
+        (false, false) => Truth::Yes,
+        (false, true) => Truth::Unknown(found.cause),
+    }
+}
+
 pub(super) fn unknown_lookup(to: Option<LookupTo>, doubt: String) -> Effect {
     match to {
         Some(_) => undecided(doubt),
@@ -96,11 +105,7 @@ pub(super) fn lookup(
 ) -> Effect {
     let doubt = updated.map(|name| format!("set {name} is changed by the rules themselves"));
     let Some(to) = to else {
-        let inside = match (found.hits.is_empty() && !found.more, found.misses) {
-            (true, _) => Truth::No,
-            (false, false) => Truth::Yes,
-            (false, true) => Truth::Unknown(found.cause),
-        };
+        let inside = holds(&found);
         let matches = if inverted { inside.not() } else { inside };
         return match (doubt, matches) {
             (Some(doubt), Truth::Yes | Truth::No) => Effect::Maybe {
@@ -110,13 +115,11 @@ pub(super) fn lookup(
             (_, matches) => Effect::Test(matches),
         };
     };
-    if found.more || updated.is_some() {
-        let cause = if updated.is_some() {
-            found.cause | Cause::OTHER
-        } else {
-            found.cause
+    if found.more {
+        return Effect::Undecided {
+            cause: found.cause,
+            doubt,
         };
-        return Effect::Undecided { cause, doubt };
     }
     let single = !found.misses && found.hits.len() == 1 || found.hits.is_empty();
     let mut ways = Vec::new();
@@ -136,7 +139,13 @@ pub(super) fn lookup(
     Effect::Branches {
         ways,
         missing: found.misses.then_some(single),
-        cause: found.cause,
-        doubt: None,
+        // What the map holds by then may be something else.
+        open: updated.is_some(),
+        cause: if updated.is_some() {
+            found.cause | Cause::OTHER
+        } else {
+            found.cause
+        },
+        doubt,
     }
 }

@@ -6,11 +6,12 @@
 
 use std::collections::BTreeSet;
 
+use crate::firewall::Surroundings;
 use crate::firewall::expression::{Expression, LookupTo, REGISTER_BYTES, Register};
 use crate::firewall::ruleset::{Base, Chain, Family, Hook, Ruleset, Table};
 
 use super::bits::{Byte, Cause};
-use super::packet::{Link, Stage, State, Tuple, merge};
+use super::packet::{Link, Stage, State, Tracking, Tuple, merge};
 use super::walk::Walk;
 
 /// Most words kept on why something is unknown.
@@ -26,6 +27,7 @@ const PRIORITY_NAT_SOURCE: i32 = 100;
 #[derive(Debug)]
 pub(super) struct Machine<'r> {
     pub(super) ruleset: &'r Ruleset,
+    pub(super) surroundings: &'r Surroundings,
     bases: Vec<BaseChain<'r>>,
     /// Sets that rules themselves change, by table and name.
     updated: BTreeSet<(usize, &'r str)>,
@@ -58,6 +60,10 @@ pub(super) struct At<'a> {
     pub(super) rewrite: Option<(&'a [Byte], &'a [Byte])>,
     /// Whether connection tracking has seen the packet; `None`: it can't be told.
     pub(super) tracked: Option<bool>,
+    /// The destination is any address of this host, not a certain one.
+    pub(super) any_address: bool,
+    /// `PACKET_HOST` (0), `PACKET_BROADCAST` (1) or `PACKET_MULTICAST` (2) of packet(7).
+    pub(super) cast: u8,
 }
 
 /// A packet's end, or one that can't be told.
@@ -103,7 +109,7 @@ impl Notes {
 pub(super) type Registers = [Byte; REGISTER_BYTES];
 
 impl<'r> Machine<'r> {
-    pub(super) fn new(ruleset: &'r Ruleset) -> Self {
+    pub(super) fn new(ruleset: &'r Ruleset, surroundings: &'r Surroundings) -> Self {
         let mut bases = Vec::new();
         let mut updated = BTreeSet::new();
         for (place, table) in ruleset.tables.iter().enumerate() {
@@ -135,6 +141,7 @@ impl<'r> Machine<'r> {
         bases.sort_by_key(|base| (base.priority, base.base.priority));
         Self {
             ruleset,
+            surroundings,
             bases,
             updated,
         }
@@ -250,6 +257,25 @@ impl BaseChain<'_> {
                 std::cmp::Ordering::Greater => Some(true),
             },
             _ => Some(true),
+        }
+    }
+}
+
+impl At<'_> {
+    /// What connection tracking makes of the packet; `None` where it can't be told.
+    pub(super) fn tracking(&self, state: &State) -> Option<Tracking> {
+        match (state.untracked, self.tracked?) {
+            (true, _) => return Some(Tracking::Untracked),
+            (false, false) => return Some(Tracking::Invalid),
+            (false, true) => {}
+        }
+        match (self.stage, state.unrecorded) {
+            (Stage::First, _) => Some(Tracking::New),
+            (_, false) => Some(Tracking::Established),
+            // Of a connection whose first packet was left out: an answer in TCP fits none, a datagram begins one.
+            (Stage::Reply, true) if self.protocol == 6 => Some(Tracking::Invalid),
+            (Stage::Reply, true) => Some(Tracking::New),
+            (Stage::Later, true) => None,
         }
     }
 }

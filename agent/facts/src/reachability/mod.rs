@@ -2,29 +2,35 @@
 //!
 //! This is derivation, not judgement: a pure function of facts, which knows nothing of the plan. A packet that stands
 //! for a class ([`bits`], [`packet`]) runs through the rules ([`machine`], [`walk`], [`step`], [`reading`], [`lookup`],
-//! [`extension`]) and the hooks ([`path`], [`judgement`]); where it fares differently within its class, the class is split ([`space`], [`survey`]). Nothing is called
-//! unreachable unless every packet of the class is stopped.
+//! [`routing`], [`xt`]) and the hooks ([`path`], [`way`], [`passing`], [`heard`],
+//! [`judgement`]); where it fares differently within its class, the class is split ([`space`], [`survey`]). Nothing is
+//! called unreachable unless every packet of the class is stopped.
 //!
-//! Packets are ordinary ones: no IP options or extension headers, no fragments, sent to a single host. Filters outside
+//! Packets are ordinary ones: no IP options or extension headers, no fragments, no IPsec; that neighbours find each other
+//! (ARP, neighbour discovery) is taken for granted. Filters outside
 //! netfilter (tc, XDP, BPF, a provider's security groups) are not looked at.
 
 mod bits;
-mod extension;
+mod heard;
 mod judgement;
 mod links;
 mod listing;
 mod lookup;
 mod machine;
 mod packet;
+mod passing;
 mod path;
 mod question;
 mod reading;
+mod routing;
 mod space;
 mod step;
 mod survey;
 #[cfg(test)]
 mod tests;
 mod walk;
+mod way;
+mod xt;
 
 use std::net::IpAddr;
 
@@ -35,7 +41,7 @@ use serde::Serialize;
 use crate::firewall::FirewallFacts;
 use crate::sockets::Listener;
 
-pub use question::{Question, Reply, Verdict, answer};
+pub use question::{Answerer, Question, Reply, Verdict, answer};
 
 /// What other hosts can reach.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -34,6 +34,19 @@ impl Link {
     }
 }
 
+/// What connection tracking makes of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tracking {
+    /// Left out by a rule.
+    Untracked,
+    /// It belongs to no connection.
+    Invalid,
+    /// The first of a connection.
+    New,
+    /// A later one, or an answer.
+    Established,
+}
+
 /// Which packet of a connection it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
@@ -55,6 +68,8 @@ pub(super) struct Flow {
     pub(super) destination: Option<IpAddr>,
     pub(super) ports: PortBlock,
     pub(super) link: Link,
+    /// What senders choose is as Linux chooses it: no traffic class, 64 hops, the usual options.
+    pub(super) ordinary: bool,
 }
 
 impl Flow {
@@ -126,22 +141,45 @@ pub(super) struct State {
     pub(super) translated: bool,
     /// No unusual answer was assumed on the way here, see [`super::machine`].
     pub(super) usual: bool,
+    /// A NAT rule has given the connection another source.
+    pub(super) rewritten_source: bool,
+    /// Sets that the rules have added this connection to, or taken it from.
+    pub(super) changed: Vec<(SetId, bool)>,
+    /// Largest segment that the sender takes, where it is known.
+    pub(super) segment_size: Option<u16>,
     /// The rules that let it pass.
     pub(super) passed: Vec<String>,
 }
 
+/// A set that rules change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum SetId {
+    /// Of the table at this place.
+    Named(usize, String),
+    /// Of ipset(8), by its index.
+    IpSet(u16),
+}
+
+/// Hops that a packet of Linux may take.
+const ORDINARY_HOPS: u8 = 64;
 /// Most rules remembered as the reason for a verdict.
 const MOST_REASONS: usize = 12;
 
 impl State {
     /// A packet of these addresses and ports.
-    pub(super) fn new(tuple: &Tuple, transport: Transport, stage: Stage) -> Self {
+    pub(super) fn new(tuple: &Tuple, flow: &Flow, stage: Stage) -> Self {
+        let transport = flow.transport;
         let v6 = tuple.source.len() == 16;
         let protocol = match transport {
             Transport::Tcp => 6,
             Transport::Udp => 17,
         };
         let any = Byte::unknown(Cause::OTHER);
+        // What is for a group does not leave the link.
+        let hops = match flow.destination {
+            Some(to) if to.is_multicast() && stage == Stage::First => 1,
+            _ => ORDINARY_HOPS,
+        };
         let mut network = [any; NETWORK_BYTES];
         if v6 {
             // Version 6, and the upper half of the traffic class.
@@ -149,6 +187,14 @@ impl State {
             put(&mut network, 6, &[Byte::known(protocol)]);
             put(&mut network, 8, &tuple.source);
             put(&mut network, 24, &tuple.destination);
+            if flow.ordinary {
+                put(
+                    &mut network,
+                    0,
+                    &[Byte::known(0x60), Byte::partly(0, 0xf0, Cause::OTHER)],
+                );
+                put(&mut network, 7, &[Byte::known(hops)]);
+            }
         } else {
             // Version 4, no options; not a fragment.
             put(&mut network, 0, &[Byte::known(0x45)]);
@@ -160,6 +206,19 @@ impl State {
             put(&mut network, 9, &[Byte::known(protocol)]);
             put(&mut network, 12, &tuple.source);
             put(&mut network, 16, &tuple.destination);
+            if flow.ordinary {
+                put(&mut network, 1, &[Byte::known(0)]);
+                put(&mut network, 8, &[Byte::known(hops)]);
+            }
+        }
+        if flow.ordinary && transport == Transport::Tcp {
+            let header = if v6 { 0 } else { 20 };
+            let length = header + if stage == Stage::Later { 32 } else { 40 };
+            put(
+                &mut network,
+                if v6 { 4 } else { 2 },
+                &[Byte::known(0), Byte::known(length)],
+            );
         }
         let mut header = [any; TRANSPORT_BYTES];
         put(&mut header, 0, &tuple.source_port);
@@ -187,6 +246,9 @@ impl State {
             redirected: false,
             translated: false,
             usual: true,
+            rewritten_source: false,
+            changed: Vec::new(),
+            segment_size: flow.ordinary.then_some(if v6 { 1440 } else { 1460 }),
             passed: Vec::new(),
         }
     }
@@ -241,6 +303,15 @@ impl State {
             && self.connection_mark == other.connection_mark
             && (self.untracked, self.unrecorded) == (other.untracked, other.unrecorded)
             && (self.redirected, self.translated) == (other.redirected, other.translated)
+            && (self.rewritten_source, &self.changed) == (other.rewritten_source, &other.changed)
+    }
+
+    /// Whether the rules have put this connection into the set; `None` where they have not touched it.
+    pub(super) fn is_put_into(&self, set: &SetId) -> Option<bool> {
+        let mut changes = self.changed.iter().rev();
+        changes
+            .find(|(changed, _)| changed == set)
+            .map(|(_, added)| *added)
     }
 
     /// Remembers a rule that let it pass.

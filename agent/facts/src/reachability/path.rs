@@ -1,17 +1,20 @@
 //! The way of a connection through the host: its first packet in, the answer out, the next packet in.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 
 use plumbline_config::plan::Transport;
 
 use crate::firewall::Surroundings;
+use crate::firewall::routes::{RouteKind, Way};
 use crate::firewall::ruleset::{Family, Hook};
 use crate::sockets::Listener;
 
-use super::bits::{Byte, Cause, value};
+use super::bits::Cause;
+use super::heard::{Heard, heard, listeners_of, takes_both, target};
 use super::judgement::{Answer, Judgement, Tally};
 use super::machine::{At, End, Machine, Notes};
-use super::packet::{Flow, Link, Stage, State, Tuple};
+use super::packet::{Flow, Stage, State, Tuple};
+use super::way::Route;
 
 /// What is asked of a class of connections.
 #[derive(Clone, Copy, Debug)]
@@ -24,16 +27,11 @@ pub(super) enum Aim<'a> {
     Either(Option<&'a [Listener]>),
 }
 
-/// Where a first packet goes after prerouting.
-enum Route {
-    /// To a socket of this host.
-    Here,
-    /// To another host, through this one; the interface where it is known.
-    Through(Option<Link>),
-    /// Nowhere.
-    Lost(String),
-    /// It can't be told.
-    Unsure(String),
+impl Aim<'_> {
+    /// Asked about one connection as things stand, not about all that may ever come.
+    const fn is_question(self) -> bool {
+        matches!(self, Self::Either(_))
+    }
 }
 
 /// Follows connections through the rules of a host.
@@ -53,15 +51,18 @@ impl<'a> Path<'a> {
                 usual: true,
                 reason: why,
             });
-            return tally.judge(notes);
+            return tally.judge(notes, aim.is_question());
         }
         let original = Tuple::of(flow);
         let arrived = self.arrive(flow, &original, &mut tally, &mut notes);
         for state in arrived {
+            if aim.is_question() && !self.is_routed_back(flow, &original, &state, &mut tally, &mut notes) {
+                continue;
+            }
             self.deliver(flow, aim, &original, state, &mut tally, &mut notes);
         }
         self.doubt_open_ways(flow, &mut tally, &mut notes);
-        tally.judge(notes)
+        tally.judge(notes, aim.is_question())
     }
 
     /// The states of a first packet after prerouting, for those who look for translations.
@@ -84,7 +85,19 @@ impl<'a> Path<'a> {
     }
 
     fn arrive(&self, flow: &Flow, original: &Tuple, tally: &mut Tally, notes: &mut Notes) -> Vec<State> {
-        let mut states = vec![State::new(original, flow.transport, Stage::First)];
+        let mut states = vec![State::new(original, flow, Stage::First)];
+        // What this host sends to itself goes out first.
+        let out: &[Hook] = if flow.link.is_loopback() {
+            &[Hook::Output, Hook::Postrouting]
+        } else {
+            &[]
+        };
+        for hook in out.iter().copied() {
+            let mut at = self.at(hook, Stage::First, flow, original);
+            at.inward = None;
+            at.outward = Some(&flow.link);
+            states = self.run(&at, states, tally, notes);
+        }
         for hook in [Hook::Ingress, Hook::Prerouting] {
             let at = self.at(hook, Stage::First, flow, original);
             states = self.run(&at, states, tally, notes);
@@ -92,7 +105,7 @@ impl<'a> Path<'a> {
         states
     }
 
-    fn at<'s>(&self, hook: Hook, stage: Stage, flow: &'s Flow, original: &'s Tuple) -> At<'s> {
+    pub(super) fn at<'s>(&self, hook: Hook, stage: Stage, flow: &'s Flow, original: &'s Tuple) -> At<'s> {
         let backward = stage == Stage::Reply;
         At {
             hook,
@@ -104,11 +117,33 @@ impl<'a> Path<'a> {
             original,
             rewrite: None,
             tracked: None,
+            any_address: flow.destination.is_none(),
+            cast: if backward { 0 } else { self.cast(flow) },
         }
     }
 
+    /// `PACKET_HOST`, `PACKET_BROADCAST` or `PACKET_MULTICAST`.
+    pub(super) fn cast(&self, flow: &Flow) -> u8 {
+        let Some(to) = flow.destination else {
+            return 0;
+        };
+        if to.is_multicast() {
+            return 2;
+        }
+        let routes = self.surroundings.routes.as_ref();
+        let listed = routes.map(|routes| routes.local(to.into()));
+        let everyone = to == IpAddr::V4(Ipv4Addr::BROADCAST);
+        u8::from(everyone || matches!(listed, Some(Way::Found(RouteKind::Broadcast, _))))
+    }
+
     /// Runs a hook; what ends there is tallied, what passes is given back.
-    fn run(&self, at: &At<'_>, states: Vec<State>, tally: &mut Tally, notes: &mut Notes) -> Vec<State> {
+    pub(super) fn run(
+        &self,
+        at: &At<'_>,
+        states: Vec<State>,
+        tally: &mut Tally,
+        notes: &mut Notes,
+    ) -> Vec<State> {
         let outcome = self.machine.run_hook(at, states, notes);
         for end in outcome.dropped {
             tally.shut(end);
@@ -158,6 +193,9 @@ impl<'a> Path<'a> {
                 tally.unsure(shut(&why), notes);
             }
             Route::Through(out) => self.pass_through(flow, original, state, out.as_ref(), tally, notes),
+            Route::Here if self.cast(flow) != 0 && !state.redirected => {
+                self.cast_to_all(flow, aim, original, state, tally, notes);
+            }
             Route::Here => {
                 if let Some(listeners) = listeners_of(aim, state.redirected) {
                     match heard(listeners, flow, &state) {
@@ -184,97 +222,73 @@ impl<'a> Path<'a> {
         }
     }
 
-    fn route(&self, flow: &Flow, state: &State) -> Route {
-        if !state.redirected {
-            return Route::Here;
-        }
-        let bytes = state.destination(flow.is_v6());
-        let Some(address) = value(bytes).and_then(|bytes| address(&bytes)) else {
-            // A redirection is to some address of this host; any other that is not known may be anywhere.
-            let here = bytes.iter().all(|byte| byte.cause == Cause::DESTINATION);
-            return match here {
-                true => Route::Here,
-                false => Route::Unsure("the translated address is not known".to_owned()),
-            };
-        };
-        if address.is_loopback() {
-            return match address {
-                _ if flow.link.is_loopback() => Route::Here,
-                IpAddr::V4(_) if self.surroundings.routes_loopback(&flow.link.name) => Route::Here,
-                IpAddr::V4(_) if self.surroundings.interfaces.is_some() => Route::Lost(format!(
-                    "{address} is a loopback address and route_localnet is off"
-                )),
-                _ => Route::Unsure(format!("whether {address} is reached by translation")),
-            };
-        }
-        match self.surroundings.is_local(address) {
-            Some(true) => Route::Here,
-            Some(false) if self.surroundings.forwards(flow.is_v6()) == Some(false) => {
-                Route::Lost(format!("{address} is not of this host, which does not forward"))
-            }
-            Some(false) => Route::Through(self.surroundings.link_to(address).map(|interface| Link {
-                name: interface.name.clone(),
-                index: Some(interface.index),
-            })),
-            None => Route::Unsure(format!("whether {address} is an address of this host")),
-        }
-    }
-
-    /// To another host: forward and postrouting, then the answer's way back.
-    fn pass_through(
+    /// A datagram to a group or to everyone: taken by each socket that wants it, answered by none.
+    fn cast_to_all(
         &self,
         flow: &Flow,
+        aim: Aim<'_>,
         original: &Tuple,
         state: State,
-        out: Option<&Link>,
         tally: &mut Tally,
         notes: &mut Notes,
     ) {
-        let mut states = vec![state];
-        for hook in [Hook::Forward, Hook::Postrouting] {
-            let mut at = self.at(hook, Stage::First, flow, original);
-            at.outward = out;
-            states = self.run(&at, states, tally, notes);
+        let usual = state.usual;
+        let shut = |reason: &str| End {
+            usual,
+            reason: reason.to_owned(),
+        };
+        if flow.transport == Transport::Tcp {
+            return tally.shut(shut("TCP is between two hosts"));
         }
-        for state in states {
-            let usual = state.usual;
-            if out.is_none() {
-                // The rules that name the interface of the answer can't be asked.
-                let reason = "the interface towards the translated address is not known".to_owned();
-                tally.unsure(End { usual, reason }, notes);
-                continue;
+        let to = flow.destination.unwrap_or(IpAddr::V4(Ipv4Addr::BROADCAST));
+        let joined = !to.is_multicast()
+            || self
+                .surroundings
+                .groups
+                .iter()
+                .any(|(link, group)| *link == flow.link.name && *group == to);
+        if !joined && self.surroundings.interfaces.is_some() {
+            return tally.shut(shut(&format!("{to} is not joined on {}", flow.link.name)));
+        }
+        if let Some(listeners) = listeners_of(aim, false) {
+            let v6 = flow.is_v6();
+            let takes = |listener: &Listener| {
+                listener.transport == Transport::Udp
+                    && super::bits::equal(state.port(), &listener.port.to_be_bytes())
+                        == super::bits::Truth::Yes
+                    && (listener.address == to
+                        || listener.address.is_unspecified()
+                            && (listener.address.is_ipv6() == v6 || takes_both(listener)))
+                    && listener
+                        .interface
+                        .as_ref()
+                        .is_none_or(|name| *name == flow.link.name)
+            };
+            if !listeners.iter().any(takes) {
+                return tally.shut(shut(&format!(
+                    "nothing listens on {} {}",
+                    flow.transport,
+                    target(&state, v6)
+                )));
             }
-            let mut answer = State::new(
-                &state.tuple(flow.is_v6()).reversed(),
-                flow.transport,
-                Stage::Reply,
-            );
-            answer.inherit(&state);
-            let mut answers = vec![answer];
-            for hook in [Hook::Prerouting, Hook::Forward, Hook::Postrouting] {
-                let mut at = self.at(hook, Stage::Reply, flow, original);
-                at.inward = out;
-                answers = self.run(&at, answers, tally, notes);
-            }
-            for mut answer in answers {
-                answer.passed.clone_from(&state.passed);
-                tally.open(&answer);
-                // Whether anything listens there is another host's matter.
-                tally.ends.push((Answer::Unsure, false));
-                notes.doubt("whether the other host listens and answers is not known".to_owned());
-            }
+        }
+        let at = self.at(Hook::Input, Stage::First, flow, original);
+        for state in self.run(&at, vec![state], tally, notes) {
+            tally.open(&state);
         }
     }
 
     /// The answer out, and for TCP the next packet in.
     fn converse(&self, flow: &Flow, original: &Tuple, state: State, tally: &mut Tally, notes: &mut Notes) {
         let now = state.tuple(flow.is_v6());
-        let mut answer = State::new(&now.reversed(), flow.transport, Stage::Reply);
+        let mut answer = State::new(&now.reversed(), flow, Stage::Reply);
         answer.inherit(&state);
         let mut answers = vec![answer];
         let mut back = Tally::default();
+        let out = self.answer_link(flow, original, &state);
         for hook in [Hook::Output, Hook::Postrouting, Hook::Egress] {
-            let at = self.at(hook, Stage::Reply, flow, original);
+            let mut at = self.at(hook, Stage::Reply, flow, original);
+            at.outward = Some(&out);
             answers = self.run(&at, answers, &mut back, notes);
         }
         for (answer, usual) in back.ends {
@@ -293,7 +307,7 @@ impl<'a> Path<'a> {
             .shut_reasons
             .extend(dropped.map(|reason| format!("{reason} (the answer)")));
         for answer in answers {
-            let mut later = State::new(original, flow.transport, Stage::Later);
+            let mut later = State::new(original, flow, Stage::Later);
             later.inherit(&answer);
             later.redirected = state.redirected;
             let mut ends = Tally::default();
@@ -307,10 +321,7 @@ impl<'a> Path<'a> {
                     laters = self.run(&at, laters, &mut ends, notes);
                 }
             }
-            for (_, usual) in ends.ends {
-                notes.doubt("the connection opens and its later packets are dropped".to_owned());
-                tally.ends.push((Answer::Unsure, usual));
-            }
+            tally.take_later(ends, notes);
             for mut later in laters {
                 later.passed.clone_from(&state.passed);
                 tally.open(&later);
@@ -332,9 +343,16 @@ impl<'a> Path<'a> {
         if !self.surroundings.legacy_tables(flow.is_v6()).is_empty() {
             doubts.push("legacy iptables rules are loaded and not evaluated");
         }
-        if self
-            .machine
-            .may_drop(Family::Bridge, &[Hook::Prerouting, Hook::Input, Hook::Ingress])
+        let bridged = self
+            .surroundings
+            .interface(&flow.link.name)
+            .is_none_or(|interface| {
+                interface.kind.as_deref() == Some("bridge") || interface.master.is_some()
+            });
+        if bridged
+            && self
+                .machine
+                .may_drop(Family::Bridge, &[Hook::Prerouting, Hook::Input, Hook::Ingress])
         {
             doubts.push("bridge rules are loaded and not evaluated");
         }
@@ -354,78 +372,11 @@ impl<'a> Path<'a> {
 
 impl State {
     /// Takes over what a connection keeps from packet to packet.
-    fn inherit(&mut self, before: &Self) {
+    pub(super) fn inherit(&mut self, before: &Self) {
         self.usual = before.usual;
         self.unrecorded = before.untracked || before.unrecorded;
         self.connection_mark = before.connection_mark;
+        self.changed.clone_from(&before.changed);
         self.redirected = before.redirected;
-    }
-}
-
-fn listeners_of<'a>(aim: Aim<'a>, redirected: bool) -> Option<&'a [Listener]> {
-    match aim {
-        Aim::Direct => None,
-        Aim::Translated(listeners) => redirected.then_some(listeners),
-        Aim::Either(listeners) => listeners,
-    }
-}
-
-/// Whether a socket takes what arrives.
-enum Heard {
-    Yes,
-    No,
-    Unsure,
-}
-
-fn heard(listeners: &[Listener], flow: &Flow, state: &State) -> Heard {
-    let v6 = flow.is_v6();
-    let at = value(state.destination(v6)).and_then(|bytes| address(&bytes));
-    let mut heard = Heard::No;
-    for listener in listeners {
-        let port = super::bits::equal(state.port(), &listener.port.to_be_bytes());
-        let family = listener.address.is_ipv6() == v6 || !v6 && takes_both(listener);
-        let link = listener
-            .interface
-            .as_ref()
-            .is_none_or(|name| *name == flow.link.name);
-        if listener.transport != flow.transport || port == super::bits::Truth::No || !family || !link {
-            continue;
-        }
-        let address = listener.address.is_unspecified() || at == Some(listener.address);
-        if address && port == super::bits::Truth::Yes {
-            return Heard::Yes;
-        }
-        if address || at.is_none() && !listener.address.is_loopback() {
-            heard = Heard::Unsure;
-        }
-    }
-    heard
-}
-
-/// A socket on `::` that takes IPv4 too.
-pub(super) const fn takes_both(listener: &Listener) -> bool {
-    listener.address.is_unspecified() && listener.address.is_ipv6() && !listener.v6_only
-}
-
-fn address(bytes: &[u8]) -> Option<IpAddr> {
-    if let Ok(octets) = <[u8; 4]>::try_from(bytes) {
-        return Some(Ipv4Addr::from(octets).into());
-    }
-    <[u8; 16]>::try_from(bytes)
-        .ok()
-        .map(|octets| Ipv6Addr::from(octets).into())
-}
-
-/// The destination of a state in words: `172.17.0.2:80`, `*:8080`.
-fn target(state: &State, v6: bool) -> String {
-    let port = match value(state.port()).as_deref() {
-        Some([high, low]) => u16::from_be_bytes([*high, *low]).to_string(),
-        _ => "*".to_owned(),
-    };
-    let known = |bytes: &[Byte]| value(bytes).and_then(|bytes| address(&bytes));
-    match known(state.destination(v6)) {
-        Some(IpAddr::V4(address)) => format!("{address}:{port}"),
-        Some(IpAddr::V6(address)) => format!("[{address}]:{port}"),
-        None => format!("*:{port}"),
     }
 }

@@ -59,6 +59,33 @@ pub struct Reply {
     pub because: Vec<String>,
 }
 
+impl Question {
+    /// The values that rules may look up of it.
+    #[must_use]
+    pub fn keys(&self) -> Vec<Vec<u8>> {
+        let address = |address: IpAddr| match address {
+            IpAddr::V4(address) => address.octets().to_vec(),
+            IpAddr::V6(address) => address.octets().to_vec(),
+        };
+        let ports = [Some(self.port), self.from_port].into_iter().flatten();
+        self.from
+            .into_iter()
+            .chain([self.to])
+            .map(address)
+            .chain(ports.map(|port| port.to_be_bytes().to_vec()))
+            .collect()
+    }
+}
+
+impl Reply {
+    /// Whether it is unknown only because a large set was asked about other keys.
+    #[must_use]
+    pub fn needs_whole_sets(&self) -> bool {
+        let asked = |reason: &String| reason.contains(super::step::ASKED_ABOUT_OTHERS);
+        self.verdict == Verdict::Unknown && self.because.iter().any(asked)
+    }
+}
+
 /// The answer to a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -75,10 +102,58 @@ pub enum Verdict {
 /// is blocked.
 #[must_use]
 pub fn answer(facts: &FirewallFacts, listeners: Option<&[Listener]>, question: &Question) -> Reply {
-    let path = Path {
-        machine: Machine::new(&facts.ruleset),
-        surroundings: &facts.surroundings,
-    };
+    Answerer::new(facts, listeners).answer(question)
+}
+
+/// Answers questions about one host.
+#[derive(Debug)]
+pub struct Answerer<'f> {
+    facts: &'f FirewallFacts,
+    listeners: Option<&'f [Listener]>,
+    path: Path<'f>,
+}
+
+impl<'f> Answerer<'f> {
+    /// About this host. `listeners` as for [`answer`].
+    #[must_use]
+    pub fn new(facts: &'f FirewallFacts, listeners: Option<&'f [Listener]>) -> Self {
+        let path = Path {
+            machine: Machine::new(&facts.ruleset, &facts.surroundings),
+            surroundings: &facts.surroundings,
+        };
+        Self {
+            facts,
+            listeners,
+            path,
+        }
+    }
+
+    /// Answers a question.
+    #[must_use]
+    pub fn answer(&self, question: &Question) -> Reply {
+        let reply = answer_for(self.facts, &self.path, self.listeners, question, false);
+        if reply.verdict != Verdict::Unknown {
+            return reply;
+        }
+        // What senders choose may decide: then what they usually choose.
+        let usual = answer_for(self.facts, &self.path, self.listeners, question, true);
+        match usual.verdict {
+            Verdict::Unknown => reply,
+            _ => Reply {
+                confidence: Confidence::Assumed,
+                ..usual
+            },
+        }
+    }
+}
+
+fn answer_for(
+    facts: &FirewallFacts,
+    path: &Path<'_>,
+    listeners: Option<&[Listener]>,
+    question: &Question,
+    ordinary: bool,
+) -> Reply {
     let reply = |verdict, exact, because: BTreeSet<String>| Reply {
         id: question.id.clone(),
         verdict,
@@ -96,11 +171,8 @@ pub fn answer(facts: &FirewallFacts, listeners: Option<&[Listener]>, question: &
     }
     let links = links_of(facts, question);
     let mut parts = Vec::new();
-    let mut survey = Survey::new(&path);
+    let mut survey = Survey::new(path);
     for link in links {
-        if !link.is_loopback() && facts.surroundings.is_local(question.to) == Some(false) {
-            return unknown("the destination is not an address of this host");
-        }
         let flow = Flow {
             transport: question.transport,
             source: question
@@ -110,6 +182,7 @@ pub fn answer(facts: &FirewallFacts, listeners: Option<&[Listener]>, question: &
             destination: Some(question.to),
             ports: PortBlock::one(question.port),
             link,
+            ordinary,
         };
         parts.extend(survey.sources(&flow, Aim::Either(listeners)));
     }

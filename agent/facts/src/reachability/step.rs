@@ -8,11 +8,19 @@ use crate::firewall::expression::{
 use crate::firewall::ruleset::Table;
 
 use super::bits::{self, Byte, Cause, Truth, cause, known, unknown};
-use super::extension;
 use super::lookup::{lookup, search, unknown_lookup};
 use super::machine::{At, Machine, Registers, store};
-use super::packet::{State, put};
-use super::reading::{Load, conntrack, fib, meta, payload};
+use super::packet::{SetId, State, put};
+use super::reading::{FibAsked, Load, conntrack, fib, meta, payload};
+use super::xt;
+
+/// Most numbers that are each followed.
+const MOST_NUMBERS: u32 = 16;
+/// TCP options that a system sends when it opens a connection.
+const USUAL_OPTIONS: [u8; 4] = [2, 3, 4, 8];
+
+/// What is said of a set that is large and was asked about other keys alone.
+pub(super) const ASKED_ABOUT_OTHERS: &str = "was not read whole";
 
 /// What running an expression comes to.
 pub(super) enum Effect {
@@ -32,6 +40,8 @@ pub(super) enum Effect {
     Branches {
         ways: Vec<Way>,
         missing: Option<bool>,
+        /// Or anything, though not usually.
+        open: bool,
         cause: Cause,
         doubt: Option<String>,
     },
@@ -76,7 +86,9 @@ pub(super) fn step(
     state: &mut State,
 ) -> Effect {
     match expression {
-        Expression::Meta { key, to } => load(registers, *to, meta(at, state, *key), || format!("{key:?}")),
+        Expression::Meta { key, to } => load(registers, *to, meta(machine, at, state, *key), || {
+            format!("{key:?}")
+        }),
         Expression::MetaSet { key, from } => match key {
             Meta::Mark => {
                 put(&mut state.mark, 0, read(registers, *from, 4));
@@ -91,7 +103,7 @@ pub(super) fn step(
             length,
             to,
         } => {
-            let found = payload(at, state, *base, *offset, *length);
+            let found = payload(machine, at, state, *base, *offset, *length);
             load(registers, *to, found, || {
                 "part of the packet that senders choose".to_owned()
             })
@@ -108,12 +120,28 @@ pub(super) fn step(
         Expression::Option {
             presence,
             network,
+            kind,
             to,
             length,
         } => match (*network, *presence) {
             // The packet that stands for the class has no extension header and no IP option.
             (true, true) => load(registers, *to, Load::Known(known(&[0])), String::new),
             (true, false) => Effect::Stop,
+            // Segment size, which is the one that rules look at.
+            (false, false) if *kind == 2 && state.segment_size.is_some() => {
+                let size = state.segment_size.unwrap_or_default().to_be_bytes();
+                load(registers, *to, Load::Known(known(&size)), String::new)
+            }
+            (false, true) if state.segment_size.is_some() => {
+                let there = at.protocol == 6 && USUAL_OPTIONS.contains(kind);
+                load(
+                    registers,
+                    *to,
+                    Load::Known(known(&[u8::from(there)])),
+                    String::new,
+                )
+            }
+            (false, _) if state.segment_size.is_some() && !USUAL_OPTIONS.contains(kind) => Effect::Stop,
             (false, _) => {
                 let length = usize::try_from(*length).unwrap_or_default().min(16);
                 load(registers, *to, Load::Unknown(length), || {
@@ -134,9 +162,24 @@ pub(super) fn step(
         Expression::Fib {
             result,
             source,
+            mark,
+            device,
             presence,
             to,
-        } => fib(at, state, *result, *source, *presence, *to, registers),
+        } => {
+            let asked = FibAsked {
+                result: *result,
+                source: *source,
+                mark: *mark,
+                device: *device,
+                presence: *presence,
+                to: *to,
+            };
+            fib(machine, at, state, &asked, registers)
+        }
+        Expression::Number { to, modulus, offset } => number(registers, *to, *modulus, *offset),
+        Expression::TransparentProxy => maybe("whether a transparent proxy listens is not known"),
+        Expression::SynProxy => Effect::Verdict(Verdict::Accept),
         Expression::Load { to, value } => load(registers, *to, Load::Known(known(value)), String::new),
         Expression::LoadOpaque { to, name } => {
             if let Some(to) = to {
@@ -194,32 +237,41 @@ pub(super) fn step(
             if let Some(reason) = &set.incomplete {
                 return unknown_lookup(*to, reason.clone());
             }
-            let found = search(set, read(registers, *from, set.key_length));
+            let key = read(registers, *from, set.key_length);
+            if let Some(only) = &set.only
+                && !bits::value(key).is_some_and(|key| only.contains(&key))
+            {
+                return unknown_lookup(*to, format!("set {name} {ASKED_ABOUT_OTHERS}"));
+            }
+            let id = SetId::Named(place, name.clone());
+            if let (None, Some(added)) = (to, state.is_put_into(&id)) {
+                return Effect::Maybe {
+                    usual: Some(added != *inverted),
+                    doubt: format!("set {name} is changed by the rules themselves"),
+                };
+            }
+            let found = search(set, key);
             let updated = machine.is_updated(place, name);
             lookup(found, *to, *inverted, updated.then_some(name))
         }
-        Expression::SetUpdate { set, .. } => Effect::Maybe {
-            usual: Some(true),
-            doubt: format!("set {set} is changed by the rules themselves"),
-        },
+        Expression::SetUpdate { set, usual, removes } => {
+            state.changed.push((SetId::Named(place, set.clone()), !removes));
+            Effect::Maybe {
+                usual: Some(*usual),
+                doubt: format!("set {set} is changed by the rules themselves"),
+            }
+        }
         Expression::Verdict(verdict) => Effect::Verdict(verdict.clone()),
         Expression::Reject => Effect::Verdict(Verdict::Drop),
         Expression::Nat(nat) => translate(at, state, registers, nat),
-        Expression::NoTrack => match at.tracked {
-            Some(false) => {
-                state.untracked = true;
-                Effect::Go
-            }
-            Some(true) => Effect::Go,
-            None => undecided("notrack at the priority of connection tracking"),
-        },
+        Expression::NoTrack => exempt(at, state),
         Expression::Limit { name, inverted } => Effect::Maybe {
             usual: Some(!inverted),
             doubt: format!("{name} depends on traffic"),
         },
         Expression::Object { kind, name } => object(table, *kind, name),
         Expression::Passive => Effect::Go,
-        Expression::Extension(extension) => extension::evaluate(extension, at, state),
+        Expression::Extension(extension) => xt::evaluate(machine, extension, at, state),
         Expression::Opaque { name } => undecided(format!("{name} is not evaluated")),
     }
 }
@@ -240,7 +292,73 @@ pub(super) fn load(
             maybe(format!("{} is not known", what()))
         }
         Load::Nothing => Effect::Stop,
+        Load::Now(bytes) => Effect::Branches {
+            ways: vec![
+                Way {
+                    usual: true,
+                    verdict: None,
+                    to,
+                    bytes: known(&bytes),
+                },
+                Way {
+                    usual: false,
+                    verdict: None,
+                    to,
+                    bytes: unknown(bytes.len(), Cause::OTHER),
+                },
+            ],
+            missing: None,
+            open: false,
+            cause: Cause::OTHER,
+            doubt: Some("it depends on the time".to_owned()),
+        },
     }
+}
+
+/// One of several numbers.
+fn number(registers: &mut Registers, to: Register, modulus: u32, offset: u32) -> Effect {
+    if modulus > MOST_NUMBERS {
+        store(registers, to, &unknown(4, Cause::OTHER));
+        return maybe("a number that the kernel chooses");
+    }
+    let way = |number: u32| Way {
+        usual: modulus == 1,
+        verdict: None,
+        to,
+        bytes: known(&offset.wrapping_add(number).to_ne_bytes()),
+    };
+    Effect::Branches {
+        ways: (0..modulus).map(way).collect(),
+        missing: None,
+        open: false,
+        cause: Cause::OTHER,
+        doubt: Some("the kernel chooses among several numbers".to_owned()),
+    }
+}
+
+/// `nft_notrack_eval`, `notrack_tg`: leaves out of connection tracking what it has not seen yet.
+pub(super) fn exempt(at: &At<'_>, state: &mut State) -> Effect {
+    match at.tracked {
+        Some(false) => {
+            state.untracked = true;
+            Effect::Go
+        }
+        Some(true) => Effect::Go,
+        None => undecided("notrack at the priority of connection tracking"),
+    }
+}
+
+/// `nft_nat_setup_netmap`: the bits in which lowest and highest are the same are new, the others stay.
+pub(super) fn netmap(old: &[Byte], low: &[Byte], high: &[Byte]) -> Vec<Byte> {
+    let byte = |(old, (low, high)): (&Byte, (&Byte, &Byte))| {
+        let kept = low.value ^ high.value;
+        let old = old.masked(kept, 0);
+        if low.known & high.known != u8::MAX {
+            return Byte::unknown(Cause::OTHER);
+        }
+        Byte::partly(old.value | (low.value & !kept), old.known, old.cause)
+    };
+    old.iter().zip(low.iter().zip(high)).map(byte).collect()
 }
 
 fn compare(bytes: &[Byte], comparison: Comparison, value: &[u8]) -> Truth {
@@ -280,13 +398,19 @@ fn translate(at: &At<'_>, state: &mut State, registers: &Registers, nat: &Nat) -
     }
     state.translated = true;
     if nat.kind == NatKind::Source {
+        state.rewritten_source = true;
         return Effect::Verdict(Verdict::Accept);
     }
     state.redirected = true;
     let width = if at.v6 { 16 } else { 4 };
     if let Some(address) = nat.address {
-        let certain = nat.address_to.is_none() && !nat.mapped;
-        let bytes = if certain {
+        let bytes = if let (true, Some(high)) = (nat.mapped, nat.address_to) {
+            let (low, high) = (read(registers, address, width), read(registers, high, width));
+            netmap(state.destination(at.v6), low, high)
+        } else if nat
+            .address_to
+            .is_none_or(|high| same(registers, address, high, width))
+        {
             read(registers, address, width).to_vec()
         } else {
             unknown(width, Cause::OTHER)
@@ -297,7 +421,8 @@ fn translate(at: &At<'_>, state: &mut State, registers: &Registers, nat: &Nat) -
         state.set_destination(at.v6, &unknown(width, Cause::DESTINATION));
     }
     if let Some(port) = nat.port {
-        let certain = nat.port_to.is_none() && !nat.mapped;
+        let single = nat.port_to.is_none_or(|high| same(registers, port, high, 2));
+        let certain = single && !nat.shifted;
         let bytes = if certain {
             read(registers, port, 2).to_vec()
         } else {
@@ -306,6 +431,12 @@ fn translate(at: &At<'_>, state: &mut State, registers: &Registers, nat: &Nat) -
         state.set_port(&bytes);
     }
     Effect::Verdict(Verdict::Accept)
+}
+
+/// Whether two registers hold the same known value.
+fn same(registers: &Registers, one: Register, other: Register, length: usize) -> bool {
+    let (one, other) = (read(registers, one, length), read(registers, other, length));
+    one == other && bits::value(one).is_some()
 }
 
 /// `nft_objref_eval`, by `NFT_OBJECT_*`.

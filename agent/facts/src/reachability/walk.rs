@@ -31,6 +31,17 @@ struct RuleOutcome {
     undecided: Vec<bool>,
     causes: Cause,
     doubts: Vec<String>,
+    /// The state when something was first not certain.
+    before: Option<Box<State>>,
+}
+
+impl RuleOutcome {
+    /// Keeps the state for comparison with what comes of it, unless an earlier one is kept.
+    fn keep(&mut self, state: &State) {
+        if self.before.is_none() {
+            self.before = Some(Box::new(state.clone()));
+        }
+    }
 }
 
 impl<'r> Walk<'_, 'r> {
@@ -99,7 +110,19 @@ impl<'r> Walk<'_, 'r> {
                             }
                         }
                         Verdict::Continue | Verdict::Break => merge(&mut next, state),
-                        Verdict::Queue | Verdict::Other(_) => {
+                        // Without a program the kernel lets pass or drops, as the rule says.
+                        Verdict::Queue { bypass, .. } if self.is_unattended(&verdict) => {
+                            if bypass {
+                                state.note(reason());
+                                merge(&mut outcome.passed, state);
+                            } else {
+                                outcome.dropped.push(End {
+                                    usual: state.usual,
+                                    reason: reason(),
+                                });
+                            }
+                        }
+                        Verdict::Queue { .. } | Verdict::Other(_) => {
                             notes.doubt(format!("{}: a program decides", reason()));
                             notes.causes = notes.causes | Cause::OTHER;
                             outcome.undecided.push(End {
@@ -116,6 +139,15 @@ impl<'r> Walk<'_, 'r> {
             merge(&mut current, state);
         }
         current
+    }
+
+    /// Whether it is known that no program listens on any of the queues.
+    fn is_unattended(&self, verdict: &Verdict) -> bool {
+        let Verdict::Queue { first, last, .. } = verdict else {
+            return false;
+        };
+        let queues = self.machine.surroundings.queues.as_ref();
+        queues.is_some_and(|queues| !queues.iter().any(|queue| (first..=last).contains(&queue)))
     }
 
     fn enter(
@@ -145,12 +177,12 @@ impl<'r> Walk<'_, 'r> {
     fn rule(&self, rule: &Rule, state: State, notes: &mut Notes, reason: &dyn Fn() -> String) -> RuleOutcome {
         let mut result = RuleOutcome::default();
         let registers = [Byte::unknown(Cause::OTHER); REGISTER_BYTES];
-        let before = state.clone();
         self.expressions(&rule.expressions, registers, state, &mut result, notes);
         let unmoved = result.verdicts.is_empty() && result.undecided.is_empty();
-        match result.next.as_mut_slice() {
+        match (result.next.as_mut_slice(), &result.before) {
+            (_, None) => {}
             // Both ways lead to the same: whatever was unknown did not matter.
-            [only] if unmoved && only.same_future(&before) => only.usual = before.usual,
+            ([only], Some(before)) if unmoved && only.same_future(before) => only.usual = before.usual,
             _ => {
                 notes.causes = notes.causes | result.causes;
                 for doubt in &result.doubts {
@@ -194,10 +226,12 @@ impl<'r> Walk<'_, 'r> {
                     return;
                 }
                 Effect::Test(Truth::Unknown(cause)) => {
+                    result.keep(&state);
                     result.causes = result.causes | cause;
                     state = part(state, None, result);
                 }
                 Effect::Maybe { usual, doubt } => {
+                    result.keep(&state);
                     result.causes = result.causes | Cause::OTHER;
                     result.doubts.push(doubt);
                     state = part(state, usual, result);
@@ -207,6 +241,7 @@ impl<'r> Walk<'_, 'r> {
                     return;
                 }
                 Effect::Undecided { cause, doubt } => {
+                    result.keep(&state);
                     result.causes = result.causes | cause;
                     result.doubts.extend(doubt);
                     result.undecided.push(state.usual);
@@ -215,11 +250,16 @@ impl<'r> Walk<'_, 'r> {
                 Effect::Branches {
                     ways,
                     missing,
+                    open,
                     cause,
                     doubt,
                 } => {
+                    result.keep(&state);
                     result.causes = result.causes | cause;
                     result.doubts.extend(doubt);
+                    if open {
+                        result.undecided.push(false);
+                    }
                     for way in ways {
                         let mut state = state.clone();
                         state.usual &= way.usual;

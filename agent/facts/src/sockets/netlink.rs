@@ -15,7 +15,6 @@ use nix::sys::time::{TimeVal, TimeValLike};
 use plumbline_config::plan::Transport;
 
 use super::{Bound, MOST_LISTENERS, Table};
-use crate::host::Host;
 use crate::known::Unknown;
 
 /// Room for one datagram of answers, in bytes; the kernel fills at most 32 KiB (netlink(7)).
@@ -28,7 +27,7 @@ const DUMP_TIMEOUT: Duration = Duration::from_secs(5);
 const ALIGNMENT: usize = 4;
 
 /// Asks the kernel for listening TCP and unconnected UDP sockets of both families.
-pub(super) fn table(host: &Host) -> Result<Table, Unknown> {
+pub(super) fn table() -> Result<Table, Unknown> {
     let mut table = Vec::new();
     for (transport, protocol, states) in [
         (Transport::Tcp, IPPROTO_TCP, StateFlags::LISTEN),
@@ -39,7 +38,7 @@ pub(super) fn table(host: &Host) -> Result<Table, Unknown> {
                 what: "sock_diag".to_owned(),
                 why,
             })?;
-            table.extend(answers.iter().map(|answer| bound(host, transport, answer)));
+            table.extend(answers.iter().map(|answer| bound(transport, answer)));
         }
     }
     // A UDP socket that was never bound has no port.
@@ -47,28 +46,24 @@ pub(super) fn table(host: &Host) -> Result<Table, Unknown> {
     Ok(table)
 }
 
-fn bound(host: &Host, transport: Transport, answer: &InetResponse) -> Bound {
+fn bound(transport: Transport, answer: &InetResponse) -> Bound {
     let id = &answer.header.socket_id;
     Bound {
         transport,
         address: id.source_address,
         port: id.source_port,
-        interface: (id.interface_id != 0).then(|| interface_name(host, id.interface_id)),
+        interface: (id.interface_id != 0).then(|| interface_name(id.interface_id)),
         v6_only: id.source_address.is_ipv6() && answer.nlas.contains(&Nla::SkV6Only(true)),
         inode: answer.header.inode.into(),
     }
 }
 
-/// The name of the interface with this index, or the index where it is gone.
-fn interface_name(host: &Host, index: u32) -> String {
-    let names = host.list("/sys/class/net").unwrap_or_default();
-    let matches = |name: &String| {
-        let text = host.read_text(format!("/sys/class/net/{name}/ifindex"), 64);
-        text.is_ok_and(|text| text.trim().parse() == Ok(index))
-    };
-    names
-        .into_iter()
-        .find(matches)
+/// The name of the interface with this index, or the index where it is gone. Asked of the kernel, since `/sys` may be
+/// of another network namespace.
+fn interface_name(index: u32) -> String {
+    nix::net::if_::if_indextoname(index)
+        .ok()
+        .and_then(|name| name.into_string().ok())
         .unwrap_or_else(|| index.to_string())
 }
 
@@ -212,8 +207,7 @@ mod tests {
         let mut answers = Vec::new();
         let mut bytes = listening();
         assert_eq!(read_datagram(&bytes, 1, &mut answers), Ok(false));
-        let host = Host::at(tempfile::tempdir().unwrap().path()).unwrap();
-        let bound = bound(&host, Transport::Tcp, &answers[0]);
+        let bound = bound(Transport::Tcp, &answers[0]);
         assert_eq!((bound.port, bound.v6_only, bound.inode), (443, true, 4242));
         assert_eq!(read_datagram(&bytes, 2, &mut answers), Ok(false));
         assert_eq!(answers.len(), 1, "another sequence number is not ours");

@@ -20,6 +20,11 @@ const UNCONNECTED: u8 = 0x07;
 
 /// Reads all four tables. IPv6 may be lacking; without `/proc/net/tcp` there is nothing to read.
 pub(super) fn table(host: &Host) -> Result<Table, Unknown> {
+    table_in(host, "/proc/net")
+}
+
+/// Reads the tables in a directory like `/proc/net`, such as another process's `/proc/PID/net`.
+pub(super) fn table_in(host: &Host, directory: &str) -> Result<Table, Unknown> {
     let mut table = Vec::new();
     for (name, transport, state, required) in [
         ("tcp", Transport::Tcp, LISTEN, true),
@@ -27,7 +32,7 @@ pub(super) fn table(host: &Host) -> Result<Table, Unknown> {
         ("udp", Transport::Udp, UNCONNECTED, false),
         ("udp6", Transport::Udp, UNCONNECTED, false),
     ] {
-        let path = format!("/proc/net/{name}");
+        let path = format!("{directory}/{name}");
         match host.read_text(&path, LARGEST_TABLE) {
             Ok(text) => table.extend(text.lines().filter_map(|line| parse_line(line, transport, state))),
             Err(ReadError::NotFound(_)) if !required => {}

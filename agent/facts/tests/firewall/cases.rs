@@ -4,6 +4,12 @@
 pub(crate) struct Case {
     pub(crate) name: &'static str,
     pub(crate) rules: &'static str,
+    /// A script that loads more.
+    pub(crate) script: &'static str,
+    /// Programs that the script needs.
+    pub(crate) needs: &'static [&'static str],
+    /// Also tried on other addresses, groups and the container.
+    pub(crate) everywhere: bool,
     pub(crate) unknown: usize,
 }
 
@@ -11,6 +17,21 @@ const fn case(name: &'static str, rules: &'static str) -> Case {
     Case {
         name,
         rules,
+        script: "",
+        needs: &[],
+        everywhere: false,
+        unknown: 0,
+    }
+}
+
+/// Rules that a script loads, which are tried everywhere.
+pub(crate) const fn script(name: &'static str, needs: &'static [&'static str], script: &'static str) -> Case {
+    Case {
+        name,
+        rules: "",
+        script,
+        needs,
+        everywhere: true,
         unknown: 0,
     }
 }

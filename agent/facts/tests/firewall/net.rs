@@ -81,6 +81,47 @@ pub(crate) fn nft(rules: &str) {
     );
 }
 
+/// Whether a program is installed.
+pub(crate) fn has(program: &str) -> bool {
+    std::env::split_paths("/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin")
+        .any(|directory| directory.join(program).exists())
+}
+
+/// Runs a script in this network namespace, and in a mount namespace of its own.
+pub(crate) fn shell(script: &str) {
+    output("unshare", &["-m", "bash", "-euc", script]);
+}
+
+/// Takes away whatever a case has loaded or set.
+pub(crate) fn clean_up() {
+    shell(
+        "nft flush ruleset
+         for program in iptables-legacy ip6tables-legacy; do
+             six=${program#iptables-legacy}; names=/proc/thread-self/net/${six:+ip6_tables_names}
+             [ -n \"$six\" ] || names=/proc/thread-self/net/ip_tables_names
+             [ -e $names ] && command -v $program >/dev/null || continue
+             for table in $(cat $names); do
+                 $program -w -t $table -F; $program -w -t $table -X
+                 for chain in INPUT OUTPUT FORWARD PREROUTING POSTROUTING; do
+                     $program -w -t $table -P $chain ACCEPT 2>/dev/null || true
+                 done
+             done
+         done
+         # The kernel lets go of sets a little after the rules that named them.
+         for attempt in $(seq 20); do
+             if ! command -v ipset >/dev/null || ipset destroy 2>/dev/null; then break; fi
+             sleep 0.05
+         done
+         for rule in 100 101; do ip rule del pref $rule 2>/dev/null || true; done
+         ip route flush table 77 2>/dev/null || true
+         echo 0 >/proc/sys/net/ipv4/conf/eth1/rp_filter
+         echo 0 >/proc/sys/net/ipv4/conf/eth0/route_localnet
+         echo 1 >/proc/sys/net/ipv4/ip_forward
+         ip route del blackhole 198.51.100.7 2>/dev/null || true
+         ip link set eth1 group 0",
+    );
+}
+
 /// Moves this thread to a network namespace of its own and opens sockets there; `None` where that is not possible.
 pub(crate) fn open_namespace() -> Option<Vec<Listener>> {
     let runs = |program: &str| Command::new(program).arg("-V").output().is_ok();
@@ -134,7 +175,10 @@ fn bound(kind: SockType, at: SocketAddr) -> OwnedFd {
 
 /// Sends every byte back.
 fn serve_tcp(at: SocketAddr) {
-    let socket = bound(SockType::Stream, at);
+    serve(bound(SockType::Stream, at));
+}
+
+fn serve(socket: OwnedFd) {
     nix::sys::socket::listen(&socket, nix::sys::socket::Backlog::new(128).unwrap()).unwrap();
     let listener = TcpListener::from(socket);
     thread::spawn(move || {
@@ -157,6 +201,69 @@ fn serve_udp(at: SocketAddr) {
             let _ = socket.send_to(&bytes[..length], from);
         }
     });
+}
+
+/// A namespace behind this one, as a container has it: 172.17.0.2 on the bridge br0, with sockets.
+pub(crate) struct Container(std::process::Child);
+
+impl Container {
+    pub(crate) fn start() -> Self {
+        let child = Command::new("unshare")
+            .args(["-n", "sleep", "600"])
+            .spawn()
+            .unwrap();
+        let own = std::fs::read_link("/proc/thread-self/ns/net").unwrap();
+        let theirs = format!("/proc/{}/ns/net", child.id());
+        while std::fs::read_link(&theirs).is_ok_and(|theirs| theirs == own) {
+            thread::sleep(Duration::from_millis(2));
+        }
+        shell(&format!(
+            "ip link add br0 type bridge
+             ip address add 172.17.0.1/16 dev br0
+             ip link set br0 up
+             ip link add veth0 type veth peer name eth0 netns {id}
+             ip link set veth0 master br0 up
+             nsenter -t {id} -n ip address add 172.17.0.2/16 dev eth0
+             nsenter -t {id} -n ip link set eth0 up
+             nsenter -t {id} -n ip link set lo up
+             nsenter -t {id} -n ip route add default via 172.17.0.1
+             echo 1 >/proc/sys/net/ipv4/ip_forward",
+            id = child.id()
+        ));
+        let (done, wait) = channel();
+        thread::spawn(move || {
+            let namespace = std::fs::File::open(theirs).unwrap();
+            nix::sched::setns(namespace, CloneFlags::CLONE_NEWNET).unwrap();
+            let any = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+            serve_tcp(SocketAddr::new(any, 80));
+            serve_udp(SocketAddr::new(any, 53));
+            done.send(()).unwrap();
+        });
+        wait.recv().unwrap();
+        Self(child)
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Opens the sockets that are not on every address: on one address, on one device, on the loopback one, in a group.
+pub(crate) fn open_more() {
+    serve_tcp("10.9.0.9:7001".parse().unwrap());
+    serve_tcp("127.0.0.1:7003".parse().unwrap());
+    let device = bound(SockType::Stream, "0.0.0.0:7002".parse().unwrap());
+    setsockopt(&device, sockopt::BindToDevice, &"eth1".into()).unwrap();
+    serve(device);
+    let group = UdpSocket::bind("0.0.0.0:0").unwrap();
+    group
+        .join_multicast_v4(&Ipv4Addr::new(224, 0, 0, 251), &Ipv4Addr::new(10, 9, 0, 1))
+        .unwrap();
+    // A member for as long as the test runs.
+    std::mem::forget(group);
 }
 
 /// A thread in a namespace of its own, from which connections are tried.
@@ -192,6 +299,11 @@ impl Client {
                 &["address", "add", "2001:db8:66::66/128", "dev", "far0", "nodad"],
             );
             output("ip", &["link", "set", "lo", "up"]);
+            output("ip", &["route", "add", "224.0.0.0/4", "dev", "far0"]);
+            output(
+                "ip",
+                &["route", "add", "172.17.0.0/16", "via", "10.9.0.1", "dev", "far0"],
+            );
             tell.send(Vec::new()).unwrap();
             while let Ok((probes, patience)) = asked.recv() {
                 tell.send(attempt(&probes, PATIENCE * patience)).unwrap();
@@ -208,6 +320,7 @@ impl Client {
         }
         set_up("eth0", "10.9.0.1/24", "2001:db8:9::1/64");
         set_up("eth1", "10.9.1.1/24", "2001:db8:91::1/64");
+        output("ip", &["address", "add", "10.9.0.9/24", "dev", "eth0"]);
         joined.send(()).unwrap();
         told.recv().unwrap();
         for (route, via) in [("default", "10.9.0.2"), ("2001:db8:66::/48", "2001:db8:9::2")] {
@@ -260,6 +373,37 @@ pub(crate) fn probes(case: &Case) -> Vec<Probe> {
             }));
         }
     }
+    if case.everywhere {
+        for (from, interface, to, transport, port) in [
+            ("10.9.0.2", "eth0", "10.9.0.9", Transport::Tcp, 7001),
+            ("10.9.0.2", "eth0", "10.9.0.1", Transport::Tcp, 7001),
+            ("10.9.1.2", "eth1", "10.9.1.1", Transport::Tcp, 7002),
+            ("10.9.0.2", "eth0", "10.9.0.1", Transport::Tcp, 7002),
+            ("10.9.0.2", "eth0", "10.9.0.1", Transport::Tcp, 7003),
+            ("10.9.0.2", "eth0", "10.9.0.9", Transport::Tcp, 22),
+            ("10.9.0.2", "eth0", "224.0.0.251", Transport::Udp, 5353),
+            ("10.9.0.2", "eth0", "224.0.0.251", Transport::Udp, 123),
+            ("10.9.0.2", "eth0", "224.0.0.252", Transport::Udp, 5353),
+            ("10.9.0.2", "eth0", "10.9.0.255", Transport::Udp, 5353),
+            ("10.9.0.2", "eth0", "172.17.0.2", Transport::Tcp, 80),
+            ("192.0.2.66", "eth0", "172.17.0.2", Transport::Tcp, 80),
+            ("10.9.0.2", "eth0", "172.17.0.2", Transport::Tcp, 81),
+            ("10.9.0.2", "eth0", "10.9.0.1", Transport::Tcp, 8081),
+            ("192.0.2.66", "eth0", "10.9.0.1", Transport::Tcp, 8081),
+            ("10.9.1.2", "eth1", "10.9.1.1", Transport::Tcp, 8081),
+            ("10.9.0.2", "eth0", "10.9.0.1", Transport::Tcp, 8082),
+            ("10.9.0.2", "eth0", "10.9.0.1", Transport::Udp, 8053),
+        ] {
+            found.push(Probe {
+                from: from.parse().unwrap(),
+                from_port: None,
+                interface,
+                to: to.parse().unwrap(),
+                port,
+                transport,
+            });
+        }
+    }
     found
 }
 
@@ -302,8 +446,19 @@ fn open(probe: &Probe) -> Attempt {
         nix::fcntl::FcntlArg::F_SETFL(nix::fcntl::OFlag::O_NONBLOCK),
     )
     .unwrap();
-    let to = SockaddrStorage::from(SocketAddr::new(probe.to, probe.port));
-    let _ = connect(socket.as_raw_fd(), &to);
+    let to = SocketAddr::new(probe.to, probe.port);
+    // The answer to a datagram for many comes from another address.
+    let many = probe.to.is_multicast() || probe.to.to_string().ends_with(".255");
+    if many {
+        setsockopt(&socket, sockopt::Broadcast, &true).unwrap();
+        let socket = UdpSocket::from(socket);
+        let _ = socket.send_to(b"?", to);
+        return Attempt {
+            socket: socket.into(),
+            sent: true,
+        };
+    }
+    let _ = connect(socket.as_raw_fd(), &SockaddrStorage::from(to));
     Attempt { socket, sent: false }
 }
 

@@ -113,7 +113,12 @@ fn read(ruleset: &mut Ruleset, kind: &str, body: &Value) -> Option<()> {
                 "limit" => 4,
                 _ => 5,
             };
-            let inverted = body.get("inv").and_then(Value::as_bool).unwrap_or_default();
+            let number_of = |field| body.get(field).and_then(Value::as_u64);
+            let spent = kind == "quota"
+                && number_of("bytes")
+                    .zip(number_of("used"))
+                    .is_some_and(|(bytes, used)| used >= bytes);
+            let inverted = body.get("inv").and_then(Value::as_bool).unwrap_or_default() != spent;
             table
                 .objects
                 .insert((number, name?.to_owned()), Object { inverted });

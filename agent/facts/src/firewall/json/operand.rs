@@ -4,7 +4,9 @@ use serde_json::Value;
 
 use super::text;
 use super::value::{DIRECTIONS, FAMILIES, Kind, PACKET_TYPES, PROTOCOLS, STATES, STATUSES, TCP_FLAGS};
-use crate::firewall::expression::{Comparison, Conntrack, Expression, FibResult, Header, Meta, Register};
+use crate::firewall::expression::{
+    Comparison, Conntrack, Expression, FibDevice, FibResult, Header, Meta, Register,
+};
 
 /// A value loaded into a register.
 pub(super) struct Operand {
@@ -53,6 +55,7 @@ fn read(value: &Value, to: Register) -> Option<Operand> {
                 load: vec![Expression::Option {
                     presence,
                     network: true,
+                    kind: 0,
                     to,
                     length: 1,
                 }],
@@ -217,6 +220,12 @@ fn fib(body: &Value, to: Register) -> Option<Operand> {
         vec![Expression::Fib {
             result,
             source,
+            mark: has("mark"),
+            device: match (has("iif"), has("oif")) {
+                (true, false) => Some(FibDevice::Inward),
+                (false, true) => Some(FibDevice::Outward),
+                _ => None,
+            },
             presence,
             to,
         }],

@@ -92,12 +92,15 @@ impl<'t> RuleCompiler<'t> {
                 }
                 Expression::SetUpdate {
                     set: text(body, name)?.trim_start_matches('@').to_owned(),
-                    stateful: body.get("stmt").is_some(),
+                    usual: !statements(body).any(exceeds),
+                    removes: text(body, "op") == Some("delete"),
                 }
             }
             "counter" | "log" | "last" | "dup" | "flow" | "ct helper" | "ct timeout" | "ct expectation"
             | "secmark" => Expression::Passive,
-            "queue" => Expression::Verdict(Verdict::Queue),
+            "queue" => queue(body),
+            "tproxy" => Expression::TransparentProxy,
+            "synproxy" => Expression::SynProxy,
             "xt" => Expression::Extension(Extension {
                 target: text(body, "type") != Some("match"),
                 name: text(body, "name")?.to_owned(),
@@ -358,7 +361,8 @@ impl<'t> RuleCompiler<'t> {
                 None => address.as_str().is_some_and(|address| address.contains(':')),
             };
             let address_kind = if nat.ipv6 { Kind::Ipv6 } else { Kind::Ipv4 };
-            nat.mapped = address.get("prefix").is_some() || body.get("type_flags").is_some();
+            nat.mapped = address.get("prefix").is_some()
+                || body.get("type_flags").is_some_and(|flags| flags == "prefix");
             if let Some(map) = address.get("map") {
                 let to = Register::FIRST;
                 self.lookup(
@@ -430,12 +434,54 @@ impl<'t> RuleCompiler<'t> {
     }
 }
 
+/// Statements for each element of a set.
+fn statements(body: &Value) -> impl Iterator<Item = &Value> {
+    let listed = body.get("stmt").and_then(Value::as_array);
+    listed.into_iter().flatten()
+}
+
+/// Whether a statement only lets go on what has come too often.
+fn exceeds(statement: &Value) -> bool {
+    let bodies = statement
+        .as_object()
+        .into_iter()
+        .flat_map(serde_json::Map::values);
+    bodies
+        .into_iter()
+        .any(|body| body.get("inv").and_then(Value::as_bool).unwrap_or_default())
+}
+
+/// `{"num", "flags"}`, the number one or a range.
+fn queue(body: &Value) -> Expression {
+    let number = |value: &Value| u16::try_from(value.as_u64()?).ok();
+    let named = body.get("num");
+    let range = named
+        .and_then(|value| value.get("range"))
+        .and_then(Value::as_array);
+    let first = named.and_then(number).or_else(|| number(range?.first()?));
+    let last = named.and_then(number).or_else(|| number(range?.get(1)?));
+    Expression::Verdict(Verdict::Queue {
+        first: first.unwrap_or_default(),
+        last: last.or(first).unwrap_or_default(),
+        bypass: super::flags(body).any(|flag| flag == "bypass"),
+    })
+}
+
 fn limited(name: &str, body: &Value) -> Expression {
     let kind = match name {
         "quota" => 2,
         "limit" => 4,
         _ => 5,
     };
+    // The connection itself counts.
+    let inverted = body.get("inv").and_then(Value::as_bool).unwrap_or_default();
+    if name == "ct count" && body.get("val").and_then(Value::as_u64) == Some(0) {
+        return if inverted {
+            Expression::Passive
+        } else {
+            Expression::Verdict(Verdict::Break)
+        };
+    }
     match body.as_str() {
         Some(object) => Expression::Object {
             kind,
