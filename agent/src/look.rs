@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use plumbline_checks::{Check, Context, assess};
 use plumbline_config::ident::{HostId, Role};
 use plumbline_config::plan::LoadedPlan;
@@ -45,6 +45,7 @@ pub fn look(look: &Look<'_>, begin: &dyn Fn(ProbeId)) -> Seen {
     let started_at = Timestamp::now();
     let needs = look.checks.iter().flat_map(|check| check.needs).copied();
     let measures = look.plan.plan.measures(look.role);
+    let reported_for = measures.monitoring.logins.report_for;
     let ask = Ask {
         probes: needs.chain([ProbeId::Os]).collect(),
         now: started_at,
@@ -52,6 +53,9 @@ pub fn look(look: &Look<'_>, begin: &dyn Fn(ProbeId)) -> Seen {
         certificate_paths: measures.transfer.certificate_paths.clone(),
         authority_paths: measures.transfer.authority_paths.clone(),
         endpoints: measures.transfer.endpoints.clone(),
+        logins_kept_for: reported_for
+            .nominal()
+            .saturating_add(SignedDuration::from_hours(24)),
         memory: look.memory.clone(),
     };
     let reading = Stopwatch::default();

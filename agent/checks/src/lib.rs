@@ -22,6 +22,7 @@ mod ids_protection;
 mod invariants;
 pub mod logins;
 mod logins_abnormal;
+mod logins_monitoring;
 mod mail_filtering;
 mod patch_security_updates;
 mod protection;
@@ -57,6 +58,7 @@ pub const CHECKS: &[Check] = &[
     mail_filtering::CHECK,
     endpoint_protection::CHECK,
     ids_protection::CHECK,
+    logins_monitoring::CHECK,
     logins_abnormal::CHECK,
     patch_security_updates::CHECK,
     antivirus_running::CHECK,

@@ -1,6 +1,6 @@
 //! `logins.abnormal`: no abnormal pattern among the attempts to log in of the last days.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use plumbline_config::message::Message;
 use plumbline_config::plan::LoginRules;
@@ -9,7 +9,7 @@ use plumbline_facts::{Facts, Known, ProbeId, Unknown};
 use serde_json::{Value, json};
 
 use crate::check::{Check, Context, Verdict};
-use crate::logins::{Anomaly, AnomalyKind, Subject, detect};
+use crate::logins::{Anomaly, AnomalyKind, Minimiser, Observed, Subject, detect};
 
 /// Subject of what is said of the records themselves.
 const RECORDS: &str = "login-records";
@@ -43,18 +43,27 @@ fn judge(facts: &Facts, context: &Context<'_>) -> Result<Vec<Verdict>, Unknown> 
     }
     let logins = facts.logins.value()?;
     let zone = context.plan.zone();
-    let mut by_subject: BTreeMap<Subject, Vec<Anomaly>> = BTreeMap::new();
+    let minimiser = Minimiser {
+        detail: rules.sources,
+        key: logins.key,
+    };
+    let mut by_subject: BTreeMap<String, Vec<Anomaly>> = BTreeMap::new();
     // A host has one clock and its peers' logs another: what lies ahead is as recent as can be.
     let recent = |anomaly: &Anomaly| rules.report_for.after(anomaly.last_at, &zone) >= context.now;
-    for anomaly in detect(&logins.events, rules).into_iter().filter(recent) {
-        by_subject
-            .entry(anomaly.subject.clone())
-            .or_default()
-            .push(anomaly);
+    let observed = Observed {
+        events: &logins.events,
+        changes: &logins.changes,
+        habits: &logins.habits,
+        dormant_after: context.measures().review.dormant_after.nominal(),
+        zone: &zone,
+    };
+    for mut anomaly in detect(&observed, rules).into_iter().filter(recent) {
+        let subject = minimiser.apply(&mut anomaly);
+        by_subject.entry(subject).or_default().push(anomaly);
     }
     // `detect` puts the worst first, so that the first of each subject leads.
-    let mut subjects: Vec<Vec<Anomaly>> = by_subject.into_values().collect();
-    subjects.sort_by_key(|anomalies| {
+    let mut subjects: Vec<(String, Vec<Anomaly>)> = by_subject.into_iter().collect();
+    subjects.sort_by_key(|(_, anomalies)| {
         anomalies
             .first()
             .map(|worst| std::cmp::Reverse((worst.kind.severity(), worst.last_at)))
@@ -62,13 +71,13 @@ fn judge(facts: &Facts, context: &Context<'_>) -> Result<Vec<Verdict>, Unknown> 
     let others = subjects.split_off(subjects.len().min(MOST_SUBJECTS));
     let mut verdicts: Vec<Verdict> = subjects
         .iter()
-        .filter_map(|anomalies| failing(anomalies, rules))
+        .filter_map(|(subject, anomalies)| failing(subject, anomalies, rules))
         .collect();
     if !others.is_empty() {
         let message = Message::new("logins-others").number("count", others.len());
         let worst = others
             .iter()
-            .flatten()
+            .flat_map(|(_, anomalies)| anomalies)
             .map(|anomaly| anomaly.kind.severity())
             .max();
         let verdict = Verdict::fail(OTHERS, message).evidence(json!({ "subjects": others.len() }));
@@ -82,20 +91,21 @@ fn judge(facts: &Facts, context: &Context<'_>) -> Result<Vec<Verdict>, Unknown> 
 }
 
 /// One subject with all that is abnormal about it; the worst comes first.
-fn failing(anomalies: &[Anomaly], rules: &LoginRules) -> Option<Verdict> {
+fn failing(subject: &str, anomalies: &[Anomaly], rules: &LoginRules) -> Option<Verdict> {
     let worst = anomalies.first()?;
     let message = Message::new(key(worst))
         .number("count", usize::try_from(worst.count).unwrap_or(usize::MAX))
-        .arg("source", source(worst))
+        .arg("source", source(subject, worst))
         .arg("user", worst.users.first().map_or("-", String::as_str))
         .number("users", worst.users.len() + worst.unknown_users)
         .number("sources", worst.sources.len())
+        .arg("what", listed(&worst.what))
         .arg("first", worst.first_at)
         .arg("last", worst.last_at);
     let evidence: Vec<Value> = anomalies.iter().map(evidence).collect();
     let kinds: Vec<&str> = anomalies.iter().map(|anomaly| anomaly.kind.name()).collect();
     Some(
-        Verdict::fail(worst.subject.to_string(), message)
+        Verdict::fail(subject, message)
             .compared(
                 expected(worst.kind, rules),
                 json!({ "kinds": kinds, "count": worst.count }),
@@ -105,18 +115,31 @@ fn failing(anomalies: &[Anomaly], rules: &LoginRules) -> Option<Verdict> {
     )
 }
 
-fn source(anomaly: &Anomaly) -> String {
+fn listed(names: &BTreeSet<String>) -> String {
+    let names: Vec<&str> = names.iter().take(MOST_NAMED).map(String::as_str).collect();
+    names.join(", ")
+}
+
+fn source(subject: &str, anomaly: &Anomaly) -> String {
     match &anomaly.subject {
-        Subject::Source(group) => group.to_string(),
+        Subject::Source(_) => subject.trim_start_matches("source:").to_owned(),
         Subject::User(_) | Subject::UnknownUser => anomaly.sources.first().cloned().unwrap_or_default(),
     }
 }
 
-const fn key(anomaly: &Anomaly) -> &'static str {
+fn key(anomaly: &Anomaly) -> &'static str {
     match (anomaly.kind, &anomaly.subject) {
         (AnomalyKind::BruteForce, Subject::Source(_)) => "logins-brute-force",
         (AnomalyKind::BruteForce, Subject::User(_)) => "logins-brute-force-distributed",
         (AnomalyKind::BruteForce, Subject::UnknownUser) => "logins-brute-force-distributed-unknown",
+        (AnomalyKind::DormantAccount, _) => "logins-dormant-account",
+        (AnomalyKind::FirstSeenSource, _) => "logins-first-seen-source",
+        (AnomalyKind::FirstSeenUser, _) => "logins-first-seen-user",
+        (AnomalyKind::ImpossiblePace, _) => "logins-impossible-pace",
+        (AnomalyKind::NewPrivilegedAccount, _) => "logins-new-privileged-account",
+        (AnomalyKind::OffHours, _) => "logins-off-hours",
+        (AnomalyKind::PrivilegeEscalation, _) if anomaly.events.is_empty() => "logins-privileges-refused",
+        (AnomalyKind::PrivilegeEscalation, _) => "logins-privilege-escalation",
         (AnomalyKind::PasswordSpraying, _) => "logins-password-spraying",
         (AnomalyKind::RootLogin, _) => "logins-root-login",
         (AnomalyKind::SuccessAfterFailures, _) => "logins-success-after-failures",
@@ -132,6 +155,20 @@ fn expected(kind: AnomalyKind, rules: &LoginRules) -> Value {
         AnomalyKind::PasswordSpraying => json!({
             "users_below": rules.spraying_users,
             "within_seconds": rules.spraying_within.nominal_seconds(),
+        }),
+        AnomalyKind::DormantAccount => json!({ "dormant_accounts_used": 0 }),
+        AnomalyKind::FirstSeenSource | AnomalyKind::FirstSeenUser => json!({
+            "first_seen": 0,
+            "learning_seconds": rules.learning_period.nominal_seconds(),
+        }),
+        AnomalyKind::ImpossiblePace => json!({
+            "networks_apart_within_seconds": rules.impossible_pace_within.nominal_seconds(),
+        }),
+        AnomalyKind::NewPrivilegedAccount => json!({ "new_privileges": 0 }),
+        AnomalyKind::OffHours => json!({ "work_hours": rules.work_hours }),
+        AnomalyKind::PrivilegeEscalation => json!({
+            "failures_below": rules.escalation_failures,
+            "within_seconds": rules.escalation_within.nominal_seconds(),
         }),
         AnomalyKind::RootLogin => json!({ "root_login": rules.root_login }),
         AnomalyKind::SuccessAfterFailures => json!({
@@ -158,6 +195,9 @@ fn evidence(anomaly: &Anomaly) -> Value {
         "user_count": anomaly.users.len(),
         "unknown_user_count": anomaly.unknown_users,
         "methods": methods,
+        "what": anomaly.what.iter().take(MOST_NAMED).collect::<Vec<_>>(),
+        "by": anomaly.by,
+        "events": anomaly.events,
     })
 }
 
@@ -184,6 +224,8 @@ fn passing(logins: &LoginFacts, rules: &LoginRules) -> Verdict {
         "password_spraying": expected(AnomalyKind::PasswordSpraying, rules),
         "success_after_failures": expected(AnomalyKind::SuccessAfterFailures, rules),
         "root_login": rules.root_login,
+        "work_hours": rules.work_hours,
+        "learning_seconds": rules.learning_period.nominal_seconds(),
     });
     Verdict::pass(Verdict::HOST, message)
         .compared(expected, json!({ "anomalies": 0 }))
@@ -239,7 +281,7 @@ mod tests {
     use jiff::{SignedDuration, Timestamp};
     use plumbline_config::finding::{Severity, Status};
     use plumbline_config::ident::Role;
-    use plumbline_config::plan::{Plan, RootLogin};
+    use plumbline_config::plan::{Plan, RootLogin, SourceDetail};
     use plumbline_facts::Denial;
     use plumbline_facts::logins::{LoginEvent, Method, Outcome, Service, Source, SourceReading};
 
@@ -254,6 +296,7 @@ mod tests {
             service: Service::Sshd,
             user: Some("root".to_owned()),
             unknown_user: false,
+            by: None,
             source: Some(Source::Address(source.parse().unwrap())),
             outcome: Outcome::Failed,
             method: Method::Password,
@@ -275,7 +318,7 @@ mod tests {
                     ..Reading::default()
                 }),
             }],
-            evicted: 0,
+            ..LoginFacts::default()
         };
         Facts {
             logins: Known::Value(logins),
@@ -332,6 +375,24 @@ mod tests {
         let verdicts = judged(&facts(&events), &Plan::default(), NOW);
         assert!(!format!("{verdicts:?}").contains("hunter"), "{verdicts:?}");
         assert_eq!(verdicts[0].evidence["anomalies"][0]["unknown_user_count"], 9);
+    }
+
+    #[test]
+    fn addresses_are_told_as_far_as_the_plan_lets() {
+        let events = [failures("203.0.113.7", 6), failures("203.0.113.8", 6)].concat();
+        let mut plan = Plan::default();
+        plan.service.monitoring.logins.sources = SourceDetail::Network;
+        let verdicts = judged(&facts(&events), &plan, NOW);
+        let subjects: Vec<_> = verdicts.iter().map(|v| v.subject.as_str()).collect();
+        assert_eq!(subjects, ["source:203.0.113.0/24"]);
+        plan.service.monitoring.logins.sources = SourceDetail::Hashed;
+        for verdicts in [verdicts, judged(&facts(&events), &plan, NOW)] {
+            let told = format!("{verdicts:?}");
+            assert!(
+                !told.contains("203.0.113.7") && !told.contains("203.0.113.8"),
+                "{told}"
+            );
+        }
     }
 
     #[test]

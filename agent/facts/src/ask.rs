@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::memory::Memory;
 use crate::probe::ProbeId;
@@ -23,6 +23,8 @@ pub struct Ask {
     pub authority_paths: Vec<PathBuf>,
     /// Endpoints of other hosts to speak to, `HOST:PORT`.
     pub endpoints: Vec<String>,
+    /// How long attempts to log in are to be kept: as long as the plan reports them, and a day to find them in.
+    pub logins_kept_for: SignedDuration,
     /// What earlier runs left for the probes that look at change.
     pub memory: Memory,
 }

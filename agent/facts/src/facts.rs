@@ -5,6 +5,7 @@ use crate::firewall::FirewallFacts;
 use crate::known::Known;
 use crate::logins::LoginFacts;
 use crate::memory::Memory;
+use crate::monitors::MonitorFacts;
 use crate::os::OsFacts;
 use crate::packages::PackageFacts;
 use crate::protection::ProtectionFacts;
@@ -17,6 +18,8 @@ use crate::volumes::VolumeFacts;
 pub struct Facts {
     /// Attempts to log in.
     pub logins: Known<LoginFacts>,
+    /// Programs that watch for abnormal logins.
+    pub monitors: Known<MonitorFacts>,
     /// The operating system.
     pub os: Known<OsFacts>,
     /// The packet filter.

@@ -14,6 +14,7 @@ pub mod host;
 mod known;
 pub mod logins;
 mod memory;
+pub mod monitors;
 pub mod os;
 pub mod packages;
 mod probe;

@@ -9,6 +9,7 @@ use crate::firewall::FirewallProbe;
 use crate::host::Host;
 use crate::known::{Denial, Known};
 use crate::logins::LoginsProbe;
+use crate::monitors::MonitorsProbe;
 use crate::os::OsProbe;
 use crate::packages::PackagesProbe;
 use crate::protection::ProtectionProbe;
@@ -21,6 +22,8 @@ use crate::volumes::VolumesProbe;
 pub enum ProbeId {
     /// Attempts to log in.
     Logins,
+    /// Programs that watch for abnormal logins.
+    Monitors,
     /// The operating system and the host's name.
     Os,
     /// The packet filter.
@@ -99,6 +102,7 @@ pub const PROBES: &[ProbeEntry] = &[
     ProbeEntry::of::<SocketsProbe>(&[]),
     ProbeEntry::of::<TlsProbe>(&[ProbeId::Os, ProbeId::Sockets]),
     ProbeEntry::of::<LoginsProbe>(&[]),
+    ProbeEntry::of::<MonitorsProbe>(&[]),
     ProbeEntry::of::<PackagesProbe>(&[]),
     ProbeEntry::of::<AntivirusProbe>(&[]),
     ProbeEntry::of::<ProtectionProbe>(&[]),

@@ -2,15 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
-use plumbline_checks::logins::{Anomaly, detect};
+use jiff::{SignedDuration, Timestamp};
+use plumbline_checks::logins::{Anomaly, Observed, detect};
 use plumbline_config::finding::Severity;
 use plumbline_config::ident::Role;
+use plumbline_config::interval::Interval;
 use plumbline_config::message::{Message, text};
-use plumbline_config::plan::{LoadedPlan, LoginRules};
+use plumbline_config::plan::{LoadedPlan, LoginRules, Plan};
 use plumbline_console::{Failure, Format, Outcome, Output};
 use plumbline_facts::Host;
-use plumbline_facts::logins::{Input, Inspected, LoginEvent, inspect};
+use plumbline_facts::logins::{Habits, Input, Inspected, LoginEvent, inspect};
 use serde::Serialize;
 
 /// Arguments of `inspect logins`.
@@ -19,7 +20,7 @@ use serde::Serialize;
     after_help = "Example: plumbline-agent inspect logins /var/log/auth.log.1 /var/log/auth.log --events"
 )]
 pub(crate) struct Args {
-    /// Logs (plain or .gz), wtmp, btmp or journal export; oldest first where one follows another
+    /// Logs (plain, .gz, .xz or .zst), wtmp, btmp or journal export; oldest first where one follows another
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
 
@@ -72,11 +73,20 @@ struct AnomalyRow<'a> {
     last_at: Timestamp,
     count: u64,
     severity: Severity,
+    /// Groups, files or reasons, where the anomaly is about privileges.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    what: Vec<&'a str>,
+    /// Who gave them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<&'a str>,
+    /// Lines, or records, of the first attempts and the last.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    lines: Vec<u64>,
 }
 
 /// Prints attempts and what is abnormal among them. All attempts in the files count, however old they are.
 pub(crate) fn run(args: &Args, output: &Output) -> Result<Outcome, Failure> {
-    let rules = rules(args)?;
+    let (mut rules, dormant_after) = rules(args)?;
     let files = args
         .files
         .iter()
@@ -87,7 +97,17 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Outcome, Failure> {
         year: args.year,
     };
     let inspected = inspect(&Host::live()?, &input)?;
-    let anomalies = detect(&inspected.events, &rules);
+    if args.plan.is_none() {
+        rules.learning_period = learning_period(&inspected, rules.learning_period);
+    }
+    let observed = Observed {
+        events: &inspected.events,
+        changes: &inspected.changes,
+        habits: &Habits::default(),
+        dormant_after,
+        zone: &inspected.zone.0,
+    };
+    let anomalies = detect(&observed, &rules);
     if output.format == Format::Json {
         let events = args
             .events
@@ -104,12 +124,32 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Outcome, Failure> {
     Ok(Outcome::Clean)
 }
 
-fn rules(args: &Args) -> Result<LoginRules, Failure> {
-    let Some(path) = &args.plan else {
-        return Ok(LoginRules::default());
+/// The plan's rules, and how long an account sleeps before it is dormant.
+fn rules(args: &Args) -> Result<(LoginRules, SignedDuration), Failure> {
+    let plan = match &args.plan {
+        Some(path) => LoadedPlan::load(path)?.plan,
+        None => Plan::default(),
     };
-    let plan = LoadedPlan::load(path)?.plan;
-    Ok(plan.measures(args.role).monitoring.logins.clone())
+    let measures = plan.measures(args.role);
+    Ok((
+        measures.monitoring.logins.clone(),
+        measures.review.dormant_after.nominal(),
+    ))
+}
+
+/// Of files that reach back less than twice the usual time, the first half shows what is usual, but three days at least.
+fn learning_period(inspected: &Inspected, usual: Interval) -> Interval {
+    const LEAST_DAYS: i64 = 3;
+    let (first, last) = (inspected.events.first(), inspected.events.last());
+    let days = match (first, last) {
+        (Some(first), Some(last)) => last.at.duration_since(first.at).as_hours() / 48,
+        _ => 0,
+    };
+    let usual_days = usual.nominal_seconds() / 86_400;
+    if days >= usual_days {
+        return usual;
+    }
+    u32::try_from(days.max(LEAST_DAYS)).map_or(usual, Interval::days)
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, Failure> {
@@ -142,6 +182,9 @@ impl<'a> AnomalyRow<'a> {
             last_at: anomaly.last_at,
             count: anomaly.count,
             severity: anomaly.kind.severity(),
+            what: anomaly.what.iter().map(String::as_str).collect(),
+            by: anomaly.by.as_deref(),
+            lines: anomaly.events.iter().map(|event| event.line).collect(),
         }
     }
 }

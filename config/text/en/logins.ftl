@@ -14,6 +14,14 @@ logins-root-login = { $sources ->
         [one] root logged in over the network from { $source } in a way that the plan rules out, last at { $last }.
        *[other] root logged in over the network from { $sources } sources in a way that the plan rules out, last at { $last }.
     }
+logins-first-seen-source = { $user } logged in from { $source }, a network that the account never came from before, at { $last }.
+logins-first-seen-user = { $user } logged in at { $last }, which no one has seen that account do before.
+logins-off-hours = { $user } logged in at { $last }, outside working hours and the account's own habit.
+logins-dormant-account = { $user } logged in at { $last }, after the account had been dormant.
+logins-impossible-pace = { $user } logged in from { $source } at { $last }, too soon after a login from another network.
+logins-new-privileged-account = { $user } was given privileges ({ $what }), last at { $last }.
+logins-privilege-escalation = { $user } failed { $count } times at su or sudo between { $first } and { $last }.
+logins-privileges-refused = { $user } asked for privileges that the rules do not give ({ $what }), last at { $last }.
 logins-others = { $count ->
         [one] One further source or account shows abnormal logins.
        *[other] { $count } further sources or accounts show abnormal logins.
@@ -23,6 +31,14 @@ logins-evicted = { $count ->
         [one] One attempt of the last days was dropped, since there are too many to keep.
        *[other] { $count } attempts of the last days were dropped, since there are too many to keep.
     }
+
+## logins.monitoring
+
+logins-monitoring-active = Abnormal logins are watched for by: { $monitors }.
+logins-monitoring-none = Nothing that runs on the host watches for abnormal logins.
+logins-monitoring-dead = { $monitor } is installed and does not run.
+logins-monitoring-watches-nothing = { $monitor } runs, but is not set to watch logins.
+logins-monitoring-log-stopped = { $log } has not been written to since { $since }, so no one who reads it sees logins any more.
 
 ## inspect logins
 

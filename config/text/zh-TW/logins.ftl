@@ -13,9 +13,25 @@ logins-root-login = { $sources ->
         [1] root 由 { $source } 以計畫不允許之方式遠端登入，最近一次為 { $last }。
        *[other] root 由 { $sources } 個來源以計畫不允許之方式遠端登入，最近一次為 { $last }。
     }
+logins-first-seen-source = { $user } 於 { $last } 自 { $source } 登入，該帳號從未自此網段登入。
+logins-first-seen-user = { $user } 於 { $last } 登入，此前從未見該帳號登入。
+logins-off-hours = { $user } 於 { $last } 登入，不在上班時間內，亦不合該帳號之習慣。
+logins-dormant-account = { $user } 於 { $last } 登入，此前該帳號久未使用。
+logins-impossible-pace = { $user } 於 { $last } 自 { $source } 登入，與前次自其他網路登入之間隔過短。
+logins-new-privileged-account = { $user } 獲授予特權（{ $what }），最近一次為 { $last }。
+logins-privilege-escalation = { $user } 於 { $first } 至 { $last } 間以 su 或 sudo 提升權限失敗 { $count } 次。
+logins-privileges-refused = { $user } 要求未獲授權之特權（{ $what }），最近一次為 { $last }。
 logins-others = 另有 { $count } 個來源或帳號出現異常登入。
 logins-partly-unread = 下列登入紀錄未能讀取或未能完整讀取：{ $sources }。
 logins-evicted = 近日登入嘗試過多，超出保留上限，其中 { $count } 次未予保留。
+
+## logins.monitoring
+
+logins-monitoring-active = 異常登入行為由下列程式監控中：{ $monitors }。
+logins-monitoring-none = 主機上無執行中之程式監控異常登入行為。
+logins-monitoring-dead = 已安裝 { $monitor }，但未執行。
+logins-monitoring-watches-nothing = { $monitor } 執行中，但未設定監看登入紀錄。
+logins-monitoring-log-stopped = { $log } 自 { $since } 起未再寫入，據此監控者已無法察知登入行為。
 
 ## inspect logins
 

@@ -5,17 +5,34 @@ use std::fmt;
 
 use jiff::Timestamp;
 use plumbline_config::finding::Severity;
-use plumbline_facts::logins::{LoginEvent, Method};
+use plumbline_facts::logins::{LoginEvent, Method, PrivilegeChange, Source};
 
 use super::source::SourceGroup;
+
+/// Most attempts shown as proof of one anomaly.
+pub const MOST_SHOWN: usize = 5;
 
 /// What makes it abnormal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum AnomalyKind {
     /// Many failures from one source, or at one account from many.
     BruteForce,
+    /// A login of an account that had not been used for long.
+    DormantAccount,
+    /// A login from a network that the user never came from.
+    FirstSeenSource,
+    /// A login of a user who never logged in before.
+    FirstSeenUser,
+    /// Logins of one user from networks apart, too soon after one another.
+    ImpossiblePace,
+    /// An account was given the rights of root, or a rule or key that gives them.
+    NewPrivilegedAccount,
+    /// A login when nobody works, by a user who does not either.
+    OffHours,
     /// Many accounts tried from one source.
     PasswordSpraying,
+    /// A user tried for rights that the user does not have.
+    PrivilegeEscalation,
     /// root logged in over the network in a way that the plan rules out.
     RootLogin,
     /// A login by a secret after many failures from the same source.
@@ -28,7 +45,14 @@ impl AnomalyKind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::BruteForce => "brute-force",
+            Self::DormantAccount => "dormant-account",
+            Self::FirstSeenSource => "first-seen-source",
+            Self::FirstSeenUser => "first-seen-user",
+            Self::ImpossiblePace => "impossible-pace",
+            Self::NewPrivilegedAccount => "new-privileged-account",
+            Self::OffHours => "off-hours",
             Self::PasswordSpraying => "password-spraying",
+            Self::PrivilegeEscalation => "privilege-escalation",
             Self::RootLogin => "root-login",
             Self::SuccessAfterFailures => "success-after-failures",
         }
@@ -38,8 +62,11 @@ impl AnomalyKind {
     #[must_use]
     pub const fn severity(self) -> Severity {
         match self {
-            Self::BruteForce | Self::PasswordSpraying => Severity::Medium,
-            Self::RootLogin => Severity::High,
+            Self::FirstSeenSource | Self::FirstSeenUser | Self::OffHours => Severity::Low,
+            Self::BruteForce | Self::PasswordSpraying | Self::PrivilegeEscalation => Severity::Medium,
+            Self::DormantAccount | Self::ImpossiblePace | Self::NewPrivilegedAccount | Self::RootLogin => {
+                Severity::High
+            }
             Self::SuccessAfterFailures => Severity::Critical,
         }
     }
@@ -87,6 +114,12 @@ pub struct Anomaly {
     pub first_at: Timestamp,
     /// The last attempt.
     pub last_at: Timestamp,
+    /// The first attempts, as proof: at most [`MOST_SHOWN`].
+    pub events: Vec<LoginEvent>,
+    /// What was given or refused: groups, files, reasons.
+    pub what: BTreeSet<String>,
+    /// Who gave it, where the log says so.
+    pub by: Option<String>,
     /// Attempts, each counted once; of a success after failures, the failures.
     pub count: u64,
 }
@@ -104,20 +137,23 @@ impl Anomaly {
                 } else {
                     &mut users
                 };
-                names.insert(user.clone());
+                names.insert(user.as_str());
             }
         }
         // A name that another line vouches for is known.
         unknown.retain(|name| !users.contains(name));
         let mut names = users.iter().chain(&unknown);
-        let user = names.next().filter(|_| users.len() + unknown.len() == 1).cloned();
+        let user = names.next().filter(|_| users.len() + unknown.len() == 1);
         Some(Self {
             kind,
             subject,
-            user,
+            user: user.map(|name| (*name).to_owned()),
             unknown_users: unknown.len(),
-            users,
+            users: users.iter().map(|name| (*name).to_owned()).collect(),
             sources: sources(events),
+            events: shown(events),
+            what: BTreeSet::new(),
+            by: None,
             methods: events.iter().map(|event| event.method).collect(),
             first_at: first.at,
             last_at: last.at,
@@ -126,21 +162,60 @@ impl Anomaly {
     }
 }
 
-/// Addresses in order; several of one IPv6 /64 as that.
-fn sources(events: &[&LoginEvent]) -> Vec<String> {
-    let mut groups: std::collections::BTreeMap<SourceGroup, BTreeSet<String>> =
-        std::collections::BTreeMap::new();
-    for source in events.iter().filter_map(|event| event.source.as_ref()) {
-        if let Some(group) = SourceGroup::of(source) {
-            groups.entry(group).or_default().insert(source.to_string());
-        }
+/// The first, and the last.
+fn shown(events: &[&LoginEvent]) -> Vec<LoginEvent> {
+    let last = events.len().saturating_sub(1);
+    let mut shown: Vec<LoginEvent> = events
+        .iter()
+        .take(last.min(MOST_SHOWN - 1))
+        .map(|e| (*e).clone())
+        .collect();
+    shown.extend(events.last().map(|event| (*event).clone()));
+    for event in &mut shown {
+        event.withhold_unknown_user();
     }
-    let shown = |(group, addresses): (SourceGroup, BTreeSet<String>)| {
-        let mut addresses = addresses.into_iter();
-        match (addresses.next(), addresses.next()) {
-            (Some(only), None) => only,
-            _ => group.to_string(),
-        }
-    };
-    groups.into_iter().map(shown).collect()
+    shown
+}
+
+/// Sums up `changes`, oldest first, of one user; `None` where there are none.
+pub(super) fn of_changes(
+    kind: AnomalyKind,
+    subject: Subject,
+    changes: &[&PrivilegeChange],
+) -> Option<Anomaly> {
+    let (first, last) = (changes.first()?, changes.last()?);
+    let user = first.user.clone();
+    Some(Anomaly {
+        kind,
+        subject,
+        users: user.iter().cloned().collect(),
+        user,
+        unknown_users: 0,
+        sources: Vec::new(),
+        events: Vec::new(),
+        what: changes.iter().map(|change| change.what.clone()).collect(),
+        by: changes.iter().find_map(|change| change.by.clone()),
+        methods: BTreeSet::new(),
+        first_at: first.at,
+        last_at: last.at,
+        count: changes.len() as u64,
+    })
+}
+
+/// Addresses in order; several of one IPv6 /64 as that. There may be as many as the internet has.
+fn sources(events: &[&LoginEvent]) -> Vec<String> {
+    let mut sources: Vec<&Source> = events.iter().filter_map(|event| event.source.as_ref()).collect();
+    sources.retain(|source| SourceGroup::of(source).is_some());
+    sources.sort_unstable_by(|one, other| {
+        let groups = SourceGroup::of(one).cmp(&SourceGroup::of(other));
+        groups.then_with(|| one.cmp(other))
+    });
+    sources.dedup();
+    let like = sources.chunk_by(|one, other| SourceGroup::of(one) == SourceGroup::of(other));
+    like.filter_map(|like| match like {
+        [only] => Some(only.to_string()),
+        [first, ..] => SourceGroup::of(first).map(|group| group.to_string()),
+        [] => None,
+    })
+    .collect()
 }

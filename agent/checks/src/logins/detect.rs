@@ -1,60 +1,111 @@
 //! Finds abnormal patterns among attempts to log in.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use jiff::SignedDuration;
+use jiff::tz::TimeZone;
 use plumbline_config::plan::{LoginRules, RootLogin};
-use plumbline_facts::logins::{LoginEvent, Method, Outcome};
+use plumbline_facts::logins::{Habits, LoginEvent, Method, Outcome, PrivilegeChange};
 
 use super::anomaly::{Anomaly, AnomalyKind, Subject};
+use super::privilege::{changes, escalation};
 use super::source::SourceGroup;
+use super::unusual::unusual;
 use super::window::{Attempts, Both, Different, episodes, mark};
 
-/// A slow attack: so many failures from one source in a day, too few at a time for the declared threshold.
-const SLOW_FAILURES: u64 = 20;
-/// A slow spraying: so many accounts tried from one source in a day.
-const SLOW_USERS: usize = 15;
-/// A distributed attack: so many failures at one account …
-const DISTRIBUTED_FAILURES: u64 = 20;
-/// … from so many sources …
-const DISTRIBUTED_SOURCES: usize = 10;
-/// … in this time.
-const DISTRIBUTED_WITHIN: SignedDuration = SignedDuration::from_hours(1);
 /// The slow ones are sought in this time, and attacks further apart are told apart.
-const DAY: SignedDuration = SignedDuration::from_hours(24);
+pub(super) const DAY: SignedDuration = SignedDuration::from_hours(24);
 
-/// Finds what is abnormal in `events` under `rules`, worst and latest first.
+/// What is searched.
+#[derive(Clone, Copy, Debug)]
+pub struct Observed<'a> {
+    /// Attempts to log in.
+    pub events: &'a [LoginEvent],
+    /// What was done to, or tried for, privileges.
+    pub changes: &'a [PrivilegeChange],
+    /// How users were used to log in before.
+    pub habits: &'a Habits,
+    /// An account without a login for this long is dormant.
+    pub dormant_after: SignedDuration,
+    /// The zone that people work in.
+    pub zone: &'a TimeZone,
+}
+
+/// Finds what is abnormal in what was `observed` under `rules`, worst and latest first.
 #[must_use]
-pub fn detect(events: &[LoginEvent], rules: &LoginRules) -> Vec<Anomaly> {
+pub fn detect(observed: &Observed<'_>, rules: &LoginRules) -> Vec<Anomaly> {
+    let events = observed.events;
     let mut ordered: Vec<&LoginEvent> = events.iter().filter(|e| !e.service.is_escalation()).collect();
     ordered.sort_by_key(|event| event.at);
-    let mut by_source: BTreeMap<SourceGroup, Vec<&LoginEvent>> = BTreeMap::new();
-    let mut by_user: BTreeMap<&str, Vec<&LoginEvent>> = BTreeMap::new();
-    for event in &ordered {
-        if let Some(group) = group(event) {
-            by_source.entry(group).or_default().push(event);
-            if let (Some(user), true) = (&event.user, is_guess(event)) {
-                by_user.entry(user).or_default().push(event);
-            }
-        }
-    }
     let mut anomalies = Vec::new();
-    for (group, events) in &by_source {
+    for events in &by_source(&ordered, rules) {
+        let Some(group) = events.first().and_then(|event| group(event)) else {
+            continue;
+        };
         let failures: Vec<&LoginEvent> = events.iter().copied().filter(|e| is_guess(e)).collect();
-        anomalies.extend(brute_force(group, &failures, rules));
-        anomalies.extend(spraying(group, &failures, rules));
-        anomalies.extend(success_after_failures(group, events, rules));
+        anomalies.extend(brute_force(&group, &failures, rules));
+        anomalies.extend(spraying(&group, &failures, rules));
+        anomalies.extend(success_after_failures(&group, events, rules));
     }
-    for events in by_user.values() {
-        anomalies.extend(distributed(events));
+    for events in &by_user(&ordered, rules) {
+        anomalies.extend(distributed(events, rules));
     }
     anomalies.extend(root_login(&ordered, rules));
+    anomalies.extend(unusual(&ordered, observed, rules));
+    anomalies.extend(escalation(events, rules));
+    anomalies.extend(changes(observed.changes));
     anomalies.sort_by_key(|anomaly| {
         let worst = Reverse((anomaly.kind.severity(), anomaly.last_at));
         (worst, anomaly.subject.clone(), anomaly.kind)
     });
     anomalies
+}
+
+/// The attempts of each source that failed often enough for anything to be made of it: an attack may come from more
+/// sources than there is room for. In order of time, and the sources in theirs.
+fn by_source<'e>(events: &[&'e LoginEvent], rules: &LoginRules) -> Vec<Vec<&'e LoginEvent>> {
+    let least = [
+        rules.brute_force_failures,
+        rules.slow_failures,
+        rules.spraying_users,
+        rules.slow_users,
+        rules.success_after_failures,
+    ];
+    let least = u64::from(least.into_iter().min().unwrap_or_default());
+    let mut failures: HashMap<SourceGroup, u64> = HashMap::new();
+    for event in events.iter().filter(|event| is_guess(event)) {
+        if let Some(group) = group(event) {
+            *failures.entry(group).or_default() += u64::from(event.count);
+        }
+    }
+    failures.retain(|_, count| *count >= least);
+    let mut found: BTreeMap<SourceGroup, Vec<&LoginEvent>> = BTreeMap::new();
+    for event in events {
+        if let Some(group) = group(event).filter(|group| failures.contains_key(group)) {
+            found.entry(group).or_default().push(event);
+        }
+    }
+    found.into_values().collect()
+}
+
+/// The failures at each account that was failed at often enough, from elsewhere, in order of time.
+fn by_user<'e>(events: &[&'e LoginEvent], rules: &LoginRules) -> Vec<Vec<&'e LoginEvent>> {
+    let from_elsewhere = |event: &&&LoginEvent| is_guess(event) && group(event).is_some();
+    let mut failures: HashMap<&str, u64> = HashMap::new();
+    for event in events.iter().filter(from_elsewhere) {
+        if let Some(user) = event.user.as_deref() {
+            *failures.entry(user).or_default() += u64::from(event.count);
+        }
+    }
+    failures.retain(|_, count| *count >= u64::from(rules.distributed_failures));
+    let mut found: BTreeMap<&str, Vec<&LoginEvent>> = BTreeMap::new();
+    for event in events.iter().filter(from_elsewhere) {
+        if let Some(user) = event.user.as_deref().filter(|user| failures.contains_key(user)) {
+            found.entry(user).or_default().push(event);
+        }
+    }
+    found.into_values().collect()
 }
 
 fn group(event: &LoginEvent) -> Option<SourceGroup> {
@@ -82,7 +133,7 @@ fn brute_force(group: &SourceGroup, failures: &[&LoginEvent], rules: &LoginRules
     mark(
         failures,
         DAY,
-        Attempts::least(SLOW_FAILURES.max(least)),
+        Attempts::least(u64::from(rules.slow_failures).max(least)),
         &mut marks,
     );
     anomalies(AnomalyKind::BruteForce, group, failures, &marks)
@@ -91,16 +142,20 @@ fn brute_force(group: &SourceGroup, failures: &[&LoginEvent], rules: &LoginRules
 fn spraying(group: &SourceGroup, failures: &[&LoginEvent], rules: &LoginRules) -> Vec<Anomaly> {
     let user = |event: &LoginEvent| event.user.clone();
     let mut marks = vec![false; failures.len()];
-    let least = usize::try_from(rules.spraying_users).unwrap_or(usize::MAX).max(2);
+    let least = size(rules.spraying_users).max(2);
     let within = rules.spraying_within.nominal();
     mark(failures, within, Different::least(least, user), &mut marks);
     mark(
         failures,
         DAY,
-        Different::least(SLOW_USERS.max(least), user),
+        Different::least(size(rules.slow_users).max(least), user),
         &mut marks,
     );
     anomalies(AnomalyKind::PasswordSpraying, group, failures, &marks)
+}
+
+fn size(count: u32) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
 }
 
 fn anomalies(kind: AnomalyKind, group: &SourceGroup, events: &[&LoginEvent], marks: &[bool]) -> Vec<Anomaly> {
@@ -152,13 +207,13 @@ fn success_after_failures(group: &SourceGroup, events: &[&LoginEvent], rules: &L
 }
 
 /// One account tried from many sources, each of which may stay below every threshold of its own.
-fn distributed(failures: &[&LoginEvent]) -> Vec<Anomaly> {
+fn distributed(failures: &[&LoginEvent], rules: &LoginRules) -> Vec<Anomaly> {
     let mut marks = vec![false; failures.len()];
     let measure = Both(
-        Attempts::least(DISTRIBUTED_FAILURES),
-        Different::least(DISTRIBUTED_SOURCES, group),
+        Attempts::least(u64::from(rules.distributed_failures)),
+        Different::least(size(rules.distributed_sources), group),
     );
-    mark(failures, DISTRIBUTED_WITHIN, measure, &mut marks);
+    mark(failures, rules.distributed_within.nominal(), measure, &mut marks);
     episodes(failures, &marks, DAY)
         .iter()
         .filter_map(|episode| {
@@ -205,6 +260,7 @@ mod tests {
             service: Service::Sshd,
             user: Some(user.to_owned()),
             unknown_user: false,
+            by: None,
             source: from.parse().ok().map(Source::Address),
             outcome,
             method,
@@ -221,10 +277,21 @@ mod tests {
         event(second, user, from, Outcome::Accepted, method)
     }
 
+    fn all(events: &[LoginEvent], rules: &LoginRules) -> Vec<Anomaly> {
+        let observed = Observed {
+            events,
+            changes: &[],
+            habits: &Habits::default(),
+            dormant_after: SignedDuration::from_hours(90 * 24),
+            zone: &TimeZone::UTC,
+        };
+        detect(&observed, rules)
+    }
+
     fn found(events: &[LoginEvent]) -> Vec<String> {
         let show =
             |anomaly: &Anomaly| format!("{} {} {}", anomaly.kind.name(), anomaly.subject, anomaly.count);
-        detect(events, &LoginRules::default()).iter().map(show).collect()
+        all(events, &LoginRules::default()).iter().map(show).collect()
     }
 
     const PEER: &str = "203.0.113.7";
@@ -258,14 +325,11 @@ mod tests {
             .collect();
         assert_eq!(found(&events), ["brute-force source:2001:db8:1:2::/64 6"]);
         assert_eq!(
-            detect(&events, &LoginRules::default())[0].sources,
+            all(&events, &LoginRules::default())[0].sources,
             ["2001:db8:1:2::/64"]
         );
         let one: Vec<_> = (0..6).map(|n| failed(n, "root", "2001:db8:1:2::1")).collect();
-        assert_eq!(
-            detect(&one, &LoginRules::default())[0].sources,
-            ["2001:db8:1:2::1"]
-        );
+        assert_eq!(all(&one, &LoginRules::default())[0].sources, ["2001:db8:1:2::1"]);
     }
 
     #[test]
@@ -274,7 +338,7 @@ mod tests {
             .map(|n| failed(n * 60, "root", &format!("198.51.100.{}", n % 10)))
             .collect();
         assert_eq!(found(&events), ["brute-force user:root 20"]);
-        assert_eq!(detect(&events, &LoginRules::default())[0].sources.len(), 10);
+        assert_eq!(all(&events, &LoginRules::default())[0].sources.len(), 10);
         let nine: Vec<_> = (0..27)
             .map(|n| failed(n * 60, "root", &format!("198.51.100.{}", n % 9)))
             .collect();
@@ -301,7 +365,7 @@ mod tests {
         events.truncate(5);
         events.push(accepted(2_000, "ann", PEER, Method::Publickey));
         assert!(found(&events).is_empty());
-        let elsewhere = accepted(2_000, "ann", "192.0.2.9", Method::Password);
+        let elsewhere = accepted(2_000, "ann", "203.0.99.9", Method::Password);
         events.push(elsewhere);
         assert!(found(&events).is_empty());
     }
@@ -335,7 +399,7 @@ mod tests {
                 root_login: rule,
                 ..LoginRules::default()
             };
-            detect(&[accepted(0, "root", PEER, method)], &rules).len()
+            all(&[accepted(0, "root", PEER, method)], &rules).len()
         };
         assert_eq!(by(Method::Password, RootLogin::KeyOnly), 1);
         assert_eq!(by(Method::Publickey, RootLogin::KeyOnly), 0);
@@ -352,7 +416,7 @@ mod tests {
     fn the_worst_stands_first() {
         let mut events: Vec<_> = (0..5).map(|n| failed(n, "root", PEER)).collect();
         events.push(accepted(10, "root", PEER, Method::Password));
-        let kinds: Vec<_> = detect(&events, &LoginRules::default())
+        let kinds: Vec<_> = all(&events, &LoginRules::default())
             .iter()
             .map(|a| a.kind.name())
             .collect();

@@ -2,9 +2,13 @@
 
 mod anomaly;
 mod detect;
+mod minimise;
+mod privilege;
 mod source;
+mod unusual;
 mod window;
 
-pub use anomaly::{Anomaly, AnomalyKind, Subject};
-pub use detect::detect;
+pub use anomaly::{Anomaly, AnomalyKind, MOST_SHOWN, Subject};
+pub use detect::{Observed, detect};
+pub use minimise::Minimiser;
 pub use source::SourceGroup;

@@ -42,6 +42,11 @@ impl Running {
 
 /// Processes whose name or program is one of `names`. Fails where other users' processes are hidden.
 pub fn read(host: &Host, names: &[&str]) -> Result<Vec<Running>, Unknown> {
+    read_those(host, &|process| names.iter().any(|name| process.is(name)))
+}
+
+/// Processes that are `wanted`, by name and program. Fails where other users' processes are hidden.
+pub fn read_those(host: &Host, wanted: &dyn Fn(&Running) -> bool) -> Result<Vec<Running>, Unknown> {
     let entries = host.list("/proc").map_err(|error| match error {
         ReadError::NotFound(_) => Unknown::Failed {
             what: "/proc".to_owned(),
@@ -65,12 +70,12 @@ pub fn read(host: &Host, names: &[&str]) -> Result<Vec<Running>, Unknown> {
     }
     Ok(pids
         .into_iter()
-        .filter_map(|pid| process(host, pid, names))
+        .filter_map(|pid| process(host, pid, wanted))
         .collect())
 }
 
 /// `None` where the process is none of these, has ended since, or is a zombie.
-fn process(host: &Host, pid: u32, names: &[&str]) -> Option<Running> {
+fn process(host: &Host, pid: u32, wanted: &dyn Fn(&Running) -> bool) -> Option<Running> {
     let stat = host.read_head(format!("/proc/{pid}/stat"), 4096).ok()?;
     let (name, state) = name_and_state(&stat)?;
     if matches!(state, b'Z' | b'X' | b'x') {
@@ -83,7 +88,7 @@ fn process(host: &Host, pid: u32, names: &[&str]) -> Option<Running> {
         executable: executable.map(|path| path.to_string_lossy().into_owned()),
         arguments: Vec::new(),
     };
-    if !names.iter().any(|name| process.is(name)) {
+    if !wanted(&process) {
         return None;
     }
     let line = host

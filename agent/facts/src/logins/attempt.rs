@@ -5,13 +5,16 @@
 //! message of each [`Kind`], so the attempts number as many as the most frequent kind.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::condense::join_like;
 use super::event::{LoginEvent, Method, Outcome, Service, Source, is_withheld, user_name, withheld};
 use super::line::Line;
+use super::privilege::PrivilegeChange;
+use super::remember::{MOST_EVENTS, evict};
 use super::said::{Kind, Said};
 
 /// A process that was silent for this long and speaks again is another connection: sshd's LoginGraceTime is 2 minutes.
@@ -21,7 +24,10 @@ const LONGEST_SILENCE: SignedDuration = SignedDuration::from_mins(10);
 const PAM_SETTLES_AFTER: SignedDuration = SignedDuration::from_mins(2);
 
 /// Most connections followed at once; when full, those silent for longest are settled.
-const MOST_CONNECTIONS: usize = 65_536;
+const MOST_CONNECTIONS: usize = 8_192;
+
+/// Most changes of privileges kept.
+pub(super) const MOST_CHANGES: usize = 4_096;
 
 /// What has been told about one connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +37,8 @@ pub(super) struct Connection {
     last_at: Timestamp,
     user: Option<String>,
     unknown_user: bool,
+    #[serde(default)]
+    by: Option<String>,
     source: Option<Source>,
     port: Option<u32>,
     /// Messages by [`Kind`].
@@ -55,6 +63,7 @@ impl Connection {
             last_at: at,
             user: None,
             unknown_user: false,
+            by: None,
             source: None,
             port: None,
             told: [0; Kind::COUNT],
@@ -109,9 +118,15 @@ impl Connection {
 /// Turns messages into events.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Merger {
-    connections: HashMap<u64, Connection>,
+    connections: HashMap<u64, Connection, BuildHasherDefault<Hashed>>,
     /// Events in the order they came to be known.
     pub(super) events: Vec<LoginEvent>,
+    /// What lines told of privileges, in the order they came.
+    pub(super) changes: Vec<PrivilegeChange>,
+    /// So many events may stand at once; `None`: any number.
+    most_events: Option<usize>,
+    /// Attempts dropped to stay within that.
+    pub(super) evicted: u64,
 }
 
 impl Merger {
@@ -123,7 +138,8 @@ impl Merger {
                 .take(MOST_CONNECTIONS)
                 .map(|connection| (connection.key, connection))
                 .collect(),
-            events: Vec::new(),
+            most_events: Some(2 * MOST_EVENTS),
+            ..Self::default()
         }
     }
 
@@ -151,6 +167,7 @@ impl Merger {
         connection.last_at = connection.last_at.max(at);
         connection.user = connection.user.take().or(user);
         connection.unknown_user |= said.unknown_user;
+        connection.by = connection.by.take().or_else(|| said.by.map(user_name));
         if !matches!(connection.source, Some(Source::Address(_))) {
             connection.source = said.source.clone().or_else(|| connection.source.take());
         }
@@ -163,6 +180,29 @@ impl Merger {
             line: number,
         };
         hear(connection, heard, &mut self.events);
+        if self.most_events.is_some_and(|most| self.events.len() >= most) {
+            self.condense();
+        }
+    }
+
+    /// Makes room: like failures within ten minutes become one, and if that is not enough the least interesting go.
+    fn condense(&mut self) {
+        for connection in self.connections.values_mut() {
+            connection.last_event = None;
+        }
+        join_like(&mut self.events);
+        if self.events.len() > MOST_EVENTS {
+            self.evicted = self.evicted.saturating_add(evict(&mut self.events));
+        }
+    }
+
+    /// Takes in what a line told of privileges; the oldest go when there are too many.
+    pub(super) fn change(&mut self, changes: Vec<PrivilegeChange>) {
+        self.changes.extend(changes);
+        let excess = self.changes.len().saturating_sub(2 * MOST_CHANGES);
+        if excess > 0 {
+            self.changes.drain(..excess + MOST_CHANGES);
+        }
     }
 
     /// Ends the reading at `now`: what is settled by then becomes events, the rest is handed back for the next run.
@@ -185,7 +225,8 @@ impl Merger {
             }
         }
         open.sort_unstable_by_key(|connection| (connection.last_at, connection.key));
-        self.events.sort_by_key(|event| (event.at, event.line));
+        // Lines are told apart by their numbers, so nothing depends on the order of equals; in place, since there are many.
+        self.events.sort_unstable_by_key(|event| (event.at, event.line));
         (self.events, open)
     }
 
@@ -279,6 +320,7 @@ fn guess(connection: &mut Connection, heard: Heard, told: u32, events: &mut Vec<
             last.method = heard.method;
         }
         last.user = last.user.take().or_else(|| connection.user.clone());
+        last.by = last.by.take().or_else(|| connection.by.clone());
         last.source = last.source.take().or_else(|| connection.source.clone());
         last.unknown_user = connection.unknown_user || last.user.is_none();
     }
@@ -310,11 +352,32 @@ fn event(connection: &Connection, heard: Heard) -> LoginEvent {
         service: connection.service,
         user: connection.user.clone(),
         unknown_user: connection.unknown_user || connection.user.is_none(),
+        by: connection.by.clone(),
         source: connection.source.clone(),
         outcome: Outcome::Failed,
         method: heard.method,
         count: heard.count,
         line: heard.line,
+    }
+}
+
+/// The keys of connections are hashes already.
+#[derive(Clone, Copy, Debug, Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, key: u64) {
+        self.0 = key;
     }
 }
 

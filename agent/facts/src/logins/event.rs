@@ -23,6 +23,9 @@ pub struct LoginEvent {
     /// The log does not vouch that the account exists. What was typed there may be a password.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unknown_user: bool,
+    /// Who asked to become `user`, where that is another: the one who runs su(1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
     /// Where from; `None` where the log does not say, or says it ambiguously.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Source>,
@@ -288,6 +291,7 @@ mod tests {
             service: Service::Sshd,
             user: Some("hunter2".to_owned()),
             unknown_user: true,
+            by: None,
             source: None,
             outcome: Outcome::Failed,
             method: Method::Password,

@@ -6,11 +6,11 @@ use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
-use flate2::read::MultiGzDecoder;
 use jiff::Timestamp;
 use plumbline_config::seal::sha256_hex;
 use serde::{Deserialize, Serialize};
 
+use super::compression::Compression;
 use crate::host::{Host, ReadError};
 
 /// Bytes at the head of a file that tell it from its successor: its first lines, with their times.
@@ -67,7 +67,13 @@ struct Part {
     file: File,
     path: String,
     metadata: Metadata,
-    compressed: bool,
+    compression: Option<Compression>,
+}
+
+impl Part {
+    const fn is_compressed(&self) -> bool {
+        self.compression.is_some()
+    }
 }
 
 /// Reads what is new in the file at `path`: behind `position`, or all that was written since `since` where there is
@@ -140,7 +146,8 @@ pub(super) fn read_whole(host: &Host, path: &str, sink: &mut dyn Sink) -> Result
 pub(super) fn peek(host: &Host, path: &str, length: u64) -> Result<(Vec<u8>, Metadata, bool), ReadError> {
     let part = open(host, path)?;
     let head = first_bytes(&part, length).map_err(|source| io_error(&part.path, source))?;
-    Ok((head, part.metadata, part.compressed))
+    let compressed = part.is_compressed();
+    Ok((head, part.metadata, compressed))
 }
 
 struct Run<'a> {
@@ -171,7 +178,7 @@ impl Run<'_> {
         if let Some((inode, offset)) = position.trailing {
             let part = rotated
                 .iter()
-                .find(|part| !part.compressed && part.metadata.ino() == inode);
+                .find(|part| !part.is_compressed() && part.metadata.ino() == inode);
             if let Some(part) = part.filter(|part| part.metadata.size() > offset) {
                 self.read(part, offset, false)?;
             }
@@ -183,7 +190,7 @@ impl Run<'_> {
         }
         let found = rotated
             .iter()
-            .position(|part| !part.compressed && is_same_file(part, position))
+            .position(|part| !part.is_compressed() && is_same_file(part, position))
             .or_else(|| rotated.iter().position(|part| is_copy(part, position)));
         match found {
             Some(place) => {
@@ -227,7 +234,7 @@ impl Run<'_> {
     fn read(&mut self, part: &Part, from: u64, live: bool) -> Result<u64, ReadError> {
         let size = part.metadata.size();
         let mut start = from;
-        if !part.compressed && size.saturating_sub(from) > MOST_PER_FILE {
+        if !part.is_compressed() && size.saturating_sub(from) > MOST_PER_FILE {
             start = size - MOST_PER_FILE;
             start -= start % self.unit;
             self.lost = true;
@@ -236,7 +243,7 @@ impl Run<'_> {
         let read = self.pour(
             part,
             start,
-            if part.compressed {
+            if part.is_compressed() {
                 MOST_INFLATED
             } else {
                 MOST_PER_FILE
@@ -255,9 +262,12 @@ impl Run<'_> {
         let mut file = &part.file;
         let mut piece = vec![0; PIECE];
         let mut read = 0;
-        if part.compressed {
+        if let Some(compression) = part.compression {
             file.seek(SeekFrom::Start(0)).map_err(failed)?;
-            let mut inflated = MultiGzDecoder::new(file);
+            let Ok(mut inflated) = compression.inflate(file) else {
+                self.lost = true;
+                return Ok(0);
+            };
             let mut to_skip = from;
             while read < most {
                 let length = match inflated.read(&mut piece) {
@@ -293,13 +303,14 @@ impl Run<'_> {
 fn open(host: &Host, path: &str) -> Result<Part, ReadError> {
     let file = host.open_file(path)?;
     let metadata = file.metadata().map_err(|source| io_error(path, source))?;
-    let mut magic = [0; 2];
-    let compressed = file.read_exact_at(&mut magic, 0).is_ok() && magic == [0x1f, 0x8b];
+    let mut magic = [0; 6];
+    let length = file.read_at(&mut magic, 0).unwrap_or_default();
+    let compression = Compression::of(magic.get(..length).unwrap_or_default());
     Ok(Part {
         file,
         path: path.to_owned(),
         metadata,
-        compressed,
+        compression,
     })
 }
 
@@ -312,7 +323,8 @@ fn rotated(host: &Host, path: &str) -> Vec<Part> {
     };
     let is_rotated = |candidate: &&String| {
         let rest = candidate.strip_prefix(name).unwrap_or_default();
-        let rest = rest.strip_suffix(".gz").unwrap_or(rest);
+        let end = [".gz", ".xz", ".zst"].iter().find(|end| rest.ends_with(**end));
+        let rest = end.and_then(|end| rest.strip_suffix(end)).unwrap_or(rest);
         let mark = rest.strip_prefix(['.', '-']).unwrap_or_default();
         !mark.is_empty() && mark.bytes().all(|b| b.is_ascii_digit() || b == b'-')
     };
@@ -342,7 +354,7 @@ fn is_same_file(part: &Part, position: &FilePosition) -> bool {
 /// Whether a file has the same first bytes: what was copied, or compressed.
 fn is_copy(part: &Part, position: &FilePosition) -> bool {
     position.head_length > 0
-        && (part.compressed || part.metadata.size() >= position.offset)
+        && (part.is_compressed() || part.metadata.size() >= position.offset)
         && head_of(part, position.head_length).is_some_and(|head| head == position.head)
 }
 
@@ -354,10 +366,9 @@ fn head_of(part: &Part, length: u64) -> Option<String> {
 fn first_bytes(part: &Part, length: u64) -> std::io::Result<Vec<u8>> {
     let mut file = &part.file;
     file.seek(SeekFrom::Start(0))?;
-    if part.compressed {
-        read_some(MultiGzDecoder::new(file), length)
-    } else {
-        read_some(file, length)
+    match part.compression {
+        Some(compression) => read_some(compression.inflate(file)?, length),
+        None => read_some(file, length),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use super::attempt::Merger;
 use super::duplicate::{Origin, Seen};
@@ -10,10 +11,11 @@ use super::event::LoginEvent;
 use super::follow::{self, Sink};
 use super::journal::{self, Export};
 use super::line::Line;
-use super::scan::{self, Scan, Tally};
+use super::privilege::PrivilegeChange;
+use super::scan::{self, Scan, Tally, Told};
 use super::timestamp::Clock;
 use super::utmp::{self, Records};
-use super::{said, zone};
+use super::zone;
 use crate::host::{Host, ReadError};
 
 /// How files are to be read.
@@ -34,6 +36,20 @@ pub struct Inspected {
     pub unparsed: u64,
     /// Attempts, oldest first.
     pub events: Vec<LoginEvent>,
+    /// What was done to, or tried for, privileges, oldest first.
+    pub changes: Vec<PrivilegeChange>,
+    /// The zone that the lines were written in: their own offset where they have one, else that of this host.
+    pub zone: Zone,
+}
+
+/// A zone; UTC unless set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Zone(pub TimeZone);
+
+impl Default for Zone {
+    fn default() -> Self {
+        Self(TimeZone::UTC)
+    }
 }
 
 /// Why a file could not be read.
@@ -75,6 +91,7 @@ pub fn inspect(host: &Host, input: &Input) -> Result<Inspected, InspectError> {
     // Kept from file to file, since a set year goes on through new year.
     let mut set_clock = Clock::new(zone.clone(), Timestamp::UNIX_EPOCH, input.year);
     let mut records = Vec::new();
+    let mut written_in = None;
     let mut inspected = Inspected::default();
     for (name, format, written_at) in &files {
         let (lines, unparsed, cut) = match format {
@@ -88,6 +105,7 @@ pub fn inspect(host: &Host, input: &Input) -> Result<Inspected, InspectError> {
                 let mut scan = Scan::new(&mut merger, &mut seen, clock, Timestamp::MIN);
                 let cut = follow::read_whole(host, name, &mut scan)?;
                 let Tally { lines, unparsed, .. } = scan.end(true);
+                written_in = clock.offset().or(written_in);
                 (lines, unparsed, cut)
             }
             Format::Export => {
@@ -118,6 +136,9 @@ pub fn inspect(host: &Host, input: &Input) -> Result<Inspected, InspectError> {
         inspected.lines += lines;
         inspected.unparsed += unparsed;
     }
+    inspected.changes = std::mem::take(&mut merger.changes);
+    inspected.changes.sort_by_key(|change| change.at);
+    inspected.zone = Zone(written_in.unwrap_or(zone));
     let (events, _) = merger.finish(None);
     inspected.events = utmp::merge(events, &records);
     Ok(inspected)
@@ -168,9 +189,10 @@ impl Taken<'_> {
             return;
         };
         let line = Line::of_entry(entry);
-        if let Some(said) = said::read(line.tag, line.message) {
+        let told = Told::of(&line);
+        if !told.is_nothing() {
             let place = (at, self.lines);
-            scan::take(self.merger, self.seen, &line, &said, place, Origin::Journal);
+            scan::take(self.merger, self.seen, &line, &told, place, Origin::Journal);
         }
     }
 }

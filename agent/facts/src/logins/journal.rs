@@ -1,12 +1,16 @@
 //! The systemd journal, read through journalctl(1): the format of its files is private to systemd, and its export
 //! format (systemd's JOURNAL_EXPORT_FORMATS) is the one that it promises to keep.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::NEEDS;
 use crate::command::{self, CommandError, Ending, Limits};
+use crate::host::{Host, ReadError};
+use crate::known::Denial;
 
 /// By absolute path: nothing that a PATH could change.
 const JOURNALCTL: &str = "/usr/bin/journalctl";
@@ -47,10 +51,20 @@ const IDENTIFIERS: &[&str] = &[
     "xrdp",
     "xrdp-sesman",
     "polkit-agent-helper-1",
+    "useradd",
+    "usermod",
+    "adduser",
+    "newusers",
+    "groupmems",
+    "gpasswd",
+    "doas",
 ];
 
 /// Fields asked for; the cursor and times always come.
 const FIELDS: &str = "MESSAGE,SYSLOG_IDENTIFIER,SYSLOG_PID,_PID,_HOSTNAME,_SOURCE_REALTIME_TIMESTAMP";
+
+/// Directories of the journal: persistent and volatile (systemd-journald.service(8)).
+const JOURNALS: [&str; 2] = ["/var/log/journal", "/run/log/journal"];
 
 /// One entry of the journal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -84,6 +98,58 @@ pub(super) fn read(
     command::run(Path::new(JOURNALCTL), &arguments, LIMITS, &mut |piece| {
         export.feed(piece, take);
     })
+}
+
+/// A fingerprint of how many entries the journal's live files hold: their headers count them.
+pub(super) fn pulse(host: &Host) -> Option<u64> {
+    /// Bytes of the header (systemd's JOURNAL_FILE_FORMAT) up to the counts and times of entries.
+    const HEADER: u64 = 256;
+    let mut hasher = DefaultHasher::new();
+    for top in JOURNALS {
+        for machine in host.list(top).unwrap_or_default() {
+            let path = format!("{top}/{machine}/system.journal");
+            if let Ok(header) = host.read_head(&path, HEADER) {
+                (path, header).hash(&mut hasher);
+            }
+        }
+    }
+    Some(hasher.finish())
+}
+
+/// Whether there are journal files, and all of them can be read.
+pub(super) fn has_files(host: &Host) -> Result<bool, Denial> {
+    let refused = |path: String| Denial {
+        what: path,
+        needs: NEEDS.to_owned(),
+    };
+    let mut found = false;
+    for top in JOURNALS {
+        let machines = match host.list(top) {
+            Ok(machines) => machines,
+            Err(ReadError::Denied(_)) => return Err(refused(top.to_owned())),
+            Err(_) => continue,
+        };
+        for machine in machines {
+            let directory = format!("{top}/{machine}");
+            let names = match host.list(&directory) {
+                Ok(names) => names,
+                Err(ReadError::Denied(_)) => return Err(refused(directory)),
+                Err(_) => continue,
+            };
+            for name in names
+                .iter()
+                .filter(|name| name.starts_with("system") && name.ends_with(".journal"))
+            {
+                let path = format!("{directory}/{name}");
+                match host.open_file(&path) {
+                    Ok(_) => found = true,
+                    Err(ReadError::Denied(_)) => return Err(refused(path)),
+                    Err(_) => {}
+                }
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// A reader of the export format, in pieces of any size.

@@ -5,17 +5,22 @@
 //! [`KEPT_FOR`] and the reading positions stay in [`Memory`](crate::Memory). All that is kept is withheld of names that
 //! need not be accounts: people type passwords there.
 
+mod accounts;
 mod attempt;
+mod compression;
+mod condense;
 mod console;
 mod dropbear;
 mod duplicate;
 mod event;
 mod follow;
+mod habit;
 mod inspect;
 mod journal;
 mod line;
 mod mail_ftp;
 mod pam;
+mod privilege;
 mod remember;
 mod said;
 mod scan;
@@ -25,25 +30,27 @@ mod timestamp;
 mod utmp;
 mod xrdp;
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::ask::Ask;
 use crate::command::{CommandError, Ending};
 use crate::facts::Facts;
 use crate::host::{Host, ReadError};
-use crate::known::{Denial, Known};
+use crate::known::Known;
 use crate::probe::{Probe, ProbeId};
 
 use attempt::Merger;
 use duplicate::{Origin, Seen};
-use scan::Scan;
+use scan::{Scan, Told};
 use timestamp::Clock;
 use utmp::Records;
 
 pub use event::{LoginEvent, Method, Outcome, Service, Source};
-pub use inspect::{Input, InspectError, Inspected, inspect};
+pub use habit::{Habit, Habits, Network};
+pub use inspect::{Input, InspectError, Inspected, Zone, inspect};
+pub use privilege::{PrivilegeChange, PrivilegeKind};
 pub use remember::{KEPT_FOR, LoginMemory, MOST_EVENTS};
 
 /// Logs of a syslog daemon that hold what sshd, su, sudo and PAM say: Debian's name and Red Hat's.
@@ -58,14 +65,14 @@ const RECORDS: [(&str, utmp::Kind); 2] = [
     ("/var/log/btmp", utmp::Kind::Btmp),
 ];
 
-/// Directories of the journal: persistent and volatile (systemd-journald.service(8)).
-const JOURNALS: [&str; 2] = ["/var/log/journal", "/run/log/journal"];
-
 /// The name that the journal goes by among the sources.
 const JOURNAL: &str = "journal";
 
 /// What would let us read logs: they belong to these groups on Debian and with systemd.
 const NEEDS: &str = "CAP_DAC_READ_SEARCH, or group adm and systemd-journal";
+
+/// How far back the first run reads, to learn how users are used to log in.
+const HISTORY: SignedDuration = SignedDuration::from_hours(60 * 24);
 
 /// Largest time zone file taken, in bytes.
 const LARGEST_ZONE: u64 = 256 * 1024;
@@ -77,6 +84,12 @@ pub struct LoginFacts {
     pub since: Timestamp,
     /// Attempts, oldest first; names of accounts that may not exist are withheld.
     pub events: Vec<LoginEvent>,
+    /// What was done to, or tried for, privileges since then, oldest first.
+    pub changes: Vec<PrivilegeChange>,
+    /// How users were used to log in before that.
+    pub habits: Habits,
+    /// A key of this host alone, to hash under what is not to be told.
+    pub key: [u64; 2],
     /// Every source that was looked for.
     pub sources: Vec<SourceReading>,
     /// Attempts of this time that had to be dropped to stay within [`MOST_EVENTS`].
@@ -101,6 +114,8 @@ pub struct Reading {
     pub unparsed: u64,
     /// Time of the first line that told of a login.
     pub from: Option<Timestamp>,
+    /// When a file was last written to.
+    pub written_at: Option<Timestamp>,
     /// Something was written that this run could not read any more: a rotated file is gone, or there was too much.
     pub lost: bool,
 }
@@ -111,20 +126,30 @@ pub struct LoginsProbe;
 impl Probe for LoginsProbe {
     type Fact = LoginFacts;
     const ID: ProbeId = ProbeId::Logins;
-    // Not the journal, which is written all the time: failed logins are in btmp and others in wtmp too.
+    // The journal is written through memory, which no watch of a file tells of: its pulse is felt instead.
     const WATCHES: &'static [&'static str] = &[
         "/var/log/auth.log",
         "/var/log/secure",
         "/var/log/btmp",
         "/var/log/wtmp",
+        accounts::PASSWD,
+        accounts::GROUP,
+        accounts::SUDOERS,
+        accounts::SUDOERS_DIRECTORY,
+        "/root/.ssh/authorized_keys",
     ];
+    const PULSE: Option<fn(&Host) -> Option<u64>> = Some(journal::pulse);
 
     fn gather(host: &Host, ask: &Ask, facts: &mut Facts) -> Known<LoginFacts> {
         let mut memory = ask.memory.logins.clone();
+        memory.kept_for = Some(ask.logins_kept_for);
         let sources = read(host, ask.now, &mut memory);
         let known = if sources.iter().any(shows_failures) {
             Known::Value(LoginFacts {
                 since: memory.since(ask.now),
+                key: memory.key(),
+                changes: memory.changes.clone(),
+                habits: memory.habits.clone(),
                 events: utmp::merge(memory.events.clone(), &memory.records),
                 evicted: memory.evicted,
                 sources,
@@ -143,12 +168,18 @@ impl Probe for LoginsProbe {
 
 /// Whether a source was read that would show a failed login: wtmp shows none.
 fn shows_failures(source: &SourceReading) -> bool {
-    matches!(source.reading, Known::Value(_)) && source.name != RECORDS[0].0
+    matches!(source.reading, Known::Value(_)) && tells_of_failures(source)
+}
+
+/// Whether a source is one that tells of failed logins: wtmp does not, nor does who has privileges.
+fn tells_of_failures(source: &SourceReading) -> bool {
+    source.name != RECORDS[0].0 && source.name != accounts::NAME
 }
 
 fn none_readable(sources: &[SourceReading]) -> Known<LoginFacts> {
     let refused: Vec<&str> = sources
         .iter()
+        .filter(|source| source.name != accounts::NAME)
         .filter(|source| matches!(source.reading, Known::Denied(_)))
         .map(|source| source.name.as_str())
         .collect();
@@ -159,13 +190,19 @@ fn none_readable(sources: &[SourceReading]) -> Known<LoginFacts> {
         Known::Failed { why, .. } => why.clone(),
         _ => format!("{} does not exist", source.name),
     };
-    let reasons: Vec<String> = sources.iter().map(why).collect();
+    let logs = sources.iter().filter(|source| source.name != accounts::NAME);
+    let reasons: Vec<String> = logs.map(why).collect();
     Known::failed("login records", reasons.join("; "))
 }
 
 /// Reads on in every source.
 fn read(host: &Host, now: Timestamp, memory: &mut LoginMemory) -> Vec<SourceReading> {
-    let since = memory.since(now);
+    // The first time, what is older is read too: habits are learned of it.
+    let since = match memory.habits.since {
+        Some(_) => memory.since(now),
+        None => now.saturating_sub(HISTORY).unwrap_or(Timestamp::MIN),
+    };
+    learn_last_logins(host, now, memory);
     let zone = zone(host);
     let mut merger = Merger::resume(std::mem::take(&mut memory.connections));
     let mut seen = Seen::resume(&memory.singles);
@@ -184,6 +221,7 @@ fn read(host: &Host, now: Timestamp, memory: &mut LoginMemory) -> Vec<SourceRead
                 lines: tally.lines,
                 unparsed: tally.unparsed,
                 from: tally.first_at,
+                written_at: accounts::written_at(host, path),
                 lost,
             }),
         }
@@ -194,6 +232,8 @@ fn read(host: &Host, now: Timestamp, memory: &mut LoginMemory) -> Vec<SourceRead
     if none_there {
         sources.push(read_log(FALLBACK_LOG, memory));
     }
+    let mut changes = std::mem::take(&mut merger.changes);
+    let evicted = merger.evicted;
     let (events, connections) = merger.finish(Some(now));
     memory.connections = connections;
     memory.singles = seen.remembered(now);
@@ -208,13 +248,39 @@ fn read(host: &Host, now: Timestamp, memory: &mut LoginMemory) -> Vec<SourceRead
                 lines: sink.read,
                 unparsed: 0,
                 from: sink.events.first().map(|event| event.at),
+                written_at: accounts::written_at(host, path),
                 lost,
             }),
         });
         records.extend(sink.events);
     }
+    let (new, seen) = memory.privileges.update(host, now);
+    changes.extend(new);
+    sources.push(SourceReading {
+        name: accounts::NAME.to_owned(),
+        reading: seen,
+    });
     memory.keep(now, events, records);
+    memory.count_evicted(now, evicted);
+    memory.keep_changes(now, changes);
     sources
+}
+
+/// The first time, accounts whose last login is further back than any log are known by lastlog.
+fn learn_last_logins(host: &Host, now: Timestamp, memory: &mut LoginMemory) {
+    if memory.habits.since.is_some() {
+        return;
+    }
+    let Ok(accounts) = accounts::accounts(host) else {
+        return;
+    };
+    let since = memory.since(now);
+    for (user, at) in accounts::last_logins(host, &accounts) {
+        // What is within the time that attempts are kept for is in the logs, and is to be judged.
+        if at < since {
+            memory.habits.learn_last_login(&user, at);
+        }
+    }
 }
 
 fn known(followed: Result<bool, ReadError>, reading: impl FnOnce(bool) -> Reading) -> Known<Reading> {
@@ -237,7 +303,7 @@ fn read_journal(
     if !host.is_live() {
         return Known::Absent(JOURNAL.to_owned());
     }
-    match journal_files(host) {
+    match journal::has_files(host) {
         Ok(true) => {}
         Ok(false) => return Known::Absent(JOURNAL.to_owned()),
         Err(denial) => return Known::Denied(denial),
@@ -254,10 +320,11 @@ fn read_journal(
             return;
         };
         let line = line::Line::of_entry(entry);
-        if let Some(said) = said::read(line.tag, line.message) {
+        let told = Told::of(&line);
+        if !told.is_nothing() {
             reading.from.get_or_insert(at);
             if at >= since {
-                scan::take(merger, seen, &line, &said, (at, 0), Origin::Journal);
+                scan::take(merger, seen, &line, &told, (at, 0), Origin::Journal);
             }
         }
     };
@@ -282,42 +349,6 @@ fn read_journal(
         Err(CommandError::NotFound(program)) => Known::Absent(program.display().to_string()),
         Err(error) => Known::failed(JOURNAL, error),
     }
-}
-
-/// Whether there are journal files, and all of them can be read.
-fn journal_files(host: &Host) -> Result<bool, Denial> {
-    let refused = |path: String| Denial {
-        what: path,
-        needs: NEEDS.to_owned(),
-    };
-    let mut found = false;
-    for top in JOURNALS {
-        let machines = match host.list(top) {
-            Ok(machines) => machines,
-            Err(ReadError::Denied(_)) => return Err(refused(top.to_owned())),
-            Err(_) => continue,
-        };
-        for machine in machines {
-            let directory = format!("{top}/{machine}");
-            let names = match host.list(&directory) {
-                Ok(names) => names,
-                Err(ReadError::Denied(_)) => return Err(refused(directory)),
-                Err(_) => continue,
-            };
-            for name in names
-                .iter()
-                .filter(|name| name.starts_with("system") && name.ends_with(".journal"))
-            {
-                let path = format!("{directory}/{name}");
-                match host.open_file(&path) {
-                    Ok(_) => found = true,
-                    Err(ReadError::Denied(_)) => return Err(refused(path)),
-                    Err(_) => {}
-                }
-            }
-        }
-    }
-    Ok(found)
 }
 
 /// The zone that the host's logs without one are written in.

@@ -1,16 +1,25 @@
 //! What the probe keeps from run to run.
 
+use std::hash::{BuildHasher, RandomState};
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::attempt::Connection;
+use super::accounts::Privileges;
+use super::attempt::{Connection, MOST_CHANGES};
 use super::duplicate::Single;
 use super::event::{LoginEvent, Method, Outcome};
 use super::follow::{FilePosition, Followed};
+use super::habit::Habits;
+use super::privilege::PrivilegeChange;
+use super::utmp;
 use crate::host::ReadError;
 
 /// How long attempts are kept: a slow attack takes a day to show, and is to be seen for a day after.
 pub const KEPT_FOR: SignedDuration = SignedDuration::from_hours(48);
+
+/// Longest that attempts are kept, however long the plan reports them.
+const LONGEST_KEPT: SignedDuration = SignedDuration::from_hours(33 * 24);
 
 /// Most attempts kept, of log lines and of records each.
 pub const MOST_EVENTS: usize = 65_536;
@@ -33,17 +42,36 @@ pub struct LoginMemory {
     pub(super) connections: Vec<Connection>,
     /// Lines that may yet come by another way.
     pub(super) singles: Vec<Single>,
+    /// What was done to privileges.
+    pub(super) changes: Vec<PrivilegeChange>,
+    /// Who had privileges in the last run.
+    pub(super) privileges: Privileges,
+    /// How users were used to log in before the attempts that are kept.
+    pub(super) habits: Habits,
+    /// What addresses are hashed under where the plan does not want them told; it stays on the host.
+    pub(super) key: Option<[u64; 2]>,
+    /// How long attempts are kept, where the plan reports them for longer than [`KEPT_FOR`] allows.
+    #[serde(skip)]
+    pub(super) kept_for: Option<SignedDuration>,
     /// Attempts dropped for want of room, and when that was last.
     pub(super) evicted: u64,
     pub(super) evicted_at: Option<Timestamp>,
 }
 
 impl LoginMemory {
+    /// The key that addresses are hashed under, made at first use.
+    pub(super) fn key(&mut self) -> [u64; 2] {
+        // The standard library seeds each of these from the system's random numbers.
+        let random = || RandomState::new().hash_one(0);
+        *self.key.get_or_insert_with(|| [random(), random()])
+    }
+
     /// Attempts before this are of no interest.
     pub(super) fn since(&self, now: Timestamp) -> Timestamp {
         // Logs have whole seconds, and so have those who read this.
         let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
-        now.saturating_sub(KEPT_FOR).unwrap_or(Timestamp::MIN)
+        let kept_for = self.kept_for.unwrap_or(KEPT_FOR).clamp(KEPT_FOR, LONGEST_KEPT);
+        now.saturating_sub(kept_for).unwrap_or(Timestamp::MIN)
     }
 
     pub(super) fn position(&self, path: &str) -> Option<&FilePosition> {
@@ -66,9 +94,11 @@ impl LoginMemory {
     pub(super) fn keep(&mut self, now: Timestamp, events: Vec<LoginEvent>, records: Vec<LoginEvent>) {
         let since = self.since(now);
         let mut evicted = 0;
-        for (kept, new) in [(&mut self.events, events), (&mut self.records, records)] {
+        let mut old = [Vec::new(), Vec::new()];
+        let kept_and_new = [(&mut self.events, events), (&mut self.records, records)];
+        for ((kept, new), old) in kept_and_new.into_iter().zip(&mut old) {
             kept.extend(new);
-            kept.retain(|event| event.at >= since);
+            old.extend(kept.extract_if(.., |event| event.at < since));
             for event in kept.iter_mut() {
                 event.withhold_unknown_user();
                 event.line = 0;
@@ -76,18 +106,46 @@ impl LoginMemory {
             kept.sort_by_key(|event| event.at);
             evicted += evict(kept);
         }
+        let [mut events, records] = old;
+        events.sort_by_key(|event| event.at);
+        // What is not kept any more has become habit.
+        for event in utmp::merge(events, &records) {
+            self.habits.learn(&event);
+        }
+        let first = self.events.first().map_or(now, |event| event.at);
+        self.habits.since.get_or_insert(first);
         if self.evicted_at.is_some_and(|at| at < since) {
             (self.evicted, self.evicted_at) = (0, None);
         }
+        self.count_evicted(now, evicted);
+    }
+}
+
+impl LoginMemory {
+    /// Counts attempts that a run had to drop.
+    pub(super) fn count_evicted(&mut self, now: Timestamp, evicted: u64) {
         if evicted > 0 {
             self.evicted = self.evicted.saturating_add(evicted);
             self.evicted_at = Some(now);
         }
     }
+
+    /// Adds what was done to privileges, and drops what is too old or too much.
+    pub(super) fn keep_changes(&mut self, now: Timestamp, changes: Vec<PrivilegeChange>) {
+        let since = self.since(now);
+        self.changes.extend(changes);
+        self.changes.retain(|change| change.at >= since);
+        for change in &mut self.changes {
+            change.line = 0;
+        }
+        self.changes.sort_by_key(|change| change.at);
+        let excess = self.changes.len().saturating_sub(MOST_CHANGES);
+        self.changes.drain(..excess);
+    }
 }
 
 /// Drops down to [`MOST_EVENTS`]: what matters least goes first, and of that the oldest. Gives how many attempts went.
-fn evict(events: &mut Vec<LoginEvent>) -> u64 {
+pub(super) fn evict(events: &mut Vec<LoginEvent>) -> u64 {
     let mut excess = events.len().saturating_sub(MOST_EVENTS);
     let mut evicted = 0;
     for least in [is_probe, is_failure, |_: &LoginEvent| true] {
@@ -125,6 +183,7 @@ mod tests {
             service: Service::Sshd,
             user: Some("hunter2".into()),
             unknown_user: outcome == Outcome::Failed,
+            by: None,
             source: Some(Source::Address([203, 0, 113, 7].into())),
             outcome,
             method,

@@ -15,6 +15,8 @@ pub(super) struct Said<'a> {
     pub(super) method: Method,
     pub(super) user: Option<&'a [u8]>,
     pub(super) unknown_user: bool,
+    /// Who asked to become `user`.
+    pub(super) by: Option<&'a [u8]>,
     pub(super) source: Option<Source>,
     pub(super) port: Option<u32>,
     /// Attempts that one message stands for.
@@ -63,6 +65,7 @@ impl<'a> Said<'a> {
             method,
             user: None,
             unknown_user: false,
+            by: None,
             source: None,
             port: None,
             count: 1,
@@ -79,6 +82,11 @@ impl<'a> Said<'a> {
     pub(super) const fn unknown_user(mut self, user: &'a [u8]) -> Self {
         self.user = Some(user);
         self.unknown_user = true;
+        self
+    }
+
+    pub(super) const fn by(mut self, by: &'a [u8]) -> Self {
+        self.by = Some(by);
         self
     }
 

@@ -6,6 +6,7 @@ use super::attempt::Merger;
 use super::duplicate::{Message, Origin, Seen};
 use super::follow::Sink;
 use super::line::{self, Line};
+use super::privilege;
 use super::said::{self, Said};
 use super::timestamp::Clock;
 
@@ -144,18 +145,23 @@ impl<'a> Scan<'a> {
             self.repeat(&line);
             return;
         }
-        match said::read(line.tag, line.message) {
-            Some(said) => {
-                if !whole && ends_with_source(&line, &said) {
-                    self.tally.unparsed += 1;
-                    return;
-                }
-                self.said(&line, &said, Origin::File);
-                self.last.clear();
-                self.last.extend_from_slice(text);
-            }
-            None => self.last.clear(),
+        let told = Told::of(&line);
+        if told.is_nothing() {
+            self.last.clear();
+            return;
         }
+        if !whole
+            && told
+                .said
+                .as_ref()
+                .is_some_and(|said| ends_with_source(&line, said))
+        {
+            self.tally.unparsed += 1;
+            return;
+        }
+        self.told(&line, &told, Origin::File);
+        self.last.clear();
+        self.last.extend_from_slice(text);
     }
 
     /// syslogd's `last message repeated N times` stands for N more of the line before it.
@@ -172,42 +178,76 @@ impl<'a> Scan<'a> {
                 stamp: line.stamp,
                 ..last
             };
-            self.said(&repeated, &said, Origin::File);
+            let told = Told {
+                said: Some(said),
+                privilege: None,
+            };
+            self.told(&repeated, &told, Origin::File);
         }
         self.last = text;
     }
 
-    fn said(&mut self, line: &Line<'_>, said: &Said<'_>, origin: Origin) {
+    fn told(&mut self, line: &Line<'_>, told: &Told<'_>, origin: Origin) {
         let Some(at) = self.clock.resolve(line.stamp) else {
             self.tally.unparsed += 1;
             return;
         };
         self.tally.first_at.get_or_insert(at);
         if at >= self.since {
-            take(self.merger, self.seen, line, said, (at, self.number), origin);
+            take(self.merger, self.seen, line, told, (at, self.number), origin);
         }
     }
 }
 
-/// Takes in what `line` said at a time and line number, unless another log has told of it.
+/// What one line tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Told<'a> {
+    said: Option<Said<'a>>,
+    privilege: Option<privilege::Told<'a>>,
+}
+
+impl<'a> Told<'a> {
+    pub(super) fn of(line: &Line<'a>) -> Self {
+        Self {
+            said: said::read(line.tag, line.message),
+            privilege: privilege::read(line.tag, line.message),
+        }
+    }
+
+    /// The line tells of no login, and of no privileges.
+    pub(super) const fn is_nothing(&self) -> bool {
+        self.said.is_none() && self.privilege.is_none()
+    }
+}
+
+/// Takes in what `line` told at a time and line number, unless another log has told of it.
 pub(super) fn take(
     merger: &mut Merger,
     seen: &mut Seen,
     line: &Line<'_>,
-    said: &Said<'_>,
+    told: &Told<'_>,
     (at, number): (Timestamp, u64),
     origin: Origin,
 ) {
+    let said = told.said.as_ref();
     let message = Message {
         // sudo names its process to the journal alone.
-        pid: line.pid.filter(|_| !said.service.is_escalation()),
+        pid: line
+            .pid
+            .filter(|_| !matches!(line.tag, b"sudo" | b"sudo-i" | b"su" | b"su-l")),
         text: said::repeated(line.message).map_or(line.message, |(_, inner)| inner),
-        repeats: said.repeats,
+        repeats: said.map_or(1, |said| said.repeats),
         at,
     };
     let new = seen.count_new(message, origin);
-    if new > 0 {
+    if new == 0 {
+        return;
+    }
+    if let Some(said) = said {
         merger.add(line, said, said.count.saturating_mul(new), (at, number));
+    }
+    if let Some(privilege) = &told.privilege {
+        merger.change(privilege.changes(at, number));
     }
 }
 

@@ -29,6 +29,11 @@ pub(super) fn read(message: &[u8]) -> Option<Said<'_>> {
             Some(said(Kind::Refused).unknown_user(user).from(source).port(port))
         }
         b"User" => not_allowed(rest),
+        b"Access" => {
+            let rest = rest.strip_prefix(b"denied for user ")?;
+            let (user, _) = rsplit(rest, b" by PAM account configuration")?;
+            Some(said(Kind::Refused).user(user))
+        }
         b"ROOT" => {
             let (_, tail) = split_once(rest, b"LOGIN REFUSED FROM ")?;
             let (source, port) = address_and_port(tail)?;
@@ -208,6 +213,13 @@ fn probe<'a>(first: &[u8], rest: &'a [u8], message: &'a [u8]) -> Option<Said<'a>
         }
         b"banner" => connection_from(rest.strip_prefix(b"exchange: ")?)?,
         b"ssh_dispatch_run_fatal:" => connection_from(rest)?,
+        // `drop connection #3 from [ADDRESS]:N on [ADDRESS]:22 past MaxStartups`, `… penalty: failed authentication`.
+        b"drop" => {
+            let rest = rest.strip_prefix(b"connection #")?;
+            let (_, rest) = split_once(rest, b" from [")?;
+            let (address, port) = split_once(rest, b"]:")?;
+            (peer(address), number(word(port).0))
+        }
         b"refused" | b"warning:" => {
             // TCP wrappers: `refused connect from NAME (ADDRESS)`.
             let (_, peers) = split_once(message, b"refused connect from ")?;

@@ -31,30 +31,39 @@ pub(super) fn read_su(message: &[u8]) -> Option<Said<'_>> {
     let accepted = Said::new(Kind::Accepted, Service::Su, Method::Unknown);
     // util-linux: `FAILED SU (to root) ann on pts/0`, `(to root) ann on pts/0`.
     if let Some(rest) = message.strip_prefix(b"FAILED SU (to ") {
-        let (user, source) = to(rest)?;
-        return Some(failed.user(user).from(source));
+        let (user, by, source) = to(rest)?;
+        return Some(failed.user(user).by(by).from(source));
     }
     if let Some(rest) = message.strip_prefix(b"(to ") {
-        let (user, source) = to(rest)?;
-        return Some(accepted.user(user).from(source));
+        let (user, by, source) = to(rest)?;
+        return Some(accepted.user(user).by(by).from(source));
     }
     // shadow: `FAILED su for root by ann`, `Successful su for root by ann`.
     if let Some(rest) = message.strip_prefix(b"FAILED su for ") {
-        return Some(failed.user(rsplit(rest, b" by ")?.0));
+        let (user, by) = rsplit(rest, b" by ")?;
+        return Some(failed.user(user).by(by));
     }
     if let Some(rest) = message.strip_prefix(b"Successful su for ") {
-        return Some(accepted.user(rsplit(rest, b" by ")?.0));
+        let (user, by) = rsplit(rest, b" by ")?;
+        return Some(accepted.user(user).by(by));
     }
     // BSD and busybox: `BAD SU ann to root on /dev/pts/0`.
-    let (_, rest) = split_once(message.strip_prefix(b"BAD SU ")?, b" to ")?;
+    if let Some(rest) = message.strip_prefix(b"BAD SU ") {
+        let (by, rest) = split_once(rest, b" to ")?;
+        let (user, tty) = rsplit(rest, b" on ")?;
+        return Some(failed.user(user).by(by).from(terminal(tty)));
+    }
+    // FreeBSD, and busybox: `ann to root on /dev/pts/0`.
+    let (by, rest) = split_once(message, b" to ")?;
     let (user, tty) = rsplit(rest, b" on ")?;
-    Some(failed.user(user).from(terminal(tty)))
+    let plain = |name: &[u8]| !name.is_empty() && !name.contains(&b' ');
+    (plain(by) && plain(user)).then(|| accepted.user(user).by(by).from(terminal(tty)))
 }
 
-fn to(text: &[u8]) -> Option<(&[u8], Option<Source>)> {
+fn to(text: &[u8]) -> Option<(&[u8], &[u8], Option<Source>)> {
     let (user, rest) = split_once(text, b") ")?;
-    let (_, tty) = rsplit(rest, b" on ")?;
-    Some((user, terminal(tty)))
+    let (by, tty) = rsplit(rest, b" on ")?;
+    Some((user, by, terminal(tty)))
 }
 
 #[cfg(test)]

@@ -304,6 +304,64 @@ fn files_a_person_names_are_recognised_and_read_whole() {
 }
 
 #[test]
+fn xz_and_zstandard_are_inflated_and_broken_streams_are_said_to_be() {
+    let dir = tempfile::tempdir().unwrap();
+    let line = "Nov 22 08:00:00 web sshd[9]: Failed password for root from 203.0.113.7 port 4022 ssh2\n";
+    let level = ruzstd::encoding::CompressionLevel::Fastest;
+    let zstandard = ruzstd::encoding::compress_to_vec(line.as_bytes(), level);
+    // `xz -9` of the same line.
+    let xz = hex::decode(
+        "fd377a585a000004e6d6b4460200210116000000742fe5a3e0005500535d00271bcac201225efe405d0a744c05bdcde4\
+         b86b69477a90b40cf57b106f98f2f073a85f9fc877db2d5edbce3ce30177e55547c22a8578e6af6127469d5c1f9b170b\
+         2c19f5555c1a1ac3efde6dc8e721c4f1000000009ec2b7ebc5ba007100016f568236eb401fb6f37d010000000004595a",
+    )
+    .unwrap();
+    let host = Host::at(dir.path()).unwrap();
+    let read = |bytes: &[u8]| {
+        fs::write(dir.path().join("log"), bytes).unwrap();
+        let input = Input {
+            files: vec!["/log".into()],
+            year: Some(2026),
+        };
+        inspect(&host, &input).map(|found| found.events.len())
+    };
+    for packed in [xz, zstandard] {
+        assert_eq!(read(&packed).unwrap(), 1);
+        assert!(read(&packed[..packed.len() - 20]).is_err());
+    }
+}
+
+#[test]
+fn what_is_not_kept_becomes_habit_and_new_privileges_are_told() {
+    let mut host = Watched::new();
+    fs::create_dir_all(host.dir.path().join("etc")).unwrap();
+    let write = |path: &str, text: &str| fs::write(host.dir.path().join(path), text).unwrap();
+    write(
+        "etc/passwd",
+        "root:x:0:0::/root:/bin/sh\nann:x:1000:1000::/home/ann:/bin/sh\n",
+    );
+    write("etc/group", "sudo:x:27:\n");
+    let old = host.now - SignedDuration::from_hours(20 * 24);
+    let line = format!(
+        "{} web sshd[7]: Accepted publickey for ann from 203.0.113.7 port 9 ssh2\n",
+        old.strftime("%Y-%m-%dT%H:%M:%SZ")
+    );
+    append(&host.path("auth.log"), line.as_bytes());
+    let facts = host.run();
+    assert!(facts.events.is_empty());
+    assert_eq!(facts.habits.of("ann").unwrap().last_at, old);
+    assert_eq!(facts.habits.since, Some(old));
+    let write = |path: &str, text: &str| fs::write(host.dir.path().join(path), text).unwrap();
+    write("etc/group", "sudo:x:27:ann\n");
+    let changes = host.run().changes;
+    assert_eq!(changes.len(), 1, "{changes:?}");
+    assert_eq!(
+        (changes[0].kind, changes[0].user.as_deref()),
+        (PrivilegeKind::Member, Some("ann"))
+    );
+}
+
+#[test]
 fn any_bytes_and_endless_lines_are_read_without_harm() {
     let mut host = Watched::new();
     let mut bytes = vec![b'x'; 3 * scan::LONGEST_LINE];

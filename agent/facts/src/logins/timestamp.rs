@@ -23,6 +23,8 @@ pub(super) enum Stamp {
     Local(DateTime),
     /// With everything.
     Instant(Timestamp),
+    /// With everything, by a clock that was not set to UTC.
+    Offset(Timestamp, Offset),
 }
 
 /// Takes a time from the head of `line`, and the single space behind it.
@@ -87,7 +89,7 @@ fn take_rfc3339(line: &[u8]) -> Option<(Stamp, &[u8])> {
     let (minutes, behind) = digits(behind.strip_prefix(b":").unwrap_or(behind), 2, 2)?;
     let seconds = i32::from(hours) * 3600 + i32::from(minutes) * 60;
     let offset = Offset::from_seconds(sign * seconds).ok()?;
-    Some((Stamp::Instant(offset.to_timestamp(written).ok()?), behind))
+    Some((Stamp::Offset(offset.to_timestamp(written).ok()?, offset), behind))
 }
 
 /// `hh:mm:ss`, with a fraction that is read over: nothing here is told apart within a second.
@@ -150,6 +152,8 @@ pub(super) struct Clock {
     last: Option<(i8, i8, i16)>,
     /// The minute last resolved, since looking up a zone costs more than all else here.
     minute: Option<(DateTime, Timestamp)>,
+    /// The offset that a line last had.
+    offset: Option<Offset>,
 }
 
 impl Clock {
@@ -164,13 +168,23 @@ impl Clock {
             year,
             last: None,
             minute: None,
+            offset: None,
         }
+    }
+
+    /// The zone that lines say they were written in.
+    pub(super) fn offset(&self) -> Option<TimeZone> {
+        self.offset.map(TimeZone::fixed)
     }
 
     /// The instant of `stamp`; `None` for a time that is none, such as 29 February of a set year without one.
     pub(super) fn resolve(&mut self, stamp: Stamp) -> Option<Timestamp> {
         match stamp {
             Stamp::Instant(at) => Some(at),
+            Stamp::Offset(at, offset) => {
+                self.offset = Some(offset);
+                Some(at)
+            }
             Stamp::Local(written) => self.local(written),
             Stamp::Yearless { month, day, time } => {
                 if let Some(year) = self.year {

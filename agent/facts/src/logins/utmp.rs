@@ -132,6 +132,7 @@ fn read(record: &[u8], kind: Kind) -> Option<LoginEvent> {
         // btmp holds whatever was typed at the prompt.
         unknown_user: failed && user.as_deref() != Some("root"),
         user,
+        by: None,
         source,
         outcome: if failed {
             Outcome::Failed

@@ -13,6 +13,7 @@ mod systems;
 mod tls_version;
 mod transfer;
 mod vulnerability;
+mod work_hours;
 
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,7 @@ pub use systems::*;
 pub use tls_version::*;
 pub use transfer::*;
 pub use vulnerability::*;
+pub use work_hours::*;
 
 /// The thirteen measures of 7（1） or 7（3）, in the form's order.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::work_hours::WorkHours;
 use crate::interval::Interval;
 
 /// 5. 異常行為之監控及因應演練.
@@ -41,16 +42,38 @@ pub struct LoginRules {
     pub brute_force_failures: u32,
     /// … within this time.
     pub brute_force_within: Interval,
+    /// Failures from one source in a day that make a slow brute force.
+    pub slow_failures: u32,
+    /// Failures at one account from many sources that make a distributed brute force …
+    pub distributed_failures: u32,
+    /// … from at least so many sources …
+    pub distributed_sources: u32,
+    /// … within this time.
+    pub distributed_within: Interval,
     /// Users tried from one source that make a password spraying …
     pub spraying_users: u32,
     /// … within this time.
     pub spraying_within: Interval,
+    /// Users tried from one source in a day that make a slow password spraying.
+    pub slow_users: u32,
     /// Failures before a success from the same source that make the success suspicious …
     pub success_after_failures: u32,
     /// … within this time.
     pub success_after_failures_within: Interval,
+    /// Failures of one user at su or sudo that make an attempt at privileges …
+    pub escalation_failures: u32,
+    /// … within this time.
+    pub escalation_within: Interval,
+    /// How long logins are watched before a user or source network that was not seen before is abnormal.
+    pub learning_period: Interval,
+    /// When people work. A login outside of it is abnormal, unless the user is seen to log in at that hour.
+    pub work_hours: WorkHours,
+    /// Two logins of one user from networks apart, one of them new, within this time are by two people.
+    pub impossible_pace_within: Interval,
     /// How root may log in. Both the logins seen and the settings of sshd are held to it.
     pub root_login: RootLogin,
+    /// How much of the addresses that attempts came from findings tell.
+    pub sources: SourceDetail,
     /// An anomaly is reported until this long after it was last seen.
     pub report_for: Interval,
 }
@@ -61,14 +84,37 @@ impl Default for LoginRules {
             not_applicable: None,
             brute_force_failures: 5,
             brute_force_within: Interval::minutes(10),
+            slow_failures: 20,
+            distributed_failures: 20,
+            distributed_sources: 10,
+            distributed_within: Interval::minutes(60),
             spraying_users: 8,
             spraying_within: Interval::minutes(60),
+            slow_users: 15,
             success_after_failures: 5,
             success_after_failures_within: Interval::minutes(60),
+            escalation_failures: 5,
+            escalation_within: Interval::minutes(10),
+            learning_period: Interval::days(14),
+            work_hours: WorkHours::default(),
+            impossible_pace_within: Interval::minutes(60),
             root_login: RootLogin::KeyOnly,
+            sources: SourceDetail::Full,
             report_for: Interval::days(1),
         }
     }
+}
+
+/// How much of an address, which is personal data, a finding tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SourceDetail {
+    /// All of it.
+    Full,
+    /// Its network: an IPv4 /24 or IPv6 /48.
+    Network,
+    /// A hash under a key that does not leave the host: like ones can be told alike, and no more.
+    Hashed,
 }
 
 /// How root may log in over the network.

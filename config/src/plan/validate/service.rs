@@ -44,7 +44,21 @@ fn counts(role: &str, measures: &Measures, faults: &mut Faults<'_>) {
             "monitoring.logins.brute_force_failures",
             logins.brute_force_failures,
         ),
+        ("monitoring.logins.slow_failures", logins.slow_failures),
+        (
+            "monitoring.logins.distributed_failures",
+            logins.distributed_failures,
+        ),
+        (
+            "monitoring.logins.distributed_sources",
+            logins.distributed_sources,
+        ),
         ("monitoring.logins.spraying_users", logins.spraying_users),
+        ("monitoring.logins.slow_users", logins.slow_users),
+        (
+            "monitoring.logins.escalation_failures",
+            logins.escalation_failures,
+        ),
         (
             "monitoring.logins.success_after_failures",
             logins.success_after_failures,

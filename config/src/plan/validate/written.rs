@@ -15,6 +15,7 @@ pub(in crate::plan) const INTERVAL_KEYS: &[&str] = &[
     "_age",
     "_after",
     "_for",
+    "_period",
     "_notice",
     "retention",
     "within",

@@ -17,6 +17,20 @@ fn every_message_of_an_attempt_is_understood() {
     use Method as M;
     for (message, kind, method, user, source) in [
         (
+            "drop connection #3 from [203.0.113.7]:5022 on [192.0.2.1]:22 penalty: failed authentication",
+            Probe,
+            M::Probe,
+            "",
+            "203.0.113.7",
+        ),
+        (
+            "fatal: Access denied for user ann by PAM account configuration [preauth]",
+            Refused,
+            M::Unknown,
+            "ann",
+            "",
+        ),
+        (
             "Failed password for root from 203.0.113.7 port 4022 ssh2",
             Failed,
             M::Password,

@@ -1,0 +1,230 @@
+//! `logins.monitoring`: something that runs watches for abnormal logins, and the logs it watches are being written.
+
+use jiff::{SignedDuration, Timestamp};
+use plumbline_config::message::Message;
+use plumbline_facts::logins::LoginFacts;
+use plumbline_facts::monitors::{Monitor, Product};
+use plumbline_facts::{Facts, Known, ProbeId, Unknown};
+use serde_json::{Value, json};
+
+use crate::check::{Check, Context, Verdict};
+
+/// A log of logins that was not written to for this long has stopped: cron alone writes to it every hour.
+const SILENT_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// A log that lags behind what another tells of logins by this much has stopped too.
+const LAGS_BY: SignedDuration = SignedDuration::from_hours(1);
+
+/// Logs of a syslog daemon, among the sources of logins.
+const LOGS: [&str; 3] = ["/var/log/auth.log", "/var/log/secure", "/var/log/messages"];
+
+pub(crate) const CHECK: Check = Check {
+    id: "logins.monitoring",
+    needs: &[ProbeId::Logins, ProbeId::Monitors],
+    judge,
+    #[cfg(test)]
+    examples,
+};
+
+fn judge(facts: &Facts, context: &Context<'_>) -> Result<Vec<Verdict>, Unknown> {
+    let monitoring = &context.measures().monitoring;
+    if let Some(reason) = monitoring
+        .not_applicable
+        .as_ref()
+        .or(monitoring.logins.not_applicable.as_ref())
+    {
+        return Ok(vec![Verdict::switched_off(reason)]);
+    }
+    let logins = facts.logins.value()?;
+    let monitors = &facts.monitors.value()?.monitors;
+    let active: Vec<&Monitor> = monitors.iter().filter(|monitor| is_active(monitor)).collect();
+    let mut verdicts = vec![host(&active, monitors, logins)];
+    let dead = monitors.iter().filter(|monitor| !is_active(monitor));
+    verdicts.extend(dead.map(inactive));
+    verdicts.extend(stopped(logins, context.now));
+    Ok(verdicts)
+}
+
+/// It runs, and what its settings say it watches tells of logins. Settings that don't say are taken at its purpose.
+fn is_active(monitor: &Monitor) -> bool {
+    let of_logins = |name: &String| match monitor.product {
+        Product::Fail2ban => name.contains("ssh") || name.contains("pam"),
+        _ => true,
+    };
+    let watches = monitor.watches.as_ref();
+    !monitor.processes.is_empty() && watches.is_none_or(|names| names.iter().any(of_logins))
+}
+
+fn host(active: &[&Monitor], all: &[Monitor], logins: &LoginFacts) -> Verdict {
+    let names: Vec<&str> = active.iter().map(|monitor| monitor.product.name()).collect();
+    let read: Vec<Value> = logins
+        .sources
+        .iter()
+        .filter_map(|source| Some((source, source.reading.value().ok()?)))
+        .map(|(source, reading)| {
+            json!({ "name": source.name, "written_at": reading.written_at, "lost": reading.lost })
+        })
+        .collect();
+    let evidence = json!({ "monitors": all, "sources_readable": read });
+    let verdict = if names.is_empty() {
+        Verdict::fail(Verdict::HOST, Message::new("logins-monitoring-none"))
+    } else {
+        let message = Message::new("logins-monitoring-active").arg("monitors", names.join(", "));
+        Verdict::pass(Verdict::HOST, message)
+    };
+    verdict
+        .compared(json!({ "active_at_least": 1 }), json!({ "active": names }))
+        .evidence(evidence)
+}
+
+/// Installed, and not at work.
+fn inactive(monitor: &Monitor) -> Verdict {
+    let subject = format!("monitor:{}", monitor.product.name());
+    let key = if monitor.processes.is_empty() {
+        "logins-monitoring-dead"
+    } else {
+        "logins-monitoring-watches-nothing"
+    };
+    Verdict::fail(subject, Message::new(key).arg("monitor", monitor.product.name()))
+        .compared(
+            json!({ "running": true, "watches_logins": true }),
+            json!({ "running": !monitor.processes.is_empty(), "watches": monitor.watches }),
+        )
+        .evidence(json!({ "monitor": monitor }))
+}
+
+/// Logs that are not being written any more. Where the journal is read nothing is missed by that.
+fn stopped(logins: &LoginFacts, now: Timestamp) -> Vec<Verdict> {
+    let journal = logins
+        .sources
+        .iter()
+        .any(|source| source.name == "journal" && matches!(source.reading, Known::Value(_)));
+    if journal {
+        return Vec::new();
+    }
+    let last = logins.events.iter().map(|event| event.at).max();
+    let logs = logins
+        .sources
+        .iter()
+        .filter(|source| LOGS.contains(&source.name.as_str()));
+    logs.filter_map(|source| {
+        let written_at = source.reading.value().ok()?.written_at?;
+        let silent = now.duration_since(written_at) > SILENT_FOR;
+        let lags = last.is_some_and(|last| last <= now && last.duration_since(written_at) > LAGS_BY);
+        (silent || lags).then(|| {
+            let message = Message::new("logins-monitoring-log-stopped")
+                .arg("log", &source.name)
+                .arg("since", written_at);
+            Verdict::fail(source.name.clone(), message).compared(
+                json!({ "written_within_seconds": SILENT_FOR.as_secs() }),
+                json!({ "written_at": written_at, "last_login_attempt": last }),
+            )
+        })
+    })
+    .collect()
+}
+
+#[cfg(test)]
+fn examples() -> crate::check::Examples {
+    use plumbline_config::plan::Plan;
+
+    crate::check::Examples {
+        passing: (
+            tests::facts(&[tests::monitor(Product::Plumbline, 1)], 1),
+            Plan::default(),
+        ),
+        failing: (
+            tests::facts(&[tests::monitor(Product::Fail2ban, 0)], 400),
+            Plan::default(),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use plumbline_config::finding::Status;
+    use plumbline_config::ident::Role;
+    use plumbline_config::plan::Plan;
+    use plumbline_facts::logins::{Reading, SourceReading};
+    use plumbline_facts::monitors::MonitorFacts;
+
+    use super::*;
+    use crate::invariants::NOW;
+
+    pub(super) fn monitor(product: Product, processes: u32) -> Monitor {
+        Monitor {
+            product,
+            processes: (0..processes).collect(),
+            watches: None,
+        }
+    }
+
+    /// A host whose auth.log was written so many hours ago.
+    pub(super) fn facts(monitors: &[Monitor], hours: i64) -> Facts {
+        let now: Timestamp = NOW.parse().unwrap();
+        Facts {
+            logins: Known::Value(LoginFacts {
+                sources: vec![SourceReading {
+                    name: "/var/log/auth.log".to_owned(),
+                    reading: Known::Value(Reading {
+                        written_at: Some(now - SignedDuration::from_hours(hours)),
+                        ..Reading::default()
+                    }),
+                }],
+                ..LoginFacts::default()
+            }),
+            monitors: Known::Value(MonitorFacts {
+                monitors: monitors.to_vec(),
+            }),
+            ..Facts::default()
+        }
+    }
+
+    fn judged(facts: &Facts) -> Vec<(String, Status)> {
+        let context = Context {
+            plan: &Plan::default(),
+            role: Role::Service,
+            now: NOW.parse().unwrap(),
+        };
+        let verdicts = judge(facts, &context).unwrap();
+        verdicts.into_iter().map(|v| (v.subject, v.status)).collect()
+    }
+
+    #[test]
+    fn a_monitor_that_is_dead_or_watches_something_else_is_told_beside_one_that_works() {
+        let mut blind = monitor(Product::Fail2ban, 1);
+        blind.watches = Some(vec!["nginx-http-auth".to_owned()]);
+        let monitors = [
+            monitor(Product::Plumbline, 1),
+            blind,
+            monitor(Product::Crowdsec, 0),
+        ];
+        assert_eq!(
+            judged(&facts(&monitors, 1)),
+            [
+                ("host".to_owned(), Status::Pass),
+                ("monitor:fail2ban".to_owned(), Status::Fail),
+                ("monitor:CrowdSec".to_owned(), Status::Fail),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_log_that_stopped_growing_is_a_finding_unless_the_journal_tells_the_same() {
+        let mut host = facts(&[monitor(Product::Sshguard, 2)], 8 * 24);
+        let stopped = ("/var/log/auth.log".to_owned(), Status::Fail);
+        assert!(judged(&host).contains(&stopped));
+        if let Known::Value(logins) = &mut host.logins {
+            logins.sources.push(SourceReading {
+                name: "journal".to_owned(),
+                reading: Known::Value(Reading::default()),
+            });
+        }
+        assert_eq!(judged(&host), [("host".to_owned(), Status::Pass)]);
+    }
+
+    #[test]
+    fn nobody_watching_is_a_failure() {
+        assert_eq!(judged(&facts(&[], 1)), [("host".to_owned(), Status::Fail)]);
+    }
+}
