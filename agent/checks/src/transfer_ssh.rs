@@ -6,7 +6,7 @@ use plumbline_facts::{Facts, ProbeId, Unknown};
 use serde_json::json;
 
 use crate::check::{Check, Context, Verdict};
-use crate::transfer_endpoints::tried;
+use crate::transfer_endpoints::{Tried, tried};
 
 /// The check.
 pub(crate) const CHECK: Check = Check {
@@ -30,7 +30,7 @@ fn judge(facts: &Facts, context: &Context<'_>) -> Result<Vec<Verdict>, Unknown> 
     for tried in tried(facts).filter(|tried| tried.endpoint.protocol == Protocol::Ssh) {
         let subject = tried.subject();
         let verdict = match (&tried.endpoint.ssh, &tried.endpoint.error) {
-            (Some(offer), _) => judge_offer(subject, offer),
+            (Some(offer), _) => judge_offer(subject, offer).remedy(mend(&tried, offer)),
             (None, why) => {
                 let why = why.as_deref().unwrap_or("?");
                 Verdict::error(subject, Message::new("transfer-ssh-unknown").arg("why", why))
@@ -48,7 +48,7 @@ fn judge(facts: &Facts, context: &Context<'_>) -> Result<Vec<Verdict>, Unknown> 
 }
 
 fn judge_offer(subject: String, offer: &SshOffer) -> Verdict {
-    let mut weak = weak(offer);
+    let mut weak: Vec<String> = weak(offer).into_iter().flat_map(|(_, names)| names).collect();
     if let Some(bits) = offer.rsa_bits.filter(|bits| *bits < LEAST_RSA_BITS) {
         weak.push(format!("RSA {bits}"));
     }
@@ -73,7 +73,7 @@ fn judge_offer(subject: String, offer: &SshOffer) -> Verdict {
 
 /// What is broken among what is offered: SHA-1 in key exchange and signatures (RFC 9142, RFC 8332), DSA, CBC (RFC 4253
 /// as attacked by CVE-2008-5161), RC4 (RFC 8758), MACs of MD5, RIPEMD and of 96 bits.
-fn weak(offer: &SshOffer) -> Vec<String> {
+fn weak(offer: &SshOffer) -> [(&'static str, Vec<String>); 4] {
     let exchange = |name: &str| name.contains("sha1") || name.ends_with("-md5");
     let host_key =
         |name: &str| name == "ssh-rsa" || name.contains("-dss") || name.starts_with("ssh-rsa-cert");
@@ -94,12 +94,31 @@ fn weak(offer: &SshOffer) -> Vec<String> {
         names.iter().filter(|name| is(name)).cloned().collect()
     };
     [
-        among(&offer.key_exchanges, &exchange),
-        among(&offer.host_keys, &host_key),
-        among(&offer.ciphers, &cipher),
-        among(&offer.macs, &mac),
+        ("KexAlgorithms", among(&offer.key_exchanges, &exchange)),
+        ("HostKeyAlgorithms", among(&offer.host_keys, &host_key)),
+        ("Ciphers", among(&offer.ciphers, &cipher)),
+        ("MACs", among(&offer.macs, &mac)),
     ]
-    .concat()
+}
+
+/// The lines of sshd_config(5) that take away what is weak; `None` of a server that is not OpenSSH, whose settings are
+/// others, and where nothing is weak.
+fn mend(tried: &Tried<'_>, offer: &SshOffer) -> Option<Message> {
+    if !offer.version.contains("OpenSSH") {
+        return None;
+    }
+    let listed = weak(offer).into_iter().filter(|(_, names)| !names.is_empty());
+    let mut lines: Vec<String> = listed
+        .map(|(setting, names)| format!("{setting} -{}", names.join(",")))
+        .collect();
+    if offer.rsa_bits.is_some_and(|bits| bits < LEAST_RSA_BITS) {
+        lines.push("HostKey /etc/ssh/ssh_host_ed25519_key".to_owned());
+    }
+    let message = Message::new("transfer-mend")
+        .arg("subject", tried.subject())
+        .arg("program", tried.process.unwrap_or("sshd"))
+        .arg("file", "/etc/ssh/sshd_config, /etc/ssh/sshd_config.d/");
+    (!lines.is_empty()).then(|| message.arg("setting", lines.join("; ")))
 }
 
 #[cfg(test)]
@@ -159,6 +178,33 @@ mod tests {
             assert_eq!(verdicts[0].status, Status::Fail, "{name}");
             assert_eq!(verdicts[0].actual, json!([name]));
         }
+    }
+
+    #[test]
+    fn the_remedy_names_the_process_and_the_lines_to_change() {
+        let remedy = |facts: &Facts| verdicts(&CHECK, facts, &Plan::default())[0].remedy.clone();
+        let facts = with(|offer| {
+            offer.ciphers.push("aes256-cbc".to_owned());
+            offer.macs.push("hmac-md5".to_owned());
+            offer.rsa_bits = Some(1024);
+        });
+        let text = remedy(&facts).unwrap().render();
+        for text in [text.en, text.zh_tw] {
+            for part in [
+                "tcp/[::]:443",
+                "nginx",
+                "/etc/ssh/sshd_config",
+                "Ciphers -aes256-cbc; MACs -hmac-md5; HostKey ",
+            ] {
+                assert!(text.contains(part), "{part}: {text}");
+            }
+        }
+        assert!(remedy(&with(|_| {})).is_none());
+        let other = with(|offer| {
+            offer.version = "SSH-2.0-dropbear_2022.83".to_owned();
+            offer.ciphers.push("aes256-cbc".to_owned());
+        });
+        assert!(remedy(&other).is_none());
     }
 
     #[test]
