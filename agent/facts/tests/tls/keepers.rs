@@ -164,9 +164,9 @@ pub(crate) fn gnutls() -> Vec<Animal> {
         .collect()
 }
 
-/// nginx, Dovecot, OpenLDAP, PostgreSQL and vsftpd, each with a configuration of a few lines.
+/// nginx, Dovecot, OpenLDAP, vsftpd, sshd and PostgreSQL, each with a configuration of a few lines.
 pub(crate) fn daemons() -> Vec<Animal> {
-    [nginx(), dovecot(), slapd(), vsftpd(), sshd()]
+    [nginx(), dovecot(), slapd(), vsftpd(), sshd(), postgresql()]
         .into_iter()
         .flatten()
         .collect()
@@ -333,6 +333,72 @@ fn vsftpd() -> Vec<Animal> {
         "vsftpd",
         address,
         starttls("starttls-ftp", tls("nnnnyy", "", "", "rsa")),
+        Some(Keeper::Daemon(daemon)),
+    )]
+}
+
+/// PostgreSQL, which refuses to run as root and so runs as nobody.
+fn postgresql() -> Vec<Animal> {
+    use std::os::unix::fs::{PermissionsExt, chown};
+    use std::os::unix::process::CommandExt;
+    const NOBODY: u32 = 65_534;
+    let installed = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
+    let mut versions: Vec<PathBuf> = installed
+        .flatten()
+        .map(|entry| entry.path().join("bin"))
+        .collect();
+    versions.sort();
+    let Some(bin) = versions.pop().filter(|bin| bin.join("initdb").exists()) else {
+        eprintln!("SKIPPED: postgresql is not installed; its endpoint was not visited");
+        return Vec::new();
+    };
+    if !nix::unistd::geteuid().is_root() {
+        eprintln!("SKIPPED: PostgreSQL is started as nobody, which needs root; it was not visited");
+        return Vec::new();
+    }
+    let (home, address) = (home(), free_port());
+    chown(home.path(), Some(NOBODY), Some(NOBODY)).unwrap();
+    let [data, certificate, key] = ["data", "pem", "key"].map(|name| home.path().join(name));
+    for (file, copy) in [("good.pem", &certificate), ("good.key", &key)] {
+        std::fs::copy(pki().join(file), copy).unwrap();
+        std::fs::set_permissions(copy, std::fs::Permissions::from_mode(0o600)).unwrap();
+        chown(copy, Some(NOBODY), Some(NOBODY)).unwrap();
+    }
+    let mut made = Command::new(bin.join("initdb"));
+    made.args(["--no-sync", "-A", "trust", "-U", "zoo", "-D"])
+        .arg(&data);
+    let made = made
+        .uid(NOBODY)
+        .gid(NOBODY)
+        .current_dir(home.path())
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let settings = [
+        "listen_addresses=127.0.0.1".to_owned(),
+        format!("port={}", address.port()),
+        format!("unix_socket_directories={}", home.path().display()),
+        "ssl=on".to_owned(),
+        format!("ssl_cert_file={}", certificate.display()),
+        format!("ssl_key_file={}", key.display()),
+        "ssl_ciphers=ECDHE+AESGCM".to_owned(),
+    ];
+    let mut command = Command::new(bin.join("postgres"));
+    command
+        .arg("-D")
+        .arg(&data)
+        .uid(NOBODY)
+        .gid(NOBODY)
+        .current_dir(home.path());
+    for setting in settings {
+        command.args(["-c", &setting]);
+    }
+    let daemon = start(&mut command, home, &[address]);
+    let truth = starttls("starttls-postgresql", tls("nnnnyy", "", "", "rsa"));
+    vec![Animal::new(
+        "postgresql",
+        address,
+        truth,
         Some(Keeper::Daemon(daemon)),
     )]
 }
