@@ -74,10 +74,15 @@ fn write(options: &Options, settings: &std::path::Path, format: &str) -> (f64, u
         .expect("/usr/bin/time can be run");
     assert!(status.success(), "the report in {format} was not written");
     let cost = std::fs::read_to_string(cost).expect("what it took");
-    let numbers: Vec<f64> = cost
-        .split_whitespace()
-        .filter_map(|word| word.parse().ok())
-        .collect();
+    let mut words = cost.split_whitespace();
+    let mut seconds = || {
+        words
+            .next()
+            .and_then(|word| word.parse().ok())
+            .unwrap_or(f64::NAN)
+    };
+    let cpu = seconds() + seconds();
+    let peak = words.next().and_then(|word| word.parse().ok()).expect("its peak");
     let bytes = file.metadata().expect("the report").len();
-    (numbers[0] + numbers[1], numbers[2] as u64, bytes)
+    (cpu, peak, bytes)
 }
