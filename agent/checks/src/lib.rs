@@ -33,6 +33,7 @@ mod transfer_cleartext_services;
 mod transfer_endpoints;
 #[cfg(test)]
 mod transfer_examples;
+mod transfer_inward;
 mod transfer_ssh;
 mod transfer_tested;
 mod waf_protection;

@@ -1,14 +1,16 @@
 //! `transfer.cleartext-services`: nothing that other hosts can reach carries data without encryption.
 
+use plumbline_config::finding::Status;
 use plumbline_config::message::Message;
 use plumbline_facts::reachability::{Reach, Reachability, reachability};
 use plumbline_facts::sockets::Listener;
-use plumbline_facts::tls::{Endpoint, Protocol};
+use plumbline_facts::tls::{Endpoint, Protocol, TlsListener};
 use plumbline_facts::{Facts, ProbeId, Unknown};
 use serde_json::json;
 
 use crate::check::{Check, Context, Verdict};
-use crate::transfer_endpoints::tried;
+use crate::transfer_endpoints::{Tried, tried, unseen};
+use crate::transfer_inward::{Inward, Reached};
 
 /// The check.
 pub(crate) const CHECK: Check = Check {
@@ -25,26 +27,51 @@ fn judge(facts: &Facts, context: &Context<'_>) -> Result<Vec<Verdict>, Unknown> 
         return Ok(vec![Verdict::switched_off(reason)]);
     }
     let tls = facts.tls.value()?;
-    let sockets: Vec<Listener> = tls.listeners.iter().map(|tried| tried.listener.clone()).collect();
-    let reach = reachability(facts.firewall.value()?, &sockets);
+    let own = |tried: &&TlsListener| tried.namespace.is_none();
+    let sockets: Vec<Listener> = tls
+        .listeners
+        .iter()
+        .filter(own)
+        .map(|tried| tried.listener.clone())
+        .collect();
+    let firewall = facts.firewall.value()?;
+    let reach = reachability(firewall, &sockets);
+    let inward = Inward::new(firewall, &reach);
     let mut verdicts = Vec::new();
-    for (place, tried) in tried(tls).enumerate() {
-        let others_reach = sockets
-            .get(place)
-            .is_none_or(|socket| !socket.address.is_loopback() && reaches(&reach, socket));
-        let verdict = if others_reach {
-            judge_one(tried.subject(), tried.endpoint)
-        } else {
-            Verdict::not_applicable(tried.subject(), Message::new("transfer-not-reachable"))
+    for tried in tried(tls) {
+        let (subject, endpoint) = (tried.subject(), tried.endpoint);
+        let reached = match (tried.socket(), tried.namespace) {
+            // Another host, which was reached.
+            (None, _) => Reached::Yes,
+            (Some(socket), _) if socket.address.is_loopback() => Reached::No,
+            (Some(socket), None) if reaches(&reach, socket) => Reached::Yes,
+            (Some(_), None) => Reached::No,
+            (Some(socket), Some(namespace)) => inward.reaches(socket, namespace),
+        };
+        let verdict = match (tried.closed(), reached) {
+            (Some(closed), _) if !tried.loopback => closed,
+            (_, Reached::Yes) => judge_one(subject, endpoint),
+            (_, Reached::No) => not_reached(&tried),
+            (_, Reached::Unknown) => match judge_one(subject.clone(), endpoint) {
+                verdict if verdict.status == Status::Fail => Verdict::error(
+                    subject,
+                    Message::new("transfer-cleartext-inside")
+                        .arg("speaks", endpoint.speaks.unwrap_or("?"))
+                        .arg("namespace", tried.namespace_name()),
+                ),
+                verdict => verdict,
+            },
         };
         verdicts.push(verdict.evidence(json!({
-            "endpoint": tried.endpoint.endpoint,
+            "endpoint": endpoint.endpoint,
+            "namespace": tried.namespace_name(),
             "process": tried.process,
-            "protocol": tried.endpoint.protocol.name(),
-            "speaks": tried.endpoint.speaks,
-            "redirects": tried.endpoint.redirects,
+            "protocol": endpoint.protocol.name(),
+            "speaks": endpoint.speaks,
+            "redirects": endpoint.redirects,
         })));
     }
+    verdicts.extend(unseen(tls));
     if verdicts.is_empty() {
         verdicts.push(Verdict::not_applicable(
             Verdict::HOST,
@@ -52,6 +79,18 @@ fn judge(facts: &Facts, context: &Context<'_>) -> Result<Vec<Verdict>, Unknown> 
         ));
     }
     Ok(verdicts)
+}
+
+fn not_reached(tried: &Tried<'_>) -> Verdict {
+    let key = if tried.namespace.is_some() {
+        "transfer-not-reachable-inside"
+    } else {
+        "transfer-not-reachable"
+    };
+    Verdict::not_applicable(
+        tried.subject(),
+        Message::new(key).arg("namespace", tried.namespace_name()),
+    )
 }
 
 /// Whether other hosts can reach a socket, or it can't be told.

@@ -15,6 +15,7 @@ mod known;
 pub mod logins;
 mod memory;
 pub mod monitors;
+pub mod namespaces;
 pub mod os;
 pub mod packages;
 mod probe;
