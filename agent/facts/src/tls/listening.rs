@@ -10,7 +10,7 @@ use plumbline_config::plan::Transport;
 
 use super::probe::{may_encrypt_datagrams, target};
 use super::survey::{Options, Target, survey};
-use super::{Endpoint, Offer, Protocol, TlsListener};
+use super::{Endpoint, Protocol, TlsListener};
 use crate::firewall;
 use crate::host::Host;
 use crate::known::Unknown;
@@ -229,7 +229,7 @@ fn there(host: &Host, place: &Place, options: &Options, each: &(dyn Fn() + Sync)
                 closed: true,
                 ..place.elsewhere.clone()
             }),
-            endpoint: unspoken(listener, why),
+            endpoint: Endpoint::unspoken(target(listener).endpoint, &why.to_string()),
         };
         place.listeners.iter().map(unspoken).collect()
     };
@@ -251,27 +251,6 @@ fn there(host: &Host, place: &Place, options: &Options, each: &(dyn Fn() + Sync)
         Ok(found) => found,
         Err(Closed::Gone) => Vec::new(),
         Err(why) => closed(&why),
-    }
-}
-
-/// What is known of a socket that is not spoken to.
-fn unspoken(listener: &Listener, why: &Closed) -> Endpoint {
-    Endpoint {
-        endpoint: target(listener).endpoint,
-        reachable: false,
-        protocol: Protocol::Unknown,
-        speaks: None,
-        versions: std::array::from_fn(|_| Offer::Unknown(why.to_string())),
-        cipher_suites: Vec::new(),
-        cipher_suites_complete: false,
-        weaknesses_complete: false,
-        groups: Vec::new(),
-        groups_complete: false,
-        client_certificate_required: false,
-        certificates: Vec::new(),
-        ssh: None,
-        redirects: false,
-        error: Some(why.to_string()),
     }
 }
 

@@ -301,6 +301,28 @@ impl FromStr for StartTls {
 }
 
 impl Endpoint {
+    /// What is known of one that was not spoken to: nothing.
+    #[must_use]
+    pub fn unspoken(endpoint: String, why: &str) -> Self {
+        Self {
+            endpoint,
+            reachable: false,
+            protocol: Protocol::Unknown,
+            speaks: None,
+            versions: std::array::from_fn(|_| Offer::Unknown(why.to_owned())),
+            cipher_suites: Vec::new(),
+            cipher_suites_complete: false,
+            weaknesses_complete: false,
+            groups: Vec::new(),
+            groups_complete: false,
+            client_certificate_required: false,
+            certificates: Vec::new(),
+            ssh: None,
+            redirects: false,
+            error: Some(why.to_owned()),
+        }
+    }
+
     /// The conclusion on each version, oldest first.
     pub fn offers(&self) -> impl Iterator<Item = (TlsVersion, &Offer)> {
         TlsVersion::ALL.into_iter().zip(&self.versions)
