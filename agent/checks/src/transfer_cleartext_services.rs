@@ -130,6 +130,7 @@ mod tests {
     use plumbline_config::finding::Status;
     use plumbline_config::plan::Plan;
     use plumbline_facts::Known;
+    use plumbline_facts::tls::{Elsewhere, Unseen};
 
     use super::*;
     use crate::check::Examples;
@@ -169,5 +170,64 @@ mod tests {
             verdicts(&CHECK, &facts, &Plan::default())[0].status,
             Status::NotApplicable
         );
+    }
+
+    fn elsewhere(closed: bool) -> Facts {
+        let mut facts = examples().failing.0;
+        if let Known::Value(tls) = &mut facts.tls {
+            let address = "10.70.0.2".parse().unwrap();
+            tls.listeners[0].namespace = Some(Elsewhere {
+                name: "web".to_owned(),
+                closed,
+                addresses: vec![address],
+                bypasses_host: true,
+            });
+            if closed {
+                tls.listeners[0].endpoint = Endpoint::unspoken("[::]:443".to_owned(), "refused");
+            }
+        }
+        facts
+    }
+
+    #[test]
+    fn in_another_namespace_what_cannot_be_told_is_an_error() {
+        for check in [&CHECK, &crate::tls_protocol_versions::CHECK] {
+            let verdict = verdicts(check, &elsewhere(true), &Plan::default()).remove(0);
+            assert_eq!(
+                (verdict.status, verdict.subject.as_str()),
+                (Status::Error, "tcp/[::]:443@web")
+            );
+            assert_eq!(verdict.evidence["namespace"], "web");
+            let text = verdict.message.render();
+            for text in [text.en, text.zh_tw] {
+                assert!(text.contains("web") && text.contains("CAP_SYS_ADMIN"), "{text}");
+            }
+        }
+        let open = verdicts(&CHECK, &elsewhere(false), &Plan::default()).remove(0);
+        assert_eq!(open.status, Status::Error, "what filters before it is not known");
+    }
+
+    #[test]
+    fn sockets_that_could_not_be_listed_are_an_error_beside_what_was_judged() {
+        let mut facts = examples().passing.0;
+        if let Known::Value(tls) = &mut facts.tls {
+            tls.unseen = vec![
+                Unseen::Hidden,
+                Unseen::TooMany,
+                Unseen::Unlisted {
+                    name: "kept".to_owned(),
+                    why: "refused".to_owned(),
+                },
+            ];
+        }
+        for check in [&CHECK, &crate::tls_protocol_versions::CHECK] {
+            let statuses: Vec<_> = verdicts(check, &facts, &Plan::default())
+                .iter()
+                .map(|verdict| verdict.status)
+                .collect();
+            assert_eq!(statuses[1..], [Status::Error; 3]);
+        }
+        let tested = verdicts(&crate::transfer_tested::CHECK, &facts, &Plan::default());
+        assert_ne!(tested[0].status, Status::Pass);
     }
 }

@@ -129,3 +129,95 @@ impl<'f> Inward<'f> {
         self.surroundings.interfaces.iter().flatten()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use plumbline_config::plan::Transport;
+    use plumbline_facts::reachability::reachability;
+
+    use super::*;
+
+    fn link(name: &str, index: u32, kind: Option<&str>, address: Option<&str>) -> Interface {
+        Interface {
+            name: name.to_owned(),
+            index,
+            up: true,
+            kind: kind.map(str::to_owned),
+            addresses: address.iter().map(|net| net.parse().unwrap()).collect(),
+            ..Interface::default()
+        }
+    }
+
+    /// A host on a network, with a bridge to its containers, which filters nothing.
+    fn host(forwards: bool) -> FirewallFacts {
+        let mut facts = FirewallFacts::default();
+        facts.surroundings.interfaces = Some(vec![
+            link("eth0", 2, None, Some("192.0.2.1/24")),
+            link("br0", 3, Some(BRIDGE), Some("10.70.0.1/24")),
+            Interface {
+                master: Some(3),
+                ..link("veth0", 4, Some(PAIR), None)
+            },
+        ]);
+        facts.surroundings.forwarding = [Some(forwards); 2];
+        facts
+    }
+
+    fn container() -> Elsewhere {
+        Elsewhere {
+            name: "web".to_owned(),
+            closed: false,
+            addresses: vec!["10.70.0.2".parse().unwrap(), "fe80::2".parse().unwrap()],
+            bypasses_host: false,
+        }
+    }
+
+    fn reached(firewall: &FirewallFacts, address: &str, namespace: &Elsewhere) -> Reached {
+        let socket = Listener {
+            transport: Transport::Tcp,
+            address: address.parse().unwrap(),
+            port: 80,
+            interface: None,
+            v6_only: false,
+            process: None,
+        };
+        let reach = reachability(firewall, &[]);
+        Inward::new(firewall, &reach).reaches(&socket, namespace)
+    }
+
+    #[test]
+    fn a_container_is_reached_where_the_host_passes_packets_on() {
+        assert_eq!(reached(&host(true), "0.0.0.0", &container()), Reached::Yes);
+        assert_eq!(reached(&host(true), "::", &container()), Reached::Yes);
+        assert_eq!(reached(&host(true), "10.70.0.2", &container()), Reached::Yes);
+        assert_eq!(reached(&host(false), "0.0.0.0", &container()), Reached::No);
+        let alone = Elsewhere::default();
+        assert_eq!(
+            reached(&host(true), "0.0.0.0", &alone),
+            Reached::No,
+            "it has no address"
+        );
+    }
+
+    #[test]
+    fn a_way_past_the_packet_filter_of_the_host_leaves_it_open() {
+        let bypassed = Elsewhere {
+            bypasses_host: true,
+            ..container()
+        };
+        assert_eq!(reached(&host(false), "0.0.0.0", &bypassed), Reached::Unknown);
+        let mut bridged = host(false);
+        let links = bridged.surroundings.interfaces.as_mut().unwrap();
+        links[0].master = Some(3);
+        assert_eq!(reached(&bridged, "0.0.0.0", &container()), Reached::Unknown);
+        let elsewhere = Elsewhere {
+            addresses: vec!["172.31.0.2".parse().unwrap()],
+            ..container()
+        };
+        assert_eq!(
+            reached(&host(true), "0.0.0.0", &elsewhere),
+            Reached::Unknown,
+            "no interface leads there"
+        );
+    }
+}
