@@ -122,9 +122,11 @@ pub fn survey(targets: &[Target], options: &Options, each: impl Fn(&Endpoint) + 
         }
     };
     std::thread::scope(|scope| {
-        for _ in 0..options.at_once.min(targets.len()) {
-            scope.spawn(work);
+        for _ in 1..options.at_once.min(targets.len()) {
+            // Where there may be no more threads, this one does it all.
+            let _fewer = std::thread::Builder::new().spawn_scoped(scope, work);
         }
+        work();
     });
     let answers = answers
         .into_inner()
