@@ -67,7 +67,7 @@ pub(crate) fn free_port() -> SocketAddr {
 }
 
 /// Starts a program and waits until each of `addresses` accepts connections.
-fn start(command: &mut Command, home: tempfile::TempDir, addresses: &[SocketAddr]) -> Daemon {
+pub(crate) fn start(command: &mut Command, home: tempfile::TempDir, addresses: &[SocketAddr]) -> Daemon {
     let log = std::fs::File::create(home.path().join("log")).unwrap();
     let child = command
         .stdin(Stdio::null())
@@ -92,14 +92,14 @@ fn start(command: &mut Command, home: tempfile::TempDir, addresses: &[SocketAddr
 }
 
 /// A directory that daemons which change their user can look into.
-fn home() -> tempfile::TempDir {
+pub(crate) fn home() -> tempfile::TempDir {
     use std::os::unix::fs::PermissionsExt;
     let home = tempfile::tempdir().unwrap();
     std::fs::set_permissions(home.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
     home
 }
 
-const STATIC: &str = "no-forward-secrecy";
+pub(crate) const STATIC: &str = "no-forward-secrecy";
 
 pub(crate) fn gnutls() -> Vec<Animal> {
     let Some(server) = program("gnutls-serv", "gnutls-bin") else {
@@ -226,7 +226,7 @@ fn nginx() -> Vec<Animal> {
     ]
 }
 
-fn starttls(protocol: &'static str, truth: Truth) -> Truth {
+pub(crate) const fn starttls(protocol: &'static str, truth: Truth) -> Truth {
     Truth { protocol, ..truth }
 }
 

@@ -17,6 +17,8 @@ mod peers;
 #[cfg(test)]
 mod pki;
 #[cfg(test)]
+mod services;
+#[cfg(test)]
 mod starttls;
 #[cfg(test)]
 mod support;

@@ -8,6 +8,7 @@ use plumbline_facts::tls::{Depth, Endpoint, Options, Target, Trust, survey};
 
 use crate::keepers::{Keeper, daemons, gnutls, sshd};
 use crate::pki::{NAME, pki};
+use crate::services::services;
 use crate::support::openssl;
 use crate::traps;
 
@@ -431,6 +432,11 @@ fn gnutls_servers_are_told_exactly() {
 #[test]
 fn daemons_are_told_exactly() {
     compare(&daemons());
+}
+
+#[test]
+fn more_services_are_told_exactly() {
+    compare(&services());
 }
 
 #[test]
