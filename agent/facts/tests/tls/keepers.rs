@@ -68,6 +68,27 @@ pub(crate) fn free_port() -> SocketAddr {
 
 /// Starts a program and waits until each of `addresses` accepts connections.
 pub(crate) fn start(command: &mut Command, home: tempfile::TempDir, addresses: &[SocketAddr]) -> Daemon {
+    start_until(command, home, addresses, |address| {
+        TcpStream::connect(address).is_ok()
+    })
+}
+
+/// Starts a program and waits until it has a UDP socket at `address`.
+pub(crate) fn start_datagrams(command: &mut Command, home: tempfile::TempDir, address: SocketAddr) -> Daemon {
+    let bound = |address: SocketAddr| {
+        let port = format!(":{:04X} ", address.port());
+        let table = std::fs::read_to_string("/proc/net/udp").unwrap_or_default();
+        table.contains(&port)
+    };
+    start_until(command, home, &[address], bound)
+}
+
+fn start_until(
+    command: &mut Command,
+    home: tempfile::TempDir,
+    addresses: &[SocketAddr],
+    listens: fn(SocketAddr) -> bool,
+) -> Daemon {
     let log = std::fs::File::create(home.path().join("log")).unwrap();
     let child = command
         .stdin(Stdio::null())
@@ -78,7 +99,7 @@ pub(crate) fn start(command: &mut Command, home: tempfile::TempDir, addresses: &
     let mut daemon = Daemon { child, _home: home };
     let end = Instant::now() + Duration::from_secs(30);
     for address in addresses {
-        while TcpStream::connect(address).is_err() {
+        while !listens(*address) {
             let ended = daemon.child.try_wait().unwrap();
             assert!(
                 ended.is_none() && Instant::now() < end,

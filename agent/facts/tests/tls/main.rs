@@ -9,6 +9,8 @@
 )]
 
 #[cfg(test)]
+mod datagrams;
+#[cfg(test)]
 mod keepers;
 #[cfg(test)]
 mod openssl;

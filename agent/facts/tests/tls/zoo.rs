@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 
 use plumbline_facts::tls::{Depth, Endpoint, Options, Target, Trust, survey};
 
+use crate::datagrams::datagrams;
 use crate::keepers::{Keeper, daemons, gnutls, sshd};
 use crate::pki::{NAME, pki};
 use crate::services::services;
@@ -325,6 +326,7 @@ fn visit(animals: &[Animal]) -> Vec<Endpoint> {
             port: animal.address.port(),
             name: Some(NAME.to_owned()),
             expected_name: Some(NAME.to_owned()),
+            datagrams: matches!(animal.truth.protocol, "dtls" | "quic"),
             ..Target::default()
         })
         .collect();
@@ -432,6 +434,11 @@ fn gnutls_servers_are_told_exactly() {
 #[test]
 fn daemons_are_told_exactly() {
     compare(&daemons());
+}
+
+#[test]
+fn servers_over_udp_are_told_exactly() {
+    compare(&datagrams());
 }
 
 #[test]

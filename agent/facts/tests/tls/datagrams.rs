@@ -1,0 +1,103 @@
+//! Servers of DTLS and QUIC. DTLS 1.0 and 1.2 are told as TLS 1.1 and 1.2; DTLS 1.3 is not tried.
+
+use std::process::Command;
+
+use crate::keepers::{Keeper, STATIC, free_port, home, program, start_datagrams};
+use crate::pki::pki;
+use crate::zoo::{Animal, Truth, tls};
+
+const fn dtls(versions: &'static str, weak: &'static str) -> Truth {
+    Truth {
+        protocol: "dtls",
+        ..tls(versions, weak, "", "rsa")
+    }
+}
+
+/// All of them.
+pub(crate) fn datagrams() -> Vec<Animal> {
+    [openssl(), gnutls(), quic()].into_iter().flatten().collect()
+}
+
+fn openssl() -> Vec<Animal> {
+    let cases = [
+        ("dtls-openssl", "-dtls -listen", dtls("nnnny?", STATIC)),
+        (
+            "dtls-openssl-old",
+            "-dtls1 -listen -cipher AES128-SHA:ECDHE-RSA-AES128-SHA:@SECLEVEL=0",
+            dtls("nnnyn?", STATIC),
+        ),
+        (
+            "dtls-openssl-strong",
+            "-dtls1_2 -listen -cipher ECDHE+AESGCM",
+            dtls("nnnny?", ""),
+        ),
+    ];
+    let one = |(name, arguments, truth): (&str, &str, Truth)| {
+        let address = free_port();
+        let mut command = Command::new("openssl");
+        command
+            .args(["s_server", "-quiet", "-accept", &address.to_string(), "-cert"])
+            .arg(pki().join("good.pem"))
+            .arg("-key")
+            .arg(pki().join("good.key"))
+            .args(arguments.split_whitespace());
+        let daemon = start_datagrams(&mut command, home(), address);
+        Animal::new(name, address, truth, Some(Keeper::Daemon(daemon)))
+    };
+    cases.into_iter().map(one).collect()
+}
+
+fn gnutls() -> Vec<Animal> {
+    let Some(server) = program("gnutls-serv", "gnutls-bin") else {
+        return Vec::new();
+    };
+    let cases = [
+        ("dtls-gnutls", "NORMAL", dtls("nnnyy?", STATIC)),
+        (
+            "dtls-gnutls-strong",
+            "SECURE128:-VERS-ALL:+VERS-DTLS1.2:-RSA",
+            dtls("nnnny?", ""),
+        ),
+    ];
+    let one = |(name, priority, truth): (&str, &str, Truth)| {
+        let address = free_port();
+        let mut command = Command::new(&server);
+        command
+            .args([
+                "--udp",
+                "--echo",
+                "--disable-client-cert",
+                "--priority",
+                priority,
+                "--port",
+            ])
+            .arg(address.port().to_string())
+            .arg("--x509certfile")
+            .arg(pki().join("good.pem"))
+            .arg("--x509keyfile")
+            .arg(pki().join("good.key"));
+        let daemon = start_datagrams(&mut command, home(), address);
+        Animal::new(name, address, truth, Some(Keeper::Daemon(daemon)))
+    };
+    cases.into_iter().map(one).collect()
+}
+
+fn quic() -> Vec<Animal> {
+    let Some(server) = program("gtlsserver", "ngtcp2-server") else {
+        return Vec::new();
+    };
+    let (home, address) = (home(), free_port());
+    let mut command = Command::new(server);
+    command
+        .args(["-q", "-d"])
+        .arg(home.path())
+        .args(["127.0.0.1", &address.port().to_string()])
+        .arg(pki().join("good.key"))
+        .arg(pki().join("good.pem"));
+    let daemon = start_datagrams(&mut command, home, address);
+    let truth = Truth {
+        protocol: "quic",
+        ..tls("nnnnny", "", "", "")
+    };
+    vec![Animal::new("quic", address, truth, Some(Keeper::Daemon(daemon)))]
+}
