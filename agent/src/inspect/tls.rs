@@ -290,6 +290,7 @@ fn trust(args: &Args, judge: Option<&Judge<'_>>) -> Result<Trust, Failure> {
     });
     Ok(Trust {
         anchors,
+        known: Vec::new(),
         now: Timestamp::now(),
         notice: Duration::from_secs(notice.nominal_seconds().try_into().unwrap_or_default()),
     })

@@ -76,8 +76,10 @@ fn trust(host: &Host, ask: &Ask) -> Trust {
         let files = ask.authority_paths.iter().filter_map(|path| read(path));
         files.flat_map(|pem| Trust::anchors_of_pem(&pem)).collect()
     };
+    let declared = ask.certificate_paths.iter().filter_map(|path| read(path));
     Trust {
         anchors: Some(anchors),
+        known: declared.flat_map(|pem| Trust::anchors_of_pem(&pem)).collect(),
         now: ask.now,
         notice: Duration::ZERO,
     }

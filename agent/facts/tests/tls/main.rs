@@ -27,4 +27,6 @@ mod support;
 #[cfg(test)]
 mod traps;
 #[cfg(test)]
+mod trust;
+#[cfg(test)]
 mod zoo;

@@ -338,6 +338,7 @@ fn visit(animals: &[Animal]) -> Vec<Endpoint> {
         budget: std::time::Duration::from_secs(600),
         trust: Trust {
             anchors: Some(Trust::anchors_of_pem(&root)),
+            known: Vec::new(),
             now: jiff_now(),
             notice: std::time::Duration::from_secs(30 * 86_400),
         },
