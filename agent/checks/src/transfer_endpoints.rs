@@ -236,8 +236,48 @@ const PROGRAMS: &[Program] = &[
         processes: &["vsftpd"],
         name: "vsftpd",
         file: "/etc/vsftpd.conf",
-        versions: "ssl_tlsv1=NO, ssl_tlsv1_1=NO, ssl_sslv2=NO, ssl_sslv3=NO",
+        // Before 3.0.4 it has no word for TLS 1.1, which has none of these suites.
+        versions: "ssl_tlsv1=NO, ssl_sslv2=NO, ssl_sslv3=NO, ssl_ciphers=ECDHE+AESGCM:ECDHE+CHACHA20",
         suites: "ssl_ciphers=ECDHE+AESGCM:ECDHE+CHACHA20",
         certificate: "rsa_cert_file, rsa_private_key_file",
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use plumbline_facts::Known;
+
+    use super::*;
+    use crate::transfer_examples::{endpoint, host};
+
+    #[test]
+    fn every_remedy_names_endpoint_program_file_and_setting() {
+        for program in PROGRAMS {
+            for process in program.processes {
+                let mut facts = host(vec![endpoint()]);
+                let Known::Value(tls) = &mut facts.tls else {
+                    panic!("the example has listeners");
+                };
+                tls.listeners[0].listener.process.as_mut().unwrap().name = (*process).to_owned();
+                let tried = tried(tls).next().unwrap();
+                for (what, setting) in [
+                    (Mend::Versions, program.versions),
+                    (Mend::Suites, program.suites),
+                    (Mend::Certificate, program.certificate),
+                ] {
+                    let text = tried.mend(what).unwrap().render();
+                    for text in [text.en, text.zh_tw] {
+                        for part in ["tcp/[::]:443", program.name, program.file, setting] {
+                            assert!(text.contains(part), "{process}: {part} is not in {text}");
+                        }
+                    }
+                }
+            }
+        }
+        let mut unknown = host(vec![endpoint()]);
+        if let Known::Value(tls) = &mut unknown.tls {
+            tls.listeners[0].listener.process = None;
+            assert_eq!(tried(tls).next().unwrap().mend(Mend::Versions), None);
+        }
+    }
+}

@@ -291,7 +291,7 @@ pub(crate) fn traps() -> Vec<Animal> {
     let taken = Arc::new(AtomicU32::new(0));
     let behind = sound();
     let resetting = move |stream: TcpStream| {
-        if taken.fetch_add(1, Ordering::Relaxed) < 8 {
+        if taken.fetch_add(1, Ordering::Relaxed) < 12 {
             relay(stream, behind);
             return;
         }
@@ -302,7 +302,7 @@ pub(crate) fn traps() -> Vec<Animal> {
         nix::sys::socket::setsockopt(&stream, nix::sys::socket::sockopt::Linger, &now).unwrap();
     };
     add(
-        "resets-after-8",
+        "resets-after-12",
         scripted(resetting).0,
         tls("nnnnyy", "?", "", "rsa"),
     );

@@ -447,6 +447,35 @@ fn more_services_are_told_exactly() {
     compare(&services());
 }
 
+/// Remedies go by the name of the process that listens.
+#[test]
+fn the_processes_of_daemons_are_called_what_remedies_know_them_by() {
+    let animals: Vec<_> = services().into_iter().chain(daemons()).collect();
+    let sockets = plumbline_facts::sockets::read(&plumbline_facts::Host::live().unwrap()).unwrap();
+    for (name, process) in [
+        ("apache-old", "apache2"),
+        ("haproxy-old", "haproxy"),
+        ("postfix-smtps", "master"),
+        ("mariadb", "mariadbd"),
+        ("nginx-two", "nginx"),
+        ("dovecot-imap", "dovecot"),
+        ("slapd", "slapd"),
+        ("postgresql", "postgres"),
+        ("vsftpd", "vsftpd"),
+        ("sshd", "sshd"),
+    ] {
+        // One that is not installed has said so.
+        let Some(animal) = animals.iter().find(|animal| animal.name == name) else {
+            continue;
+        };
+        let at = |listener: &&plumbline_facts::sockets::Listener| {
+            (listener.address, listener.port) == (animal.address.ip(), animal.address.port())
+        };
+        let listener = sockets.listeners.iter().find(at).unwrap();
+        assert_eq!(listener.process.as_ref().unwrap().name, process, "{name}");
+    }
+}
+
 #[test]
 fn traps_are_survived_and_nothing_untrue_is_told_of_them() {
     compare(&traps::traps());
