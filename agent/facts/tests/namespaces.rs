@@ -2,7 +2,9 @@
 
 #![allow(
     clippy::disallowed_methods,
-    reason = "the tests make namespaces by the administrator's own programs and run OpenSSL within them"
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "ip(8) makes the namespaces and OpenSSL serves within them; helpers of tests may panic and say what they skip"
 )]
 
 use std::io::Write;
@@ -21,8 +23,8 @@ const NAME: &str = "listeners_of_other_namespaces_are_spoken_to_from_within_or_n
 /// Set in the process that runs apart: in namespaces of its own, and then once more without CAP_SYS_ADMIN.
 const STAGE: &str = "PLUMBLINE_TEST_STAGE";
 
-/// Runs the test again with network, mounts and processes of its own, so that nothing of the machine is seen or touched.
-fn runs_apart() -> bool {
+/// Runs the test again, where that is possible, with network, mounts and processes of its own, so that nothing of the machine is seen or touched.
+fn runs_apart() {
     let apart = || {
         let mut command = Command::new("unshare");
         command.args([
@@ -39,7 +41,7 @@ fn runs_apart() -> bool {
     let have_openssl = Command::new("openssl").arg("version").output().is_ok();
     if !can.is_ok_and(|status| status.success()) || !have_openssl {
         eprintln!("SKIPPED: needs root, ip and openssl, and the right to make namespaces");
-        return false;
+        return;
     }
     let inside = "mount -t tmpfs none /run && ip link set lo up && \"$@\"";
     let status = apart()
@@ -50,7 +52,6 @@ fn runs_apart() -> bool {
         .status()
         .unwrap();
     assert!(status.success(), "failed in its namespaces");
-    true
 }
 
 /// Runs the test once more in the same namespaces, without the right to enter others.
@@ -200,10 +201,7 @@ fn listeners_of_other_namespaces_are_spoken_to_from_within_or_named() {
             let _spoken_to = listener.accept();
             return;
         }
-        _ => {
-            runs_apart();
-            return;
-        }
+        _ => return runs_apart(),
     }
     let dir = tempfile::tempdir().unwrap();
     let pki = dir.path();
