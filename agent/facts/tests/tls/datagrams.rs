@@ -1,5 +1,6 @@
 //! Servers of DTLS and QUIC. DTLS 1.0 and 1.2 are told as TLS 1.1 and 1.2; DTLS 1.3 is not tried.
 
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::process::Command;
 
 use crate::keepers::{Keeper, STATIC, free_port, home, program, start_datagrams};
@@ -15,7 +16,11 @@ const fn dtls(versions: &'static str, weak: &'static str) -> Truth {
 
 /// All of them.
 pub(crate) fn datagrams() -> Vec<Animal> {
-    [openssl(), gnutls(), quic()].into_iter().flatten().collect()
+    [openssl(), gnutls(), quic(), traps()]
+        .into_iter()
+        .flatten()
+        .map(Animal::over_udp)
+        .collect()
 }
 
 fn openssl() -> Vec<Animal> {
@@ -100,4 +105,50 @@ fn quic() -> Vec<Animal> {
         ..tls("nnnnny", "", "", "")
     };
     vec![Animal::new("quic", address, truth, Some(Keeper::Daemon(daemon)))]
+}
+
+/// A peer that sends what `answers` makes of each datagram, until the test ends.
+fn scripted(answers: impl Fn(&[u8]) -> Vec<Vec<u8>> + Send + 'static) -> SocketAddr {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = socket.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let mut heard = [0; 65_535];
+        while let Ok((length, from)) = socket.recv_from(&mut heard) {
+            for answer in answers(&heard[..length]) {
+                let _sent = socket.send_to(&answer, from);
+            }
+        }
+    });
+    address
+}
+
+/// A handshake message in a record of its own.
+fn record(kind: u8, length: [u8; 3], body: &[u8]) -> Vec<u8> {
+    let size = u16::try_from(body.len() + 12).unwrap().to_be_bytes();
+    let mut bytes = vec![22, 0xfe, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, size[0], size[1], kind];
+    bytes.extend(length);
+    bytes.extend([0, 0, 0, 0, 0]);
+    bytes.extend(&u32::try_from(body.len()).unwrap().to_be_bytes()[1..]);
+    bytes.extend(body);
+    bytes
+}
+
+fn traps() -> Vec<Animal> {
+    let nothing = Truth {
+        protocol: "silent",
+        ..tls("??????", "", "", "")
+    };
+    // A cookie for every hello, for ever; a message of sixteen megabytes whose beginning comes again and again; noise.
+    let cookies = |_: &[u8]| vec![record(3, [0, 0, 7], &[0xfe, 0xff, 4, 1, 2, 3, 4])];
+    let long = |_: &[u8]| vec![record(2, [0xff; 3], &[0; 1000]); 50];
+    let noise = |_: &[u8]| vec![vec![0xaa; 1400]; 50];
+    [
+        ("udp-silent", scripted(|_| Vec::new())),
+        ("udp-echo", scripted(|heard| vec![heard.to_vec()])),
+        ("udp-cookies", scripted(cookies)),
+        ("udp-16-megabytes", scripted(long)),
+        ("udp-noise", scripted(noise)),
+    ]
+    .map(|(name, address)| Animal::new(name, address, nothing, None))
+    .into()
 }

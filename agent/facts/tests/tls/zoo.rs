@@ -32,6 +32,8 @@ pub(crate) struct Animal {
     pub(crate) name: String,
     pub(crate) address: SocketAddr,
     pub(crate) truth: Truth,
+    /// To be spoken to over UDP.
+    datagrams: bool,
     /// Keeps it alive.
     _keeper: Option<Keeper>,
 }
@@ -42,7 +44,16 @@ impl Animal {
             name: name.to_owned(),
             address,
             truth,
+            datagrams: false,
             _keeper: keeper,
+        }
+    }
+
+    /// To be spoken to over UDP.
+    pub(crate) fn over_udp(self) -> Self {
+        Self {
+            datagrams: true,
+            ..self
         }
     }
 }
@@ -326,7 +337,7 @@ fn visit(animals: &[Animal]) -> Vec<Endpoint> {
             port: animal.address.port(),
             name: Some(NAME.to_owned()),
             expected_name: Some(NAME.to_owned()),
-            datagrams: matches!(animal.truth.protocol, "dtls" | "quic"),
+            datagrams: animal.datagrams,
             ..Target::default()
         })
         .collect();
