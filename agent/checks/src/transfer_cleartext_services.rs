@@ -221,11 +221,12 @@ mod tests {
             ];
         }
         for check in [&CHECK, &crate::tls_protocol_versions::CHECK] {
-            let statuses: Vec<_> = verdicts(check, &facts, &Plan::default())
-                .iter()
-                .map(|verdict| verdict.status)
+            let said: Vec<_> = verdicts(check, &facts, &Plan::default())
+                .into_iter()
+                .map(|verdict| (verdict.status, verdict.subject))
                 .collect();
-            assert_eq!(statuses[1..], [Status::Error; 3]);
+            let expected = ["@?", "@*", "@kept"].map(|subject| (Status::Error, subject.to_owned()));
+            assert_eq!(said[1..], expected);
         }
         let tested = verdicts(&crate::transfer_tested::CHECK, &facts, &Plan::default());
         assert_ne!(tested[0].status, Status::Pass);

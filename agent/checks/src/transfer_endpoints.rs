@@ -135,10 +135,10 @@ impl Tried<'_> {
 /// What is said of sockets that may be there and could not be listed.
 pub(crate) fn unseen(facts: &TlsListeners) -> impl Iterator<Item = Verdict> {
     facts.unseen.iter().map(|unseen| match unseen {
-        Unseen::Hidden => Verdict::error(Verdict::HOST, Message::new("tls-namespaces-hidden")),
-        Unseen::TooMany => Verdict::error(Verdict::HOST, Message::new("tls-namespaces-too-many")),
+        Unseen::Hidden => Verdict::error(unseen.subject(), Message::new("tls-namespaces-hidden")),
+        Unseen::TooMany => Verdict::error(unseen.subject(), Message::new("tls-namespaces-too-many")),
         Unseen::Unlisted { name, why } => Verdict::error(
-            format!("@{name}"),
+            unseen.subject(),
             Message::new("tls-namespace-unlisted")
                 .arg("namespace", name)
                 .arg("why", why),

@@ -65,13 +65,13 @@ pub(super) fn run(
 /// Sockets that could not be listed, as an endpoint of which nothing is known.
 fn missed(unseen: &Unseen) -> Endpoint {
     match unseen {
-        Unseen::Unlisted { name, why } => Endpoint::unspoken(format!("@{name}"), why),
+        Unseen::Unlisted { why, .. } => Endpoint::unspoken(unseen.subject(), why),
         Unseen::Hidden => Endpoint::unspoken(
-            "@?".to_owned(),
+            unseen.subject(),
             "the network namespaces of some processes may not be looked at; run as root",
         ),
         Unseen::TooMany => Endpoint::unspoken(
-            "@?".to_owned(),
+            unseen.subject(),
             "there are more network namespaces or processes than are looked at",
         ),
     }

@@ -50,6 +50,18 @@ pub enum Unseen {
     },
 }
 
+impl Unseen {
+    /// The subject of findings about them: `@web`, or a sign that no namespace is called by.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        match self {
+            Self::Hidden => "@?".to_owned(),
+            Self::TooMany => "@*".to_owned(),
+            Self::Unlisted { name, .. } => format!("@{name}"),
+        }
+    }
+}
+
 /// Speaks to every listening TCP socket, and over UDP to those that may speak DTLS or QUIC: to `own`, the sockets of this
 /// network namespace, and to those of every other namespace. `each` is called as each endpoint ends.
 pub fn listening(
