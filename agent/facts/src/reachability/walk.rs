@@ -1,5 +1,7 @@
 //! The walk of a packet through the chains of one table, along every way it may take.
 
+use std::borrow::Cow;
+
 use crate::firewall::expression::{Expression, REGISTER_BYTES, Verdict};
 use crate::firewall::ruleset::{Chain, Rule, Table};
 
@@ -23,25 +25,34 @@ pub(super) struct Walk<'m, 'r> {
     pub(super) table: &'r Table,
 }
 
-/// What a rule does with a state.
+/// What becomes of a state at a rule.
+enum Course<'r> {
+    /// It goes on to the next rule.
+    Next,
+    /// It goes where the verdict says.
+    Ends(Cow<'r, Verdict>),
+    /// It can't be told which of several ways it goes.
+    Parts(Box<Parts<'r>>),
+}
+
+/// The ways that a state may go at a rule.
 #[derive(Default)]
-struct RuleOutcome {
+struct Parts<'r> {
     next: Vec<State>,
-    verdicts: Vec<(State, Verdict)>,
+    verdicts: Vec<(State, Cow<'r, Verdict>)>,
     undecided: Vec<bool>,
     causes: Cause,
     doubts: Vec<String>,
-    /// The state when something was first not certain.
-    before: Option<Box<State>>,
 }
 
-impl RuleOutcome {
-    /// Keeps the state for comparison with what comes of it, unless an earlier one is kept.
-    fn keep(&mut self, state: &State) {
-        if self.before.is_none() {
-            self.before = Some(Box::new(state.clone()));
-        }
-    }
+/// Where expressions lead.
+enum Straight<'r> {
+    /// To the next rule.
+    Next,
+    /// Where the verdict says.
+    Ends(Cow<'r, Verdict>),
+    /// Several ways.
+    Parts(Effect<'r>),
 }
 
 impl<'r> Walk<'_, 'r> {
@@ -68,7 +79,7 @@ impl<'r> Walk<'_, 'r> {
                 )
             };
             if current.len() > MOST_STATES || notes.steps > MOST_STEPS {
-                let usual = current.iter().any(|state| state.usual);
+                let usual = current.iter().chain(&returned).any(|state| state.usual);
                 notes.causes = notes.causes | Cause::OTHER;
                 notes.doubt(format!("{}: too many ways to follow", reason()));
                 outcome.undecided.push(End {
@@ -77,19 +88,38 @@ impl<'r> Walk<'_, 'r> {
                 });
                 return Vec::new();
             }
+            // Most rules leave the one state that there is as it is, and where it is.
+            let mut first = match current.as_mut_slice() {
+                [state] => match self.rule(rule, state, notes, &reason) {
+                    Course::Next => continue,
+                    course => Some(course),
+                },
+                _ => None,
+            };
             let mut next = Vec::new();
-            for state in current {
-                let result = self.rule(rule, state, notes, &reason);
-                for state in result.next {
-                    merge(&mut next, state);
+            for mut state in current {
+                let course = match first.take() {
+                    Some(course) => course,
+                    None => self.rule(rule, &mut state, notes, &reason),
+                };
+                let mut verdicts = Vec::new();
+                match course {
+                    Course::Next => merge(&mut next, state),
+                    Course::Ends(verdict) => verdicts.push((state, verdict)),
+                    Course::Parts(parts) => {
+                        for state in parts.next {
+                            merge(&mut next, state);
+                        }
+                        let undecided = parts.undecided.into_iter();
+                        outcome.undecided.extend(undecided.map(|usual| End {
+                            usual,
+                            reason: reason(),
+                        }));
+                        verdicts = parts.verdicts;
+                    }
                 }
-                let undecided = result.undecided.into_iter();
-                outcome.undecided.extend(undecided.map(|usual| End {
-                    usual,
-                    reason: reason(),
-                }));
-                for (mut state, verdict) in result.verdicts {
-                    match verdict {
+                for (mut state, verdict) in verdicts {
+                    match verdict.as_ref() {
                         Verdict::Accept => {
                             state.note(reason());
                             merge(&mut outcome.passed, state);
@@ -100,19 +130,19 @@ impl<'r> Walk<'_, 'r> {
                         }),
                         Verdict::Return => merge(&mut returned, state),
                         Verdict::Jump(target) => {
-                            for state in self.enter(&target, state, depth, outcome, notes) {
+                            for state in self.enter(target, state, depth, outcome, notes) {
                                 merge(&mut next, state);
                             }
                         }
                         Verdict::Goto(target) => {
-                            for state in self.enter(&target, state, depth, outcome, notes) {
+                            for state in self.enter(target, state, depth, outcome, notes) {
                                 merge(&mut returned, state);
                             }
                         }
                         Verdict::Continue | Verdict::Break => merge(&mut next, state),
                         // Without a program the kernel lets pass or drops, as the rule says.
                         Verdict::Queue { bypass, .. } if self.is_unattended(&verdict) => {
-                            if bypass {
+                            if *bypass {
                                 state.note(reason());
                                 merge(&mut outcome.passed, state);
                             } else {
@@ -174,36 +204,49 @@ impl<'r> Walk<'_, 'r> {
         }
     }
 
-    fn rule(&self, rule: &Rule, state: State, notes: &mut Notes, reason: &dyn Fn() -> String) -> RuleOutcome {
-        let mut result = RuleOutcome::default();
-        let registers = [Byte::unknown(Cause::OTHER); REGISTER_BYTES];
-        self.expressions(&rule.expressions, registers, state, &mut result, notes);
-        let unmoved = result.verdicts.is_empty() && result.undecided.is_empty();
-        match (result.next.as_mut_slice(), &result.before) {
-            (_, None) => {}
+    fn rule(
+        &self,
+        rule: &'r Rule,
+        state: &mut State,
+        notes: &mut Notes,
+        reason: &dyn Fn() -> String,
+    ) -> Course<'r> {
+        let mut registers = [Byte::unknown(Cause::OTHER); REGISTER_BYTES];
+        let mut rest = rule.expressions.as_slice();
+        let effect = match self.straight(&mut rest, &mut registers, state, notes) {
+            Straight::Next => return Course::Next,
+            Straight::Ends(verdict) => return Course::Ends(verdict),
+            Straight::Parts(effect) => effect,
+        };
+        let mut parts = Parts::default();
+        let before = state.clone();
+        if let Some(state) = self.parts(effect, rest, &registers, state.clone(), &mut parts, notes) {
+            self.expressions(rest, registers, state, &mut parts, notes);
+        }
+        let unmoved = parts.verdicts.is_empty() && parts.undecided.is_empty();
+        match parts.next.as_mut_slice() {
             // Both ways lead to the same: whatever was unknown did not matter.
-            ([only], Some(before)) if unmoved && only.same_future(before) => only.usual = before.usual,
+            [only] if unmoved && only.same_future(&before) => only.usual = before.usual,
             _ => {
-                notes.causes = notes.causes | result.causes;
-                for doubt in &result.doubts {
+                notes.causes = notes.causes | parts.causes;
+                for doubt in &parts.doubts {
                     notes.doubt(format!("{}: {doubt}", reason()));
                 }
             }
         }
-        result
+        Course::Parts(Box::new(parts))
     }
 
-    fn expressions(
+    /// Runs expressions as long as it is certain where the state goes; `rest`: those that are left.
+    fn straight(
         &self,
-        expressions: &[Expression],
-        mut registers: Registers,
-        mut state: State,
-        result: &mut RuleOutcome,
+        rest: &mut &'r [Expression],
+        registers: &mut Registers,
+        state: &mut State,
         notes: &mut Notes,
-    ) {
-        let mut rest = expressions;
+    ) -> Straight<'r> {
         while let Some((expression, after)) = rest.split_first() {
-            rest = after;
+            *rest = after;
             notes.steps = notes.steps.saturating_add(1);
             let effect = step(
                 self.machine,
@@ -211,84 +254,115 @@ impl<'r> Walk<'_, 'r> {
                 self.table,
                 self.at,
                 expression,
-                &mut registers,
-                &mut state,
+                registers,
+                state,
             );
             match effect {
-                Effect::Go => {}
-                Effect::Stop => {
-                    merge(&mut result.next, state);
-                    return;
-                }
-                Effect::Test(Truth::Yes) => {}
-                Effect::Test(Truth::No) => {
-                    merge(&mut result.next, state);
-                    return;
-                }
-                Effect::Test(Truth::Unknown(cause)) => {
-                    result.keep(&state);
-                    result.causes = result.causes | cause;
-                    state = part(state, None, result);
-                }
-                Effect::Maybe { usual, doubt } => {
-                    result.keep(&state);
-                    result.causes = result.causes | Cause::OTHER;
-                    result.doubts.push(doubt);
-                    state = part(state, usual, result);
-                }
-                Effect::Verdict(verdict) => {
-                    result.verdicts.push((state, verdict));
-                    return;
-                }
-                Effect::Undecided { cause, doubt } => {
-                    result.keep(&state);
-                    result.causes = result.causes | cause;
-                    result.doubts.extend(doubt);
-                    result.undecided.push(state.usual);
-                    return;
-                }
-                Effect::Branches {
-                    ways,
-                    missing,
-                    open,
-                    cause,
-                    doubt,
-                } => {
-                    result.keep(&state);
-                    result.causes = result.causes | cause;
-                    result.doubts.extend(doubt);
-                    if open {
-                        result.undecided.push(false);
-                    }
-                    for way in ways {
-                        let mut state = state.clone();
-                        state.usual &= way.usual;
-                        match way.verdict {
-                            Some(verdict) => result.verdicts.push((state, verdict)),
-                            None => {
-                                let mut registers = registers;
-                                store(&mut registers, way.to, &way.bytes);
-                                self.expressions(rest, registers, state, result, notes);
-                            }
-                        }
-                    }
-                    if let Some(usual) = missing {
-                        state.usual &= usual;
-                        merge(&mut result.next, state);
-                    }
-                    return;
-                }
+                Effect::Go | Effect::Test(Truth::Yes) => {}
+                Effect::Stop | Effect::Test(Truth::No) => return Straight::Next,
+                Effect::Verdict(verdict) => return Straight::Ends(verdict),
+                effect => return Straight::Parts(effect),
             }
         }
-        merge(&mut result.next, state);
+        Straight::Next
+    }
+
+    fn expressions(
+        &self,
+        mut rest: &'r [Expression],
+        mut registers: Registers,
+        mut state: State,
+        parts: &mut Parts<'r>,
+        notes: &mut Notes,
+    ) {
+        loop {
+            let effect = match self.straight(&mut rest, &mut registers, &mut state, notes) {
+                Straight::Next => return merge(&mut parts.next, state),
+                Straight::Ends(verdict) => return parts.verdicts.push((state, verdict)),
+                Straight::Parts(effect) => effect,
+            };
+            match self.parts(effect, rest, &registers, state, parts, notes) {
+                Some(matching) => state = matching,
+                None => return,
+            }
+        }
+    }
+
+    /// Follows the ways that an expression leaves open, but the one on which it holds: that state is given back.
+    /// `rest`: the expressions after it.
+    fn parts(
+        &self,
+        effect: Effect<'r>,
+        rest: &'r [Expression],
+        registers: &Registers,
+        mut state: State,
+        parts: &mut Parts<'r>,
+        notes: &mut Notes,
+    ) -> Option<State> {
+        match effect {
+            Effect::Go | Effect::Test(Truth::Yes) => Some(state),
+            Effect::Stop | Effect::Test(Truth::No) => {
+                merge(&mut parts.next, state);
+                None
+            }
+            Effect::Verdict(verdict) => {
+                parts.verdicts.push((state, verdict));
+                None
+            }
+            Effect::Test(Truth::Unknown(cause)) => {
+                parts.causes = parts.causes | cause;
+                Some(part(state, None, parts))
+            }
+            Effect::Maybe { usual, doubt } => {
+                parts.causes = parts.causes | Cause::OTHER;
+                parts.doubts.push(doubt);
+                Some(part(state, usual, parts))
+            }
+            Effect::Undecided { cause, doubt } => {
+                parts.causes = parts.causes | cause;
+                parts.doubts.extend(doubt);
+                parts.undecided.push(state.usual);
+                None
+            }
+            Effect::Branches {
+                ways,
+                missing,
+                open,
+                cause,
+                doubt,
+            } => {
+                parts.causes = parts.causes | cause;
+                parts.doubts.extend(doubt);
+                if open {
+                    parts.undecided.push(false);
+                }
+                for way in ways {
+                    let mut state = state.clone();
+                    state.usual &= way.usual;
+                    match way.verdict {
+                        Some(verdict) => parts.verdicts.push((state, verdict)),
+                        None => {
+                            let mut registers = *registers;
+                            store(&mut registers, way.to, &way.bytes);
+                            self.expressions(rest, registers, state, parts, notes);
+                        }
+                    }
+                }
+                if let Some(usual) = missing {
+                    state.usual &= usual;
+                    merge(&mut parts.next, state);
+                }
+                None
+            }
+        }
     }
 }
 
 /// Lets the rule not match for a copy of the state, and gives the one for which it does.
-fn part(mut state: State, usual: Option<bool>, result: &mut RuleOutcome) -> State {
+fn part(mut state: State, usual: Option<bool>, parts: &mut Parts<'_>) -> State {
     let mut other = state.clone();
     other.usual &= usual == Some(false);
     state.usual &= usual == Some(true);
-    merge(&mut result.next, other);
+    merge(&mut parts.next, other);
     state
 }
