@@ -174,11 +174,14 @@ impl<'r> Machine<'r> {
             }
             let mut at = at.clone();
             at.tracked = base.tracked();
-            let (skipped, asked): (Vec<_>, Vec<_>) = std::mem::take(&mut outcome.passed)
-                .into_iter()
-                .partition(|state| {
-                    base.base.nat && (at.stage != Stage::First || state.untracked || state.translated)
-                });
+            let passes = |state: &State| {
+                base.base.nat && (at.stage != Stage::First || state.untracked || state.translated)
+            };
+            let states = std::mem::take(&mut outcome.passed);
+            let (skipped, asked) = match states.iter().any(passes) {
+                true => states.into_iter().partition(passes),
+                false => (Vec::new(), states),
+            };
             let mut result = Outcome {
                 passed: skipped,
                 ..Outcome::default()
@@ -189,17 +192,22 @@ impl<'r> Machine<'r> {
                 place: base.place,
                 table: base.table,
             };
-            let fallen = walk.chain(base.name, base.chain, asked, 0, &mut result, notes);
-            for mut state in fallen {
-                let reason = format!("{} {} {} policy", base.table.family, base.table.name, base.name);
-                if base.base.drops {
-                    result.dropped.push(End {
-                        usual: state.usual,
-                        reason: format!("{reason} drop"),
-                    });
+            let mut fallen = walk.chain(base.name, base.chain, asked, &mut result, notes);
+            if base.base.drops {
+                result.dropped.extend(fallen.iter().map(|state| End {
+                    usual: state.usual,
+                    reason: format!("{} drop", base.policy()),
+                }));
+            } else {
+                for state in &mut fallen {
+                    state.note(format!("{} accept", base.policy()));
+                }
+                if result.passed.is_empty() {
+                    result.passed = fallen;
                 } else {
-                    state.note(format!("{reason} accept"));
-                    merge(&mut result.passed, state);
+                    fallen
+                        .into_iter()
+                        .for_each(|state| merge(&mut result.passed, state));
                 }
             }
             outcome.passed = result.passed;
@@ -225,6 +233,11 @@ fn apply(rewrite: &mut Option<(&[Byte], &[Byte])>, v6: bool, states: &mut [State
 }
 
 impl BaseChain<'_> {
+    /// Its policy in words, what that is left out.
+    fn policy(&self) -> String {
+        format!("{} {} {} policy", self.table.family, self.table.name, self.name)
+    }
+
     fn sees(&self, at: &At<'_>) -> bool {
         let family = match self.table.family {
             Family::Inet | Family::Netdev => true,

@@ -25,6 +25,39 @@ pub(super) struct Walk<'m, 'r> {
     pub(super) table: &'r Table,
 }
 
+/// A chain that is run, and how many jumps led to it.
+#[derive(Clone, Copy)]
+struct Place<'n> {
+    name: &'n str,
+    depth: usize,
+}
+
+/// How a state leaves a chain.
+enum Ending {
+    /// It falls through or returns.
+    Falls,
+    /// It is done with the base chain.
+    Accepted,
+    /// It is dropped, or it can't be told what becomes of it.
+    Gone,
+    /// These are left of it, to go on where the chain was jumped to from.
+    Parts(Vec<State>),
+}
+
+/// Where a verdict leads a state.
+enum Going {
+    /// To the next rule.
+    Next,
+    /// To where the chain was jumped to from.
+    Back,
+    Accepted,
+    Gone,
+    /// The parts that are left of it to the next rule.
+    NextAll(Vec<State>),
+    /// The parts that are left of it to where the chain was jumped to from.
+    BackAll(Vec<State>),
+}
+
 /// What becomes of a state at a rule.
 enum Course<'r> {
     /// It goes on to the next rule.
@@ -61,105 +94,96 @@ impl<'r> Walk<'_, 'r> {
         &self,
         name: &str,
         chain: &'r Chain,
-        states: Vec<State>,
-        depth: usize,
+        mut states: Vec<State>,
         outcome: &mut Outcome,
         notes: &mut Notes,
     ) -> Vec<State> {
-        let mut returned = Vec::new();
+        let place = Place { name, depth: 0 };
+        let [state] = states.as_mut_slice() else {
+            return self.all(place, &chain.rules, states, Vec::new(), outcome, notes);
+        };
+        match self.one(place, &chain.rules, state, outcome, notes) {
+            Ending::Falls => states,
+            Ending::Parts(states) => states,
+            Ending::Gone => Vec::new(),
+            Ending::Accepted => {
+                for state in states {
+                    merge(&mut outcome.passed, state);
+                }
+                Vec::new()
+            }
+        }
+    }
+
+    /// Runs rules on one state, which stays where it is as long as it goes one way alone.
+    fn one(
+        &self,
+        place: Place<'_>,
+        rules: &'r [Rule],
+        state: &mut State,
+        outcome: &mut Outcome,
+        notes: &mut Notes,
+    ) -> Ending {
+        let mut rest = rules;
+        while let Some((rule, after)) = rest.split_first() {
+            rest = after;
+            if notes.steps > MOST_STEPS {
+                self.give_up(place, rule, state.usual, outcome, notes);
+                return Ending::Gone;
+            }
+            let going = match self.rule(place, rule, state, notes) {
+                Course::Next => Going::Next,
+                Course::Ends(verdict) => self.obey(place, rule, &verdict, state, outcome, notes),
+                Course::Parts(parts) => {
+                    let (mut next, mut returned) = (Vec::new(), Vec::new());
+                    self.part(place, rule, *parts, &mut next, &mut returned, outcome, notes);
+                    return Ending::Parts(self.all(place, rest, next, returned, outcome, notes));
+                }
+            };
+            match going {
+                Going::Next => {}
+                Going::Back => return Ending::Falls,
+                Going::Accepted => return Ending::Accepted,
+                Going::Gone => return Ending::Gone,
+                Going::NextAll(next) => {
+                    return Ending::Parts(self.all(place, rest, next, Vec::new(), outcome, notes));
+                }
+                Going::BackAll(states) => return Ending::Parts(states),
+            }
+        }
+        Ending::Falls
+    }
+
+    /// Runs rules on several states; gives those that fall through, and those that have returned.
+    fn all(
+        &self,
+        place: Place<'_>,
+        rules: &'r [Rule],
+        states: Vec<State>,
+        mut returned: Vec<State>,
+        outcome: &mut Outcome,
+        notes: &mut Notes,
+    ) -> Vec<State> {
         let mut current = states;
-        for rule in &chain.rules {
+        for rule in rules {
             if current.is_empty() {
                 break;
             }
-            let reason = || {
-                format!(
-                    "{} {} {name} handle {}",
-                    self.table.family, self.table.name, rule.handle
-                )
-            };
             if current.len() > MOST_STATES || notes.steps > MOST_STEPS {
                 let usual = current.iter().chain(&returned).any(|state| state.usual);
-                notes.causes = notes.causes | Cause::OTHER;
-                notes.doubt(format!("{}: too many ways to follow", reason()));
-                outcome.undecided.push(End {
-                    usual,
-                    reason: reason(),
-                });
+                self.give_up(place, rule, usual, outcome, notes);
                 return Vec::new();
             }
-            // Most rules leave the one state that there is as it is, and where it is.
-            let mut first = match current.as_mut_slice() {
-                [state] => match self.rule(rule, state, notes, &reason) {
-                    Course::Next => continue,
-                    course => Some(course),
-                },
-                _ => None,
-            };
             let mut next = Vec::new();
             for mut state in current {
-                let course = match first.take() {
-                    Some(course) => course,
-                    None => self.rule(rule, &mut state, notes, &reason),
-                };
-                let mut verdicts = Vec::new();
-                match course {
+                match self.rule(place, rule, &mut state, notes) {
                     Course::Next => merge(&mut next, state),
-                    Course::Ends(verdict) => verdicts.push((state, verdict)),
-                    Course::Parts(parts) => {
-                        for state in parts.next {
-                            merge(&mut next, state);
-                        }
-                        let undecided = parts.undecided.into_iter();
-                        outcome.undecided.extend(undecided.map(|usual| End {
-                            usual,
-                            reason: reason(),
-                        }));
-                        verdicts = parts.verdicts;
+                    Course::Ends(verdict) => {
+                        let going = self.obey(place, rule, &verdict, &mut state, outcome, notes);
+                        sort(going, state, &mut next, &mut returned, outcome);
                     }
-                }
-                for (mut state, verdict) in verdicts {
-                    match verdict.as_ref() {
-                        Verdict::Accept => {
-                            state.note(reason());
-                            merge(&mut outcome.passed, state);
-                        }
-                        Verdict::Drop => outcome.dropped.push(End {
-                            usual: state.usual,
-                            reason: reason(),
-                        }),
-                        Verdict::Return => merge(&mut returned, state),
-                        Verdict::Jump(target) => {
-                            for state in self.enter(target, state, depth, outcome, notes) {
-                                merge(&mut next, state);
-                            }
-                        }
-                        Verdict::Goto(target) => {
-                            for state in self.enter(target, state, depth, outcome, notes) {
-                                merge(&mut returned, state);
-                            }
-                        }
-                        Verdict::Continue | Verdict::Break => merge(&mut next, state),
-                        // Without a program the kernel lets pass or drops, as the rule says.
-                        Verdict::Queue { bypass, .. } if self.is_unattended(&verdict) => {
-                            if *bypass {
-                                state.note(reason());
-                                merge(&mut outcome.passed, state);
-                            } else {
-                                outcome.dropped.push(End {
-                                    usual: state.usual,
-                                    reason: reason(),
-                                });
-                            }
-                        }
-                        Verdict::Queue { .. } | Verdict::Other(_) => {
-                            notes.doubt(format!("{}: a program decides", reason()));
-                            notes.causes = notes.causes | Cause::OTHER;
-                            outcome.undecided.push(End {
-                                usual: state.usual,
-                                reason: reason(),
-                            });
-                        }
+                    Course::Parts(parts) => {
+                        self.part(place, rule, *parts, &mut next, &mut returned, outcome, notes);
                     }
                 }
             }
@@ -169,6 +193,104 @@ impl<'r> Walk<'_, 'r> {
             merge(&mut current, state);
         }
         current
+    }
+
+    /// Takes in the parts that a rule leaves.
+    #[expect(clippy::too_many_arguments, reason = "where the parts may go")]
+    fn part(
+        &self,
+        place: Place<'_>,
+        rule: &'r Rule,
+        parts: Parts<'r>,
+        next: &mut Vec<State>,
+        returned: &mut Vec<State>,
+        outcome: &mut Outcome,
+        notes: &mut Notes,
+    ) {
+        for state in parts.next {
+            merge(next, state);
+        }
+        let undecided = parts.undecided.into_iter();
+        outcome.undecided.extend(undecided.map(|usual| End {
+            usual,
+            reason: self.reason(place, rule),
+        }));
+        for (mut state, verdict) in parts.verdicts {
+            let going = self.obey(place, rule, &verdict, &mut state, outcome, notes);
+            sort(going, state, next, returned, outcome);
+        }
+    }
+
+    /// Does what a verdict says.
+    fn obey(
+        &self,
+        place: Place<'_>,
+        rule: &'r Rule,
+        verdict: &Verdict,
+        state: &mut State,
+        outcome: &mut Outcome,
+        notes: &mut Notes,
+    ) -> Going {
+        let end = || End {
+            usual: state.usual,
+            reason: self.reason(place, rule),
+        };
+        match verdict {
+            Verdict::Accept => {
+                state.note(self.reason(place, rule));
+                Going::Accepted
+            }
+            Verdict::Drop => {
+                outcome.dropped.push(end());
+                Going::Gone
+            }
+            Verdict::Return => Going::Back,
+            Verdict::Continue | Verdict::Break => Going::Next,
+            Verdict::Jump(target) => match self.enter(target, place, state, outcome, notes) {
+                Ending::Falls => Going::Next,
+                Ending::Accepted => Going::Accepted,
+                Ending::Gone => Going::Gone,
+                Ending::Parts(states) => Going::NextAll(states),
+            },
+            Verdict::Goto(target) => match self.enter(target, place, state, outcome, notes) {
+                Ending::Falls => Going::Back,
+                Ending::Accepted => Going::Accepted,
+                Ending::Gone => Going::Gone,
+                Ending::Parts(states) => Going::BackAll(states),
+            },
+            // Without a program the kernel lets pass or drops, as the rule says.
+            Verdict::Queue { bypass, .. } if self.is_unattended(verdict) => {
+                if *bypass {
+                    state.note(self.reason(place, rule));
+                    Going::Accepted
+                } else {
+                    outcome.dropped.push(end());
+                    Going::Gone
+                }
+            }
+            Verdict::Queue { .. } | Verdict::Other(_) => {
+                let end = end();
+                notes.doubt(format!("{}: a program decides", end.reason));
+                notes.causes = notes.causes | Cause::OTHER;
+                outcome.undecided.push(end);
+                Going::Gone
+            }
+        }
+    }
+
+    /// The rule in words.
+    fn reason(&self, place: Place<'_>, rule: &Rule) -> String {
+        format!(
+            "{} {} {} handle {}",
+            self.table.family, self.table.name, place.name, rule.handle
+        )
+    }
+
+    fn give_up(&self, place: Place<'_>, rule: &Rule, usual: bool, outcome: &mut Outcome, notes: &mut Notes) {
+        let reason = self.reason(place, rule);
+        notes.causes = notes.causes | Cause::OTHER;
+        notes.doubt(format!("{reason}: too many ways to follow"));
+        outcome.undecided.push(End { usual, reason });
     }
 
     /// Whether it is known that no program listens on any of the queues.
@@ -183,14 +305,18 @@ impl<'r> Walk<'_, 'r> {
     fn enter(
         &self,
         target: &str,
-        state: State,
-        depth: usize,
+        from: Place<'_>,
+        state: &mut State,
         outcome: &mut Outcome,
         notes: &mut Notes,
-    ) -> Vec<State> {
+    ) -> Ending {
         match self.table.chains.get(target) {
-            Some(chain) if depth < DEEPEST_JUMP => {
-                self.chain(target, chain, vec![state], depth + 1, outcome, notes)
+            Some(chain) if from.depth < DEEPEST_JUMP => {
+                let place = Place {
+                    name: target,
+                    depth: from.depth + 1,
+                };
+                self.one(place, &chain.rules, state, outcome, notes)
             }
             _ => {
                 notes.causes = notes.causes | Cause::OTHER;
@@ -199,18 +325,12 @@ impl<'r> Walk<'_, 'r> {
                     usual: state.usual,
                     reason: target.to_owned(),
                 });
-                Vec::new()
+                Ending::Gone
             }
         }
     }
 
-    fn rule(
-        &self,
-        rule: &'r Rule,
-        state: &mut State,
-        notes: &mut Notes,
-        reason: &dyn Fn() -> String,
-    ) -> Course<'r> {
+    fn rule(&self, place: Place<'_>, rule: &'r Rule, state: &mut State, notes: &mut Notes) -> Course<'r> {
         let mut registers = [Byte::unknown(Cause::OTHER); REGISTER_BYTES];
         let mut rest = rule.expressions.as_slice();
         let effect = match self.straight(&mut rest, &mut registers, state, notes) {
@@ -219,18 +339,17 @@ impl<'r> Walk<'_, 'r> {
             Straight::Parts(effect) => effect,
         };
         let mut parts = Parts::default();
-        let before = state.clone();
         if let Some(state) = self.parts(effect, rest, &registers, state.clone(), &mut parts, notes) {
             self.expressions(rest, registers, state, &mut parts, notes);
         }
         let unmoved = parts.verdicts.is_empty() && parts.undecided.is_empty();
         match parts.next.as_mut_slice() {
             // Both ways lead to the same: whatever was unknown did not matter.
-            [only] if unmoved && only.same_future(&before) => only.usual = before.usual,
+            [only] if unmoved && only.same_future(state) => only.usual = state.usual,
             _ => {
                 notes.causes = notes.causes | parts.causes;
                 for doubt in &parts.doubts {
-                    notes.doubt(format!("{}: {doubt}", reason()));
+                    notes.doubt(format!("{}: {doubt}", self.reason(place, rule)));
                 }
             }
         }
@@ -355,6 +474,18 @@ impl<'r> Walk<'_, 'r> {
                 None
             }
         }
+    }
+}
+
+/// Puts a state, or the parts that are left of it, where a verdict has led it.
+fn sort(going: Going, state: State, next: &mut Vec<State>, returned: &mut Vec<State>, outcome: &mut Outcome) {
+    match going {
+        Going::Next => merge(next, state),
+        Going::Back => merge(returned, state),
+        Going::Accepted => merge(&mut outcome.passed, state),
+        Going::Gone => {}
+        Going::NextAll(states) => states.into_iter().for_each(|state| merge(next, state)),
+        Going::BackAll(states) => states.into_iter().for_each(|state| merge(returned, state)),
     }
 }
 
