@@ -4,7 +4,7 @@
 //! Of some expressions the usual answer is known though not the certain one (a rate limit is not exceeded, a source
 //! has a way back). The path of usual answers is marked, so that a verdict may rest on it and say so.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::firewall::Surroundings;
 use crate::firewall::expression::{Expression, LookupTo, REGISTER_BYTES, Register};
@@ -29,6 +29,8 @@ pub(super) struct Machine<'r> {
     pub(super) ruleset: &'r Ruleset,
     pub(super) surroundings: &'r Surroundings,
     bases: Vec<BaseChain<'r>>,
+    /// Chains that may be jumped to, of each table.
+    chains: Vec<HashMap<&'r str, &'r Chain>>,
     /// Sets that rules themselves change, by table and name.
     updated: BTreeSet<(usize, &'r str)>,
 }
@@ -111,8 +113,16 @@ pub(super) type Registers = [Byte; REGISTER_BYTES];
 impl<'r> Machine<'r> {
     pub(super) fn new(ruleset: &'r Ruleset, surroundings: &'r Surroundings) -> Self {
         let mut bases = Vec::new();
+        let mut chains = Vec::with_capacity(ruleset.tables.len());
         let mut updated = BTreeSet::new();
         for (place, table) in ruleset.tables.iter().enumerate() {
+            chains.push(
+                table
+                    .chains
+                    .iter()
+                    .map(|(name, chain)| (name.as_str(), chain))
+                    .collect(),
+            );
             for (name, chain) in &table.chains {
                 for expression in chain.rules.iter().flat_map(|rule| &rule.expressions) {
                     if let Expression::SetUpdate { set, .. } = expression {
@@ -143,6 +153,7 @@ impl<'r> Machine<'r> {
             ruleset,
             surroundings,
             bases,
+            chains,
             updated,
         }
     }
@@ -150,6 +161,11 @@ impl<'r> Machine<'r> {
     /// Whether a rule changes this set, so that what it holds now may not be what it holds then.
     pub(super) fn is_updated(&self, place: usize, set: &str) -> bool {
         self.updated.contains(&(place, set))
+    }
+
+    /// The chain of that name, of the table at that place.
+    pub(super) fn chain(&self, place: usize, name: &str) -> Option<&'r Chain> {
+        self.chains.get(place)?.get(name).copied()
     }
 
     /// Whether any chain of these families and hooks may stop a packet.
@@ -199,7 +215,7 @@ impl<'r> Machine<'r> {
                     reason: format!("{} drop", base.policy()),
                 }));
             } else {
-                for state in &mut fallen {
+                for state in fallen.iter_mut().filter(|_| at.is_told()) {
                     state.note(format!("{} accept", base.policy()));
                 }
                 if result.passed.is_empty() {
@@ -275,6 +291,11 @@ impl BaseChain<'_> {
 }
 
 impl At<'_> {
+    /// Whether what lets the packet pass is told: of a connection that is its first packet's way.
+    pub(super) fn is_told(&self) -> bool {
+        self.stage == Stage::First
+    }
+
     /// What connection tracking makes of the packet; `None` where it can't be told.
     pub(super) fn tracking(&self, state: &State) -> Option<Tracking> {
         match (state.untracked, self.tracked?) {

@@ -147,7 +147,7 @@ pub(super) struct State {
     pub(super) changed: Vec<(SetId, bool)>,
     /// Largest segment that the sender takes, where it is known.
     pub(super) segment_size: Option<u16>,
-    /// The rules that let it pass.
+    /// The rules that let the first packet pass.
     pub(super) passed: Vec<String>,
 }
 

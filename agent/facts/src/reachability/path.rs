@@ -274,7 +274,7 @@ impl<'a> Path<'a> {
         }
         let at = self.at(Hook::Input, Stage::First, flow, original);
         for state in self.run(&at, vec![state], tally, notes) {
-            tally.open(&state);
+            tally.open(state);
         }
     }
 
@@ -324,7 +324,7 @@ impl<'a> Path<'a> {
             tally.take_later(ends, notes);
             for mut later in laters {
                 later.passed.clone_from(&state.passed);
-                tally.open(&later);
+                tally.open(later);
             }
         }
     }

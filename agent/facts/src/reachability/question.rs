@@ -186,10 +186,6 @@ fn answer_for(
         };
         parts.extend(survey.sources(&flow, Aim::Either(listeners)));
     }
-    let because: BTreeSet<_> = parts
-        .iter()
-        .flat_map(|part| part.reasons.iter().cloned())
-        .collect();
     let every = |answer| {
         parts
             .iter()
@@ -211,7 +207,8 @@ fn answer_for(
         _ if every(Answer::Shut) => Verdict::Blocked,
         _ => Verdict::Unknown,
     };
-    reply(verdict, exact, because)
+    let because = parts.into_iter().flat_map(|part| part.reasons);
+    reply(verdict, exact, because.collect())
 }
 
 /// The interfaces that the packet may come in on.

@@ -237,7 +237,7 @@ impl<'r> Walk<'_, 'r> {
         };
         match verdict {
             Verdict::Accept => {
-                state.note(self.reason(place, rule));
+                self.note(place, rule, state);
                 Going::Accepted
             }
             Verdict::Drop => {
@@ -261,7 +261,7 @@ impl<'r> Walk<'_, 'r> {
             // Without a program the kernel lets pass or drops, as the rule says.
             Verdict::Queue { bypass, .. } if self.is_unattended(verdict) => {
                 if *bypass {
-                    state.note(self.reason(place, rule));
+                    self.note(place, rule, state);
                     Going::Accepted
                 } else {
                     outcome.dropped.push(end());
@@ -275,6 +275,12 @@ impl<'r> Walk<'_, 'r> {
                 outcome.undecided.push(end);
                 Going::Gone
             }
+        }
+    }
+
+    fn note(&self, place: Place<'_>, rule: &Rule, state: &mut State) {
+        if self.at.is_told() {
+            state.note(self.reason(place, rule));
         }
     }
 
@@ -310,7 +316,7 @@ impl<'r> Walk<'_, 'r> {
         outcome: &mut Outcome,
         notes: &mut Notes,
     ) -> Ending {
-        match self.table.chains.get(target) {
+        match self.machine.chain(self.place, target) {
             Some(chain) if from.depth < DEEPEST_JUMP => {
                 let place = Place {
                     name: target,
