@@ -97,6 +97,8 @@ pub(super) struct Notes {
     pub(super) doubts: Vec<String>,
     /// Expressions run.
     pub(super) steps: u64,
+    /// Some expression left more than one way open, whether or not it mattered.
+    pub(super) parted: bool,
 }
 
 impl Notes {

@@ -1,7 +1,7 @@
 //! What other hosts can reach: derived from the loaded rules and the listening sockets.
 //!
 //! This is derivation, not judgement: a pure function of facts, which knows nothing of the plan. A packet that stands
-//! for a class ([`bits`], [`packet`]) runs through the rules ([`machine`], [`walk`], [`step`], [`reading`], [`lookup`],
+//! for a class ([`bits`], [`packet`], [`alike`]) runs through the rules ([`machine`], [`walk`], [`step`], [`reading`], [`lookup`],
 //! [`routing`], [`xt`]) and the hooks ([`path`], [`way`], [`passing`], [`heard`],
 //! [`judgement`]); where it fares differently within its class, the class is split ([`space`], [`survey`]). Nothing is
 //! called unreachable unless every packet of the class is stopped.
@@ -10,6 +10,7 @@
 //! (ARP, neighbour discovery) is taken for granted. Filters outside
 //! netfilter (tc, XDP, BPF, a provider's security groups) are not looked at.
 
+mod alike;
 mod bits;
 mod heard;
 mod judgement;

@@ -12,7 +12,6 @@ use crate::sockets::Listener;
 use super::Confidence;
 use super::judgement::Answer;
 use super::links;
-use super::machine::Machine;
 use super::packet::{Flow, Link};
 use super::path::{Aim, Path};
 use super::space::{AddressBlock, PortBlock};
@@ -117,10 +116,7 @@ impl<'f> Answerer<'f> {
     /// About this host. `listeners` as for [`answer`].
     #[must_use]
     pub fn new(facts: &'f FirewallFacts, listeners: Option<&'f [Listener]>) -> Self {
-        let path = Path {
-            machine: Machine::new(&facts.ruleset, &facts.surroundings),
-            surroundings: &facts.surroundings,
-        };
+        let path = Path::new(facts);
         Self {
             facts,
             listeners,

@@ -344,6 +344,7 @@ impl<'r> Walk<'_, 'r> {
             Straight::Ends(verdict) => return Course::Ends(verdict),
             Straight::Parts(effect) => effect,
         };
+        notes.parted = true;
         let mut parts = Parts::default();
         if let Some(state) = self.parts(effect, rest, &registers, state.clone(), &mut parts, notes) {
             self.expressions(rest, registers, state, &mut parts, notes);
