@@ -199,8 +199,8 @@ mod tests {
             let halves = block.halves().unwrap().map(|half| half.network().unwrap());
             prop_assert_eq!(IpNet::aggregate(&halves.to_vec()), vec![IpNet::V4(network)]);
             let bytes = block.bytes(Cause::SOURCE);
-            prop_assert_eq!(super::super::bits::lowest(&bytes), network.network().octets().to_vec());
-            prop_assert_eq!(super::super::bits::highest(&bytes), network.broadcast().octets().to_vec());
+            prop_assert_eq!(super::super::bits::lowest(&bytes), network.network().octets().into());
+            prop_assert_eq!(super::super::bits::highest(&bytes), network.broadcast().octets().into());
         }
     }
 
