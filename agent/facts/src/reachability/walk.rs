@@ -1,14 +1,12 @@
 //! The walk of a packet through the chains of one table, along every way it may take.
 
-use std::borrow::Cow;
-
-use crate::firewall::expression::{Expression, REGISTER_BYTES, Verdict};
+use crate::firewall::expression::Verdict;
 use crate::firewall::ruleset::{Chain, Rule, Table};
 
-use super::bits::{Byte, Cause, Truth};
-use super::machine::{At, End, Machine, Notes, Outcome, Registers, store};
+use super::bits::Cause;
+use super::machine::{At, End, Machine, Notes, Outcome};
 use super::packet::{State, merge};
-use super::step::{Effect, step};
+use super::rule::{Course, Parts};
 
 /// Deepest nesting of jumps (`NFT_JUMP_STACK_SIZE`).
 const DEEPEST_JUMP: usize = 16;
@@ -27,7 +25,7 @@ pub(super) struct Walk<'m, 'r> {
 
 /// A chain that is run, and how many jumps led to it.
 #[derive(Clone, Copy)]
-struct Place<'n> {
+pub(super) struct Place<'n> {
     name: &'n str,
     depth: usize,
 }
@@ -50,42 +48,14 @@ enum Going {
     Next,
     /// To where the chain was jumped to from.
     Back,
+    /// Out of the base chain.
     Accepted,
+    /// Nowhere, or it can't be told where to.
     Gone,
     /// The parts that are left of it to the next rule.
     NextAll(Vec<State>),
     /// The parts that are left of it to where the chain was jumped to from.
     BackAll(Vec<State>),
-}
-
-/// What becomes of a state at a rule.
-enum Course<'r> {
-    /// It goes on to the next rule.
-    Next,
-    /// It goes where the verdict says.
-    Ends(Cow<'r, Verdict>),
-    /// It can't be told which of several ways it goes.
-    Parts(Box<Parts<'r>>),
-}
-
-/// The ways that a state may go at a rule.
-#[derive(Default)]
-struct Parts<'r> {
-    next: Vec<State>,
-    verdicts: Vec<(State, Cow<'r, Verdict>)>,
-    undecided: Vec<bool>,
-    causes: Cause,
-    doubts: Vec<String>,
-}
-
-/// Where expressions lead.
-enum Straight<'r> {
-    /// To the next rule.
-    Next,
-    /// Where the verdict says.
-    Ends(Cow<'r, Verdict>),
-    /// Several ways.
-    Parts(Effect<'r>),
 }
 
 impl<'r> Walk<'_, 'r> {
@@ -285,7 +255,7 @@ impl<'r> Walk<'_, 'r> {
     }
 
     /// The rule in words.
-    fn reason(&self, place: Place<'_>, rule: &Rule) -> String {
+    pub(super) fn reason(&self, place: Place<'_>, rule: &Rule) -> String {
         format!(
             "{} {} {} handle {}",
             self.table.family, self.table.name, place.name, rule.handle
@@ -335,153 +305,6 @@ impl<'r> Walk<'_, 'r> {
             }
         }
     }
-
-    fn rule(&self, place: Place<'_>, rule: &'r Rule, state: &mut State, notes: &mut Notes) -> Course<'r> {
-        let mut registers = [Byte::unknown(Cause::OTHER); REGISTER_BYTES];
-        let mut rest = rule.expressions.as_slice();
-        let effect = match self.straight(&mut rest, &mut registers, state, notes) {
-            Straight::Next => return Course::Next,
-            Straight::Ends(verdict) => return Course::Ends(verdict),
-            Straight::Parts(effect) => effect,
-        };
-        notes.parted = true;
-        let mut parts = Parts::default();
-        if let Some(state) = self.parts(effect, rest, &registers, state.clone(), &mut parts, notes) {
-            self.expressions(rest, registers, state, &mut parts, notes);
-        }
-        let unmoved = parts.verdicts.is_empty() && parts.undecided.is_empty();
-        match parts.next.as_mut_slice() {
-            // Both ways lead to the same: whatever was unknown did not matter.
-            [only] if unmoved && only.same_future(state) => only.usual = state.usual,
-            _ => {
-                notes.causes = notes.causes | parts.causes;
-                for doubt in &parts.doubts {
-                    notes.doubt(format!("{}: {doubt}", self.reason(place, rule)));
-                }
-            }
-        }
-        Course::Parts(Box::new(parts))
-    }
-
-    /// Runs expressions as long as it is certain where the state goes; `rest`: those that are left.
-    fn straight(
-        &self,
-        rest: &mut &'r [Expression],
-        registers: &mut Registers,
-        state: &mut State,
-        notes: &mut Notes,
-    ) -> Straight<'r> {
-        while let Some((expression, after)) = rest.split_first() {
-            *rest = after;
-            notes.steps = notes.steps.saturating_add(1);
-            let effect = step(
-                self.machine,
-                self.place,
-                self.table,
-                self.at,
-                expression,
-                registers,
-                state,
-            );
-            match effect {
-                Effect::Go | Effect::Test(Truth::Yes) => {}
-                Effect::Stop | Effect::Test(Truth::No) => return Straight::Next,
-                Effect::Verdict(verdict) => return Straight::Ends(verdict),
-                effect => return Straight::Parts(effect),
-            }
-        }
-        Straight::Next
-    }
-
-    fn expressions(
-        &self,
-        mut rest: &'r [Expression],
-        mut registers: Registers,
-        mut state: State,
-        parts: &mut Parts<'r>,
-        notes: &mut Notes,
-    ) {
-        loop {
-            let effect = match self.straight(&mut rest, &mut registers, &mut state, notes) {
-                Straight::Next => return merge(&mut parts.next, state),
-                Straight::Ends(verdict) => return parts.verdicts.push((state, verdict)),
-                Straight::Parts(effect) => effect,
-            };
-            match self.parts(effect, rest, &registers, state, parts, notes) {
-                Some(matching) => state = matching,
-                None => return,
-            }
-        }
-    }
-
-    /// Follows the ways that an expression leaves open, but the one on which it holds: that state is given back.
-    /// `rest`: the expressions after it.
-    fn parts(
-        &self,
-        effect: Effect<'r>,
-        rest: &'r [Expression],
-        registers: &Registers,
-        mut state: State,
-        parts: &mut Parts<'r>,
-        notes: &mut Notes,
-    ) -> Option<State> {
-        match effect {
-            Effect::Go | Effect::Test(Truth::Yes) => Some(state),
-            Effect::Stop | Effect::Test(Truth::No) => {
-                merge(&mut parts.next, state);
-                None
-            }
-            Effect::Verdict(verdict) => {
-                parts.verdicts.push((state, verdict));
-                None
-            }
-            Effect::Test(Truth::Unknown(cause)) => {
-                parts.causes = parts.causes | cause;
-                Some(part(state, None, parts))
-            }
-            Effect::Maybe { usual, doubt } => {
-                parts.causes = parts.causes | Cause::OTHER;
-                parts.doubts.push(doubt);
-                Some(part(state, usual, parts))
-            }
-            Effect::Undecided { cause, doubt } => {
-                parts.causes = parts.causes | cause;
-                parts.doubts.extend(doubt);
-                parts.undecided.push(state.usual);
-                None
-            }
-            Effect::Branches {
-                ways,
-                missing,
-                open,
-                cause,
-                doubt,
-            } => {
-                parts.causes = parts.causes | cause;
-                parts.doubts.extend(doubt);
-                if open {
-                    parts.undecided.push(false);
-                }
-                for way in ways {
-                    let mut state = state.clone();
-                    state.usual &= way.usual;
-                    match way.verdict {
-                        Some(verdict) => parts.verdicts.push((state, verdict)),
-                        None => {
-                            let mut registers = *registers;
-                            store(&mut registers, way.to, &way.bytes);
-                            self.expressions(rest, registers, state, parts, notes);
-                        }
-                    }
-                }
-                if let Some(usual) = missing {
-                    state.usual &= usual;
-                    merge(&mut parts.next, state);
-                }
-                None
-            }
-        }
-    }
 }
 
 /// Puts a state, or the parts that are left of it, where a verdict has led it.
@@ -494,13 +317,4 @@ fn sort(going: Going, state: State, next: &mut Vec<State>, returned: &mut Vec<St
         Going::NextAll(states) => states.into_iter().for_each(|state| merge(next, state)),
         Going::BackAll(states) => states.into_iter().for_each(|state| merge(returned, state)),
     }
-}
-
-/// Lets the rule not match for a copy of the state, and gives the one for which it does.
-fn part(mut state: State, usual: Option<bool>, parts: &mut Parts<'_>) -> State {
-    let mut other = state.clone();
-    other.usual &= usual == Some(false);
-    state.usual &= usual == Some(true);
-    merge(&mut parts.next, other);
-    state
 }
