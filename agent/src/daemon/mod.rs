@@ -37,8 +37,9 @@ pub use socket::{SocketError, ask};
 
 /// Threads that may read the host or the disk at once: a run, the spool, name resolution, and one to spare.
 const BLOCKING_THREADS: usize = 4;
-/// Threads with nothing to do end after this.
-const THREAD_KEEP_ALIVE: Duration = Duration::from_secs(10);
+/// Threads with nothing to do end after this, and their stacks with them: well before the next pulse, which would keep
+/// the one that ran the checks, and all that its stack took, for ever.
+const THREAD_KEEP_ALIVE: Duration = Duration::from_secs(2);
 /// How long a run or a write that is under way at the end is waited for.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 
