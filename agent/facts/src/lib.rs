@@ -16,6 +16,7 @@ pub mod logins;
 mod memory;
 pub mod monitors;
 pub mod os;
+pub mod outside;
 pub mod packages;
 mod probe;
 pub mod protection;
