@@ -51,6 +51,17 @@ pub struct Consent {
     pub in_question: Vec<ProofRequest>,
 }
 
+/// `GET /agent/v1/proof/found`: what another host found as a prover of the one that asks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Testimony {
+    /// The prover.
+    pub prover: HostId,
+    /// The prover's clock at the end of its round.
+    pub at: Timestamp,
+    /// Its attempts.
+    pub attempts: Vec<Attempt>,
+}
+
 /// Why nothing was tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -21,7 +21,7 @@ firewall-reachable-unknown = Whether other hosts can reach { $subject } ({ $proc
 firewall-review-changed = The firewall rules were last changed on { $date }, within the declared { $limit }.
 firewall-review-old = The firewall rules were last changed on { $date }, longer ago than the declared { $limit }; if they were gone through since and left as they are, attest it on the collector.
 firewall-review-unchanged = The firewall rules have not changed since { $date }, longer than the declared { $limit }; if they were gone through and left as they are, attest it on the collector.
-firewall-review-unknown = When the firewall rules were last changed is not known; they have been watched since { $date }, not yet for the declared { $limit }.
+firewall-review-unknown = When the firewall rules were last changed is not known; they have been watched since { $date }, not yet for the declared { $limit }; if they were gone through, attest it on the collector.
 firewall-review-none = No firewall rules are loaded, so there are none to review.
 
 firewall-heading-socket = socket

@@ -21,7 +21,7 @@ firewall-reachable-unknown = 無法判定其他主機能否連線至 { $subject 
 firewall-review-changed = 防火牆規則最後變更於 { $date }，於申報之 { $limit } 內。
 firewall-review-old = 防火牆規則最後變更於 { $date }，已逾申報之 { $limit }；其後曾檢視而無須變更者，請於收集端登錄佐證。
 firewall-review-unchanged = 防火牆規則自 { $date } 起未變更，已逾申報之 { $limit }；曾檢視而無須變更者，請於收集端登錄佐證。
-firewall-review-unknown = 無法判定防火牆規則最後變更之日期；自 { $date } 起開始觀察，尚未滿申報之 { $limit }。
+firewall-review-unknown = 無法判定防火牆規則最後變更之日期；自 { $date } 起開始觀察，尚未滿申報之 { $limit }；曾檢視者，請於收集端登錄佐證。
 firewall-review-none = 未載入任何防火牆規則，無從檢視。
 
 firewall-heading-socket = 通訊端

@@ -3,6 +3,7 @@
 //!
 //! Nobody connects during a run of the checks: the daemon has it done at its own pace and hands on what came of it.
 
+mod history;
 mod sight;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use crate::host::Host;
 use crate::known::Known;
 use crate::probe::{Probe, ProbeId};
 
+pub use history::History;
 pub use sight::{InQuestion, Sight};
 
 /// What is known of proofs from outside.

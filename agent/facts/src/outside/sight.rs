@@ -45,7 +45,7 @@ impl Sight {
         Ok(Self {
             at: now,
             firewall: firewall.value()?.clone(),
-            listeners: sockets::read_unowned(host)?,
+            listeners: tcp(sockets::read_unowned(host)?),
         })
     }
 
@@ -90,23 +90,41 @@ impl Sight {
         answer(&self.firewall, Some(&self.listeners), &question)
     }
 
+    /// Whether the same follows from both for every attempt.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.listeners == other.listeners && self.firewall == other.firewall
+    }
+
     /// What follows for an attempt that was made between this moment and `after`.
     #[must_use]
     pub fn beside(&self, after: &Self, attempt: Attempt) -> Proof {
-        let (before, after) = (self.answer(&attempt), after.answer(&attempt));
-        let evaluated = match after.verdict {
-            _ if before.verdict != after.verdict => Evaluated::Changed,
-            Verdict::Reachable => Evaluated::Reachable,
-            Verdict::Blocked => Evaluated::Blocked,
-            Verdict::Unknown => Evaluated::Unknown,
-        };
-        let because = after.because.into_iter().take(MOST_REASONS).collect();
-        Proof {
-            attempt,
-            evaluated,
-            because,
-        }
+        compare(&[self, after], attempt)
     }
+}
+
+/// What follows for an attempt at whose moment the host looked like any of these; of none, nothing.
+pub(super) fn compare(sights: &[&Sight], attempt: Attempt) -> Proof {
+    let replies: Vec<Reply> = sights.iter().map(|sight| sight.answer(&attempt)).collect();
+    let verdict = replies.first().map(|reply| reply.verdict);
+    let all_alike = replies.iter().all(|reply| Some(reply.verdict) == verdict);
+    let evaluated = match verdict.filter(|_| all_alike) {
+        None => Evaluated::Changed,
+        Some(Verdict::Reachable) => Evaluated::Reachable,
+        Some(Verdict::Blocked) => Evaluated::Blocked,
+        Some(Verdict::Unknown) => Evaluated::Unknown,
+    };
+    let because = replies.into_iter().next_back().map(|reply| reply.because);
+    Proof {
+        attempt,
+        evaluated,
+        because: because.into_iter().flatten().take(MOST_REASONS).collect(),
+    }
+}
+
+fn tcp(mut listeners: Vec<Listener>) -> Vec<Listener> {
+    listeners.retain(|listener| listener.transport == Transport::Tcp);
+    listeners
 }
 
 /// The TCP ports at `address`, at most so many, in the order of `reaches`, and how many more there are.
@@ -134,7 +152,7 @@ fn ports_at(address: IpAddr, reaches: &[&Reach], most: usize) -> (Vec<u16>, usiz
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use plumbline_config::outside::Outcome;
 
     use super::*;
@@ -142,7 +160,7 @@ mod tests {
 
     const ADDRESS: &str = "192.0.2.10";
 
-    fn sight(rule: &str, at: &[(&str, u16)]) -> Sight {
+    pub(in crate::outside) fn sight(rule: &str, at: &[(&str, u16)]) -> Sight {
         let dump = format!(
             r#"{{"nftables": [{{"table": {{"family": "inet", "name": "f", "handle": 1}}}},
             {{"chain": {{"family": "inet", "table": "f", "name": "i", "handle": 1, "type": "filter", "hook": "input",
@@ -186,7 +204,7 @@ mod tests {
         }
     }
 
-    fn attempt(port: u16) -> Attempt {
+    pub(in crate::outside) fn attempt(port: u16) -> Attempt {
         Attempt {
             from: Some("192.0.2.1".parse().unwrap()),
             to: ADDRESS.parse().unwrap(),
