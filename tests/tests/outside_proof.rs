@@ -31,12 +31,12 @@ const AGENT_PORT: u16 = 8443;
 /// The rules of the host that is proved: 2222 and 3333 are let in, 8080 and the rest are not.
 const RULES: &str = "table inet filter { chain input { type filter hook input priority 0; policy drop;
     ct state established,related accept; iif lo accept; icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept;
-    tcp dport { 2222, 3333 } accept; } }";
+    tcp dport { 2222, 3333 } accept; }; }";
 
 /// What stands between the collector and the host: it holds 3333 off, and answers for 8080 itself.
 const BETWEEN: &str = "table ip between {
-    chain translate { type nat hook output priority -100; ip daddr 192.0.2.10 tcp dport 8080 dnat to 192.0.2.99:9000; }
-    chain hold { type filter hook output priority 0; ip daddr 192.0.2.10 tcp dport 3333 reject with tcp reset; } }";
+    chain translate { type nat hook output priority -100; ip daddr 192.0.2.10 tcp dport 8080 dnat to 192.0.2.99:9000; };
+    chain hold { type filter hook output priority 0; ip daddr 192.0.2.10 tcp dport 3333 reject with tcp reset; }; }";
 
 /// A host: a network namespace on the bridge, with a directory for its agent.
 struct Host {

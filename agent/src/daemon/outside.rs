@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use plumbline_config::ident::HostId;
-use plumbline_config::outside::{COLLECTOR, MOST_PORTS_AT_ONCE, ProofRequest, Testimony};
+use plumbline_config::outside::{
+    Attempt, COLLECTOR, MOST_PORTS, MOST_PORTS_AT_ONCE, ProofRequest, Testimony,
+};
 use plumbline_config::plan::OutsideProof;
 use plumbline_facts::outside::{History, InQuestion, OutsideFacts, Proof, Round, Sight, Trouble};
 use tokio::time::{Instant, sleep_until};
@@ -138,28 +140,19 @@ impl Proving {
         self.known
             .rounds
             .retain(|prover, _| plan.provers.contains(prover));
-        if plan.by_collector() && self.is_due(plan) {
+        let done_at = |prover: &str| self.known.rounds.get(prover).and_then(|round| round.done_at);
+        let others = plan.provers.iter().map(String::as_str);
+        let others = others.filter(|prover| *prover != COLLECTOR && *prover != host.as_str());
+        let others: Vec<bool> = others.map(|prover| is_due(done_at(prover), plan)).collect();
+        if plan.by_collector() && self.next_round <= Instant::now() && is_due(done_at(COLLECTOR), plan) {
             self.collector_round(plan).await;
         }
-        if plan
-            .provers
-            .iter()
-            .any(|prover| prover != COLLECTOR && prover != host.as_str())
-        {
-            self.hear_testimonies().await;
-        } else {
+        if others.is_empty() {
             self.known.in_question.clear();
             self.history.clear();
+        } else {
+            self.look_and_hear(others.contains(&true)).await;
         }
-    }
-
-    fn is_due(&self, plan: &OutsideProof) -> bool {
-        let done_at = self.known.rounds.get(COLLECTOR).and_then(|round| round.done_at);
-        let is_old = |at: Timestamp| {
-            let age = Timestamp::now().duration_since(at);
-            age.is_negative() || age >= plan.interval.nominal()
-        };
-        self.next_round <= Instant::now() && done_at.is_none_or(is_old)
     }
 
     /// Has the collector connect to what is in question, address by address. A round that is not carried to its end
@@ -180,7 +173,7 @@ impl Proving {
 
     async fn ask_collector(&self) -> Result<Round, Unproved> {
         let before = self.sight().await?;
-        let InQuestion { ports, beyond } = before.in_question();
+        let InQuestion { ports, mut beyond } = before.in_question();
         let mut attempts = Vec::new();
         let mut declined = None;
         let mut was_taken = ports.is_empty();
@@ -196,9 +189,10 @@ impl Proving {
                     break;
                 }
                 was_taken = true;
-                let asked = |port| ports.contains(&port);
-                let answers = reply.attempts.into_iter();
-                attempts.extend(answers.filter(|attempt| attempt.to == address && asked(attempt.port)));
+                let asked = |attempt: &Attempt| attempt.to == address && ports.contains(&attempt.port);
+                let answers: Vec<Attempt> = reply.attempts.into_iter().filter(asked).collect();
+                beyond += ports.len().saturating_sub(answers.len());
+                attempts.extend(answers);
             }
         }
         if let Some(why) = declined.filter(|_| !was_taken) {
@@ -216,8 +210,8 @@ impl Proving {
         })
     }
 
-    /// Learns what other provers found, and compares it with the rules as they were before and after.
-    async fn hear_testimonies(&mut self) {
+    /// Looks, and if something new is due learns what other provers found beside how the host looked then.
+    async fn look_and_hear(&mut self, is_due: bool) {
         let sight = match self.sight().await {
             Ok(sight) => sight,
             Err(unproved) => return tracing::warn!("proofs from outside: {:?}", unproved.trouble),
@@ -229,6 +223,9 @@ impl Proving {
             let in_question = in_question.map(|(address, ports)| ProofRequest { address, ports });
             self.known.in_question = in_question.collect();
             self.beyond = beyond;
+        }
+        if !is_due {
+            return;
         }
         match self.client.testimonies().await {
             Ok(testimonies) => {
@@ -242,18 +239,24 @@ impl Proving {
 
     fn hear(&mut self, testimony: Testimony) {
         let Testimony { prover, at, attempts } = testimony;
-        let round = self.known.rounds.entry(prover.to_string()).or_default();
-        if round.done_at.is_some_and(|heard| heard >= at) {
+        let prover = prover.to_string();
+        let last = self.known.rounds.get(&prover).and_then(|round| round.done_at);
+        if last.is_some_and(|heard| heard >= at) {
             return;
         }
-        let beside = |attempt| self.history.beside(attempt);
-        let proofs: Vec<Proof> = attempts.into_iter().map(beside).collect();
-        *round = Round {
+        let here = |attempt: &Attempt| {
+            let mut own = self.known.in_question.iter();
+            own.any(|own| own.address == attempt.to)
+        };
+        let attempts = attempts.into_iter().filter(here).take(MOST_PORTS);
+        let proofs: Vec<Proof> = attempts.map(|attempt| self.history.beside(attempt)).collect();
+        let round = Round {
             done_at: Some(at),
             proofs,
             beyond: self.beyond,
             trouble: None,
         };
+        self.known.rounds.insert(prover, round);
     }
 
     async fn sight(&self) -> Result<Sight, Unproved> {
@@ -270,10 +273,11 @@ impl Proving {
         self.known
             .found
             .retain(|other, _| plan.targets.iter().any(|target| target.host == *other));
-        let is_old = |at: Timestamp| {
-            let age = Timestamp::now().duration_since(at);
-            age.is_negative() || age >= plan.interval.nominal()
-        };
+        let mut hosts = plan.targets.iter().map(|target| &target.host);
+        let last = |other: &HostId| self.known.found.get(other).map(|found| found.at);
+        if !hosts.any(|other| other != host && is_due(last(other), plan)) {
+            return;
+        }
         let consents = match self.client.consents().await {
             Ok(consents) => consents,
             Err(error) => {
@@ -281,8 +285,8 @@ impl Proving {
             }
         };
         for consent in consents.into_iter().filter(|consent| consent.host != *host) {
-            let last = self.known.found.get(&consent.host);
-            if last.is_none_or(|found| is_old(found.at))
+            let last = self.known.found.get(&consent.host).map(|found| found.at);
+            if is_due(last, plan)
                 && let Some(found) = connect::to(plan, &consent).await
             {
                 self.known.found.insert(consent.host, found);
@@ -290,6 +294,14 @@ impl Proving {
             }
         }
     }
+}
+
+/// Whether it is time for a round after the one of the moment `last`.
+fn is_due(last: Option<Timestamp>, plan: &OutsideProof) -> bool {
+    last.is_none_or(|last| {
+        let age = Timestamp::now().duration_since(last);
+        age.is_negative() || age >= plan.interval.nominal()
+    })
 }
 
 /// Why a round came to nothing.
