@@ -24,8 +24,8 @@ const MOST_REASONS: usize = 8;
 pub struct Sight {
     /// When they were read.
     pub at: Timestamp,
-    firewall: FirewallFacts,
-    listeners: Vec<Listener>,
+    pub(super) firewall: FirewallFacts,
+    pub(super) listeners: Vec<Listener>,
 }
 
 /// What is worth connecting to.

@@ -12,7 +12,6 @@ use plumbline_config::outside::{
 };
 use plumbline_config::plan::OutsideProof;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use super::{LARGEST_REQUEST, Verified};
 use crate::prover::{Wait, declined};
@@ -179,6 +178,6 @@ fn latest(store: &dyn Store, host: &HostId, subject: &str) -> Result<Option<Late
 
 /// A member of a finding's evidence; `None` where it is not what it should be.
 fn evidence<T: DeserializeOwned>(finding: &Finding, member: &str) -> Option<T> {
-    let value = finding.evidence.get(member).map(Value::clone)?;
+    let value = finding.evidence.get(member).cloned()?;
     serde_json::from_value(value).ok()
 }
