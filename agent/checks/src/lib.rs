@@ -15,6 +15,7 @@ mod encryption_swap;
 mod encryption_volumes;
 mod endpoint_protection;
 mod firewall_active;
+mod firewall_outside_proof;
 mod firewall_reachable_ports;
 mod firewall_review;
 mod ids_protection;
@@ -54,6 +55,7 @@ pub const CHECKS: &[Check] = &[
     transfer_tested::CHECK,
     firewall_active::CHECK,
     firewall_reachable_ports::CHECK,
+    firewall_outside_proof::CHECK,
     firewall_review::CHECK,
     waf_protection::CHECK,
     mail_filtering::CHECK,

@@ -17,6 +17,7 @@ mod memory;
 pub mod monitors;
 pub mod namespaces;
 pub mod os;
+pub mod outside;
 pub mod packages;
 mod probe;
 pub mod protection;
