@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::memory::Memory;
+use crate::outside::OutsideFacts;
 use crate::probe::ProbeId;
 
 /// What a run asks of the probes: which facts, and the little that a probe must be told to find them.
@@ -25,6 +26,8 @@ pub struct Ask {
     pub endpoints: Vec<String>,
     /// How long attempts to log in are to be kept: as long as the plan reports them, and a day to find them in.
     pub logins_kept_for: SignedDuration,
+    /// What came of connections from outside; nothing on a one-shot run.
+    pub outside: Option<OutsideFacts>,
     /// What earlier runs left for the probes that look at change.
     pub memory: Memory,
 }

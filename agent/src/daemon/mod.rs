@@ -4,9 +4,11 @@
 //! and tell each other of news by watch channels; none calls another.
 
 mod board;
+mod connect;
 mod courier;
 mod looked;
 mod metrics;
+mod outside;
 mod pulse;
 mod runner;
 mod socket;
@@ -21,6 +23,7 @@ use plumbline_checks::CHECKS;
 use plumbline_config::plan::LoadedPlan;
 use plumbline_config::settings::AgentSettings;
 use plumbline_facts::Host;
+use plumbline_facts::outside::OutsideFacts;
 use tokio::sync::{Notify, watch};
 
 use self::looked::Looked;
@@ -99,6 +102,8 @@ struct Shared {
     settings: watch::Sender<Arc<AgentSettings>>,
     identity: watch::Sender<Arc<Identity>>,
     plan: watch::Sender<Arc<(LoadedPlan, Source)>>,
+    /// What came of proofs from outside.
+    outside: watch::Sender<Arc<OutsideFacts>>,
     /// Something was kept in the spool.
     kept: Notify,
     /// The collector was asked for its plan.
@@ -216,6 +221,7 @@ fn prepare(options: &Options) -> Result<Shared, DaemonError> {
         settings: watch::Sender::new(Arc::new(settings.clone())),
         identity: watch::Sender::new(Arc::new(identity)),
         plan: watch::Sender::new(Arc::new((plan, source))),
+        outside: watch::Sender::new(Arc::new(outside::remembered(&settings.data_dir))),
         kept: Notify::new(),
         plan_asked: Notify::new(),
     })

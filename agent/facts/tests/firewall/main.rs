@@ -12,6 +12,7 @@
               may panic and say what they skip"
 )]
 
+mod bad_input;
 mod cases;
 mod engines;
 mod expressions;
