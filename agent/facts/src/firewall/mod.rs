@@ -82,7 +82,7 @@ impl FirewallFacts {
 
 /// The interfaces of the network namespace that this thread is in; `None` where they can't be read.
 pub(crate) fn links_here() -> Option<Vec<Interface>> {
-    rtnetlink::read().ok().map(|(interfaces, _routes)| interfaces)
+    rtnetlink::read().ok().map(|network| network.interfaces)
 }
 
 /// Reads the packet filter.
