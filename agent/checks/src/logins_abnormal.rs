@@ -9,7 +9,7 @@ use plumbline_facts::{Facts, Known, ProbeId, Unknown};
 use serde_json::{Value, json};
 
 use crate::check::{Check, Context, Verdict};
-use crate::logins::{Anomaly, AnomalyKind, Minimiser, Observed, Subject, detect};
+use crate::logins::{Anomaly, AnomalyKind, Minimiser, Observed, Place, Subject, detect};
 
 /// Subject of what is said of the records themselves.
 const RECORDS: &str = "login-records";
@@ -123,7 +123,7 @@ fn listed(names: &BTreeSet<String>) -> String {
 fn source(subject: &str, anomaly: &Anomaly) -> String {
     match &anomaly.subject {
         Subject::Source(_) => subject.trim_start_matches("source:").to_owned(),
-        Subject::User(_) | Subject::UnknownUser => anomaly.sources.first().cloned().unwrap_or_default(),
+        Subject::User(_) | Subject::UnknownUser => anomaly.sources.first().map(ToString::to_string).unwrap_or_default(),
     }
 }
 
@@ -180,7 +180,7 @@ fn expected(kind: AnomalyKind, rules: &LoginRules) -> Value {
 
 /// What an auditor needs, without names that may be passwords.
 fn evidence(anomaly: &Anomaly) -> Value {
-    let sources: Vec<&String> = anomaly.sources.iter().take(MOST_NAMED).collect();
+    let sources: Vec<&Place> = anomaly.sources.iter().take(MOST_NAMED).collect();
     let users: Vec<&String> = anomaly.users.iter().take(MOST_NAMED).collect();
     let methods: Vec<&str> = anomaly.methods.iter().map(|method| method.name()).collect();
     json!({
@@ -208,7 +208,7 @@ fn passing(logins: &LoginFacts, rules: &LoginRules) -> Verdict {
         .filter(|source| matches!(source.reading, Known::Value(_)))
         .map(|source| source.name.as_str())
         .collect();
-    let count: u64 = logins.events.iter().map(|event| u64::from(event.count)).sum();
+    let count = logins.events.attempts();
     let message = Message::new("logins-nothing-abnormal")
         .number("count", usize::try_from(count).unwrap_or(usize::MAX))
         .arg("since", logins.since)
@@ -310,7 +310,7 @@ mod tests {
         let now: Timestamp = NOW.parse().unwrap();
         let logins = LoginFacts {
             since: now - SignedDuration::from_hours(48),
-            events: events.to_vec(),
+            events: events.iter().cloned().collect(),
             sources: vec![SourceReading {
                 name: "/var/log/auth.log".to_owned(),
                 reading: Known::Value(Reading {

@@ -333,7 +333,7 @@ fn found(text: &str) -> Truth {
         .map(|anomaly| {
             let source = match anomaly.sources.as_slice() {
                 [] => "-".to_owned(),
-                [only] => only.clone(),
+                [only] => only.to_string(),
                 many => format!("{} sources", many.len()),
             };
             let user = anomaly.user.unwrap_or_else(|| "-".to_owned());

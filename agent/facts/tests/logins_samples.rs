@@ -20,7 +20,7 @@ fn events(line: &str) -> Vec<LoginEvent> {
         files: vec!["/log".into()],
         year: None,
     };
-    inspect(&Host::at(dir.path()).unwrap(), &input).unwrap().events
+    inspect(&Host::at(dir.path()).unwrap(), &input).unwrap().events.iter().collect()
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use plumbline_config::plan::LoginRules;
-use plumbline_facts::logins::{Habit, Habits, LoginEvent, Network, Outcome};
+use plumbline_facts::logins::{Habit, Habits, LoginEvent, Network, Outcome, Row};
 
 use super::anomaly::{Anomaly, AnomalyKind, Subject};
 use super::detect::{DAY, Observed};
@@ -16,40 +16,42 @@ const LOGINS_OF_A_HABIT: u32 = 20;
 /// A network that so many users come from is no user's own: the office, or its way in.
 const USERS_OF_A_SHARED_NETWORK: usize = 2;
 
-/// Finds logins among `events`, in order of time, that are unlike those before them.
-pub(super) fn unusual(events: &[&LoginEvent], observed: &Observed<'_>, rules: &LoginRules) -> Vec<Anomaly> {
+/// Finds logins that are unlike those before them.
+pub(super) fn unusual(observed: &Observed<'_>, rules: &LoginRules) -> Vec<Anomaly> {
+    let events = observed.events;
     let mut habits = observed.habits.clone();
+    if let Some(first) = events.rows().iter().find(|row| !row.service.is_escalation()) {
+        habits.see(first.at());
+    }
     // What is wrong with a place is told of each place apart.
-    type Key<'a> = (AnomalyKind, &'a str, Option<Network>);
-    let mut found: BTreeMap<Key<'_>, Vec<&LoginEvent>> = BTreeMap::new();
-    for event in events {
-        if let Some(user) = login(event) {
-            for kind in kinds(event, user, &habits, observed, rules) {
-                let network = event.source.as_ref().and_then(Network::of);
+    type Key = (AnomalyKind, String, Option<Network>);
+    let mut found: BTreeMap<Key, Vec<&Row>> = BTreeMap::new();
+    let logins = events
+        .rows()
+        .iter()
+        .filter(|row| row.outcome == Outcome::Accepted && !row.service.is_escalation());
+    for row in logins {
+        let login = events.event(row);
+        // An account that nothing vouches for is nobody.
+        if let Some(user) = login.user.as_ref().filter(|_| !login.unknown_user) {
+            for kind in kinds(&login, user, &habits, observed, rules) {
+                let network = login.source.as_ref().and_then(Network::of);
                 let of_place = matches!(kind, AnomalyKind::FirstSeenSource | AnomalyKind::ImpossiblePace);
-                let key = (kind, user, network.filter(|_| of_place));
-                found.entry(key).or_default().push(event);
+                let key = (kind, user.clone(), network.filter(|_| of_place));
+                found.entry(key).or_default().push(row);
             }
         }
-        habits.learn(event);
+        habits.learn(&login);
     }
-    let anomalies = |((kind, user, _), events): (&Key<'_>, &Vec<&LoginEvent>)| -> Vec<Anomaly> {
-        let marks = vec![true; events.len()];
-        let subject = Subject::User((*user).to_owned());
-        episodes(events, &marks, DAY)
+    let anomalies = |((kind, user, _), rows): (&Key, &Vec<&Row>)| -> Vec<Anomaly> {
+        let marks = vec![true; rows.len()];
+        let subject = Subject::User(user.clone());
+        episodes(rows, &marks, DAY)
             .iter()
-            .filter_map(|episode| Anomaly::of(*kind, subject.clone(), episode))
+            .filter_map(|episode| Anomaly::of(*kind, subject.clone(), events, episode))
             .collect()
     };
     found.iter().flat_map(anomalies).collect()
-}
-
-/// The user of a login that an account is vouched for by.
-fn login(event: &LoginEvent) -> Option<&str> {
-    if event.outcome != Outcome::Accepted || event.unknown_user {
-        return None;
-    }
-    event.user.as_deref()
 }
 
 fn kinds(
@@ -79,8 +81,8 @@ fn kinds(
     }
     if let Some(network) = &network {
         let new = !habit.knows(network);
-        let shared = habits.users_from(network) >= USERS_OF_A_SHARED_NETWORK;
-        if learned && new && !shared && habit.logins > 0 {
+        let shared = || habits.users_from(network) >= USERS_OF_A_SHARED_NETWORK;
+        if learned && new && habit.logins > 0 && !shared() {
             kinds.push(AnomalyKind::FirstSeenSource);
         }
         if new && is_too_soon(event.at, network, habit, rules.impossible_pace_within.nominal()) {
@@ -136,21 +138,20 @@ mod tests {
 
     fn found(events: &[LoginEvent]) -> Vec<String> {
         let observed = Observed {
-            events,
+            events: &events.iter().cloned().collect(),
             changes: &[],
             habits: &Habits::default(),
             dormant_after: SignedDuration::from_hours(90 * 24),
             zone: &TimeZone::UTC,
         };
-        let ordered: Vec<&LoginEvent> = events.iter().collect();
-        unusual(&ordered, &observed, &LoginRules::default())
+        unusual(&observed, &LoginRules::default())
             .iter()
             .map(|anomaly| {
                 format!(
                     "{} {} {}",
                     anomaly.kind.name(),
                     anomaly.subject,
-                    anomaly.sources.join(",")
+                    anomaly.sources.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
                 )
             })
             .collect()

@@ -8,7 +8,7 @@ use plumbline_config::seal::sha256_hex;
 use serde::{Deserialize, Serialize};
 
 /// Longest user name kept, in bytes: sshd itself logs at most 100, Linux allows 32.
-const LONGEST_USER: usize = 128;
+pub(super) const LONGEST_USER: usize = 128;
 
 /// One or more like attempts to log in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

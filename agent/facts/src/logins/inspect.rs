@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::attempt::Merger;
+use super::attempt::{MOST_HELD, Merger, Winnow};
 use super::duplicate::{Origin, Seen};
-use super::event::LoginEvent;
 use super::follow::{self, Sink};
 use super::journal::{self, Export};
 use super::line::Line;
+use super::packed::Events;
 use super::privilege::PrivilegeChange;
+use super::remember::evict;
 use super::scan::{self, Scan, Tally, Told};
 use super::timestamp::Clock;
 use super::utmp::{self, Records};
@@ -34,8 +35,12 @@ pub struct Inspected {
     pub lines: u64,
     /// Those that could not be understood.
     pub unparsed: u64,
-    /// Attempts, oldest first.
-    pub events: Vec<LoginEvent>,
+    /// How many attempts they tell of.
+    pub attempts: u64,
+    /// Attempts, oldest first: all, or those that something may be made of.
+    pub events: Events,
+    /// Attempts that had to be dropped for want of room.
+    pub evicted: u64,
     /// What was done to, or tried for, privileges, oldest first.
     pub changes: Vec<PrivilegeChange>,
     /// The zone that the lines were written in: their own offset where they have one, else that of this host.
@@ -71,8 +76,18 @@ enum Format {
     Records(utmp::Kind),
 }
 
-/// Reads `input.files` of `host`.
+/// Reads `input.files` of `host`, and holds every attempt.
 pub fn inspect(host: &Host, input: &Input) -> Result<Inspected, InspectError> {
+    read(host, input, None)
+}
+
+/// Reads `input.files` of `host` in bounded memory: whenever there are too many attempts, `winnow` is to drop those that
+/// nothing can be made of. If that is not enough, the least interesting go, and are counted.
+pub fn inspect_within(host: &Host, input: &Input, winnow: Winnow<'_>) -> Result<Inspected, InspectError> {
+    read(host, input, Some(winnow))
+}
+
+fn read(host: &Host, input: &Input, winnow: Option<Winnow<'_>>) -> Result<Inspected, InspectError> {
     let mut files = Vec::new();
     for path in &input.files {
         let name = path.to_string_lossy().into_owned();
@@ -87,10 +102,10 @@ pub fn inspect(host: &Host, input: &Input) -> Result<Inspected, InspectError> {
     } else {
         Seen::default()
     };
-    let mut merger = Merger::default();
+    let mut merger = winnow.map_or_else(Merger::default, Merger::within);
     // Kept from file to file, since a set year goes on through new year.
     let mut set_clock = Clock::new(zone.clone(), Timestamp::UNIX_EPOCH, input.year);
-    let mut records = Vec::new();
+    let mut records = Events::default();
     let mut written_in = None;
     let mut inspected = Inspected::default();
     for (name, format, written_at) in &files {
@@ -126,7 +141,11 @@ pub fn inspect(host: &Host, input: &Input) -> Result<Inspected, InspectError> {
             Format::Records(kind) => {
                 let mut sink = Records::new(*kind);
                 let cut = follow::read_whole(host, name, &mut sink)?;
-                records.extend(sink.events);
+                records.extend(&sink.events);
+                if winnow.is_some() && records.len() > MOST_HELD {
+                    records.sort();
+                    inspected.evicted += evict(records.rows_mut(), MOST_HELD);
+                }
                 (sink.read, 0, cut)
             }
         };
@@ -136,11 +155,14 @@ pub fn inspect(host: &Host, input: &Input) -> Result<Inspected, InspectError> {
         inspected.lines += lines;
         inspected.unparsed += unparsed;
     }
+    inspected.evicted += merger.evicted;
+    inspected.attempts = inspected.evicted + merger.winnowed;
     inspected.changes = std::mem::take(&mut merger.changes);
     inspected.changes.sort_by_key(|change| change.at);
     inspected.zone = Zone(written_in.unwrap_or(zone));
     let (events, _) = merger.finish(None);
     inspected.events = utmp::merge(events, &records);
+    inspected.attempts += inspected.events.attempts();
     Ok(inspected)
 }
 
@@ -169,19 +191,19 @@ fn recognise(host: &Host, path: &str) -> Result<(Format, Timestamp), ReadError> 
 }
 
 /// Takes in journal export.
-struct Entries<'a> {
+struct Entries<'a, 'w> {
     export: Export,
-    taken: Taken<'a>,
+    taken: Taken<'a, 'w>,
 }
 
-struct Taken<'a> {
-    merger: &'a mut Merger,
+struct Taken<'a, 'w> {
+    merger: &'a mut Merger<'w>,
     seen: &'a mut Seen,
     lines: u64,
     unparsed: u64,
 }
 
-impl Taken<'_> {
+impl Taken<'_, '_> {
     fn take(&mut self, entry: &journal::Entry) {
         self.lines += 1;
         let Some(at) = entry.at else {
@@ -197,7 +219,7 @@ impl Taken<'_> {
     }
 }
 
-impl Sink for Entries<'_> {
+impl Sink for Entries<'_, '_> {
     fn feed(&mut self, piece: &[u8]) {
         let taken = &mut self.taken;
         self.export.feed(piece, &mut |entry| taken.take(entry));

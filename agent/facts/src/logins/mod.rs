@@ -9,6 +9,7 @@ mod accounts;
 mod attempt;
 mod compression;
 mod condense;
+mod connection;
 mod console;
 mod dropbear;
 mod duplicate;
@@ -16,9 +17,11 @@ mod event;
 mod follow;
 mod habit;
 mod inspect;
+mod intern;
 mod journal;
 mod line;
 mod mail_ftp;
+mod packed;
 mod pam;
 mod privilege;
 mod remember;
@@ -47,9 +50,12 @@ use scan::{Scan, Told};
 use timestamp::Clock;
 use utmp::Records;
 
+pub use attempt::Winnow;
 pub use event::{LoginEvent, Method, Outcome, Service, Source};
 pub use habit::{Habit, Habits, Network};
-pub use inspect::{Input, InspectError, Inspected, Zone, inspect};
+pub use inspect::{Input, InspectError, Inspected, Zone, inspect, inspect_within};
+pub use intern::Id;
+pub use packed::{Events, Row};
 pub use privilege::{PrivilegeChange, PrivilegeKind};
 pub use remember::{KEPT_FOR, LoginMemory, MOST_EVENTS};
 
@@ -83,7 +89,7 @@ pub struct LoginFacts {
     /// Attempts since this time are held.
     pub since: Timestamp,
     /// Attempts, oldest first; names of accounts that may not exist are withheld.
-    pub events: Vec<LoginEvent>,
+    pub events: Events,
     /// What was done to, or tried for, privileges since then, oldest first.
     pub changes: Vec<PrivilegeChange>,
     /// How users were used to log in before that.
@@ -204,7 +210,7 @@ fn read(host: &Host, now: Timestamp, memory: &mut LoginMemory) -> Vec<SourceRead
     };
     learn_last_logins(host, now, memory);
     let zone = zone(host);
-    let mut merger = Merger::resume(std::mem::take(&mut memory.connections));
+    let mut merger = Merger::resume(&memory.connections);
     let mut seen = Seen::resume(&memory.singles);
     let mut sources = vec![SourceReading {
         name: JOURNAL.to_owned(),
@@ -237,7 +243,7 @@ fn read(host: &Host, now: Timestamp, memory: &mut LoginMemory) -> Vec<SourceRead
     let (events, connections) = merger.finish(Some(now));
     memory.connections = connections;
     memory.singles = seen.remembered(now);
-    let mut records = Vec::new();
+    let mut records = Events::default();
     for (path, kind) in RECORDS {
         let mut sink = Records::new(kind);
         let unit = utmp::RECORD as u64;
@@ -247,12 +253,12 @@ fn read(host: &Host, now: Timestamp, memory: &mut LoginMemory) -> Vec<SourceRead
             reading: known(memory.follow(path, followed), |lost| Reading {
                 lines: sink.read,
                 unparsed: 0,
-                from: sink.events.first().map(|event| event.at),
+                from: sink.events.rows().first().map(Row::at),
                 written_at: accounts::written_at(host, path),
                 lost,
             }),
         });
-        records.extend(sink.events);
+        records.extend(&sink.events);
     }
     let (new, seen) = memory.privileges.update(host, now);
     changes.extend(new);
@@ -260,7 +266,7 @@ fn read(host: &Host, now: Timestamp, memory: &mut LoginMemory) -> Vec<SourceRead
         name: accounts::NAME.to_owned(),
         reading: seen,
     });
-    memory.keep(now, events, records);
+    memory.keep(now, &events, &records);
     memory.count_evicted(now, evicted);
     memory.keep_changes(now, changes);
     sources
@@ -297,7 +303,7 @@ fn read_journal(
     now: Timestamp,
     since: Timestamp,
     memory: &mut LoginMemory,
-    (merger, seen): (&mut Merger, &mut Seen),
+    (merger, seen): (&mut Merger<'_>, &mut Seen),
 ) -> Known<Reading> {
     // journalctl speaks of the running host alone.
     if !host.is_live() {

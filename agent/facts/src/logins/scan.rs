@@ -13,7 +13,7 @@ use super::timestamp::Clock;
 /// Longest line read; what is longer is passed over and counted as not understood.
 pub(super) const LONGEST_LINE: usize = 64 * 1024;
 
-impl Sink for Scan<'_> {
+impl Sink for Scan<'_, '_> {
     fn feed(&mut self, piece: &[u8]) {
         self.feed(piece);
     }
@@ -44,8 +44,8 @@ pub(super) struct Tally {
 
 /// A reader of one log after another. `Merger` and `Seen` live longer: a connection may straddle two files.
 #[derive(Debug)]
-pub(super) struct Scan<'a> {
-    merger: &'a mut Merger,
+pub(super) struct Scan<'a, 'w> {
+    merger: &'a mut Merger<'w>,
     seen: &'a mut Seen,
     clock: &'a mut Clock,
     /// Events before this are of no interest.
@@ -60,9 +60,9 @@ pub(super) struct Scan<'a> {
     tally: Tally,
 }
 
-impl<'a> Scan<'a> {
+impl<'a, 'w> Scan<'a, 'w> {
     pub(super) fn new(
-        merger: &'a mut Merger,
+        merger: &'a mut Merger<'w>,
         seen: &'a mut Seen,
         clock: &'a mut Clock,
         since: Timestamp,
@@ -222,7 +222,7 @@ impl<'a> Told<'a> {
 
 /// Takes in what `line` told at a time and line number, unless another log has told of it.
 pub(super) fn take(
-    merger: &mut Merger,
+    merger: &mut Merger<'_>,
     seen: &mut Seen,
     line: &Line<'_>,
     told: &Told<'_>,
