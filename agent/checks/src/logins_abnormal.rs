@@ -123,7 +123,11 @@ fn listed(names: &BTreeSet<String>) -> String {
 fn source(subject: &str, anomaly: &Anomaly) -> String {
     match &anomaly.subject {
         Subject::Source(_) => subject.trim_start_matches("source:").to_owned(),
-        Subject::User(_) | Subject::UnknownUser => anomaly.sources.first().map(ToString::to_string).unwrap_or_default(),
+        Subject::User(_) | Subject::UnknownUser => anomaly
+            .sources
+            .first()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
     }
 }
 

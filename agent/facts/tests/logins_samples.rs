@@ -20,7 +20,11 @@ fn events(line: &str) -> Vec<LoginEvent> {
         files: vec!["/log".into()],
         year: None,
     };
-    inspect(&Host::at(dir.path()).unwrap(), &input).unwrap().events.iter().collect()
+    inspect(&Host::at(dir.path()).unwrap(), &input)
+        .unwrap()
+        .events
+        .iter()
+        .collect()
 }
 
 #[test]

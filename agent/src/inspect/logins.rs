@@ -20,7 +20,7 @@ use serde::{Serialize, Serializer};
     after_help = "Example: plumbline-agent inspect logins /var/log/auth.log.1 /var/log/auth.log --events"
 )]
 pub(crate) struct Args {
-    /// Logs (plain, .gz, .xz or .zst), wtmp, btmp or journal export; oldest first where one follows another
+    /// Logs (plain, .gz, .bz2, .xz or .zst), wtmp, btmp, wtmp.db, lastlog2.db or journal export; oldest first where one follows another
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
 

@@ -251,7 +251,10 @@ fn grouped(
 
 fn at<'e>(events: &'e Events, places: &[u32]) -> Vec<&'e Row> {
     let rows = events.rows();
-    places.iter().filter_map(|place| rows.get(*place as usize)).collect()
+    places
+        .iter()
+        .filter_map(|place| rows.get(*place as usize))
+        .collect()
 }
 
 fn size(count: u32) -> usize {

@@ -29,7 +29,10 @@ impl Minimiser {
         if self.detail != SourceDetail::Full {
             let shown = |source: &Place| self.shown(&source.to_string());
             let sources: BTreeSet<String> = anomaly.sources.iter().map(shown).collect();
-            anomaly.sources = sources.into_iter().map(|shown| Place::Text(shown.into())).collect();
+            anomaly.sources = sources
+                .into_iter()
+                .map(|shown| Place::Text(shown.into()))
+                .collect();
             for event in &mut anomaly.events {
                 self.apply_to_event(event);
             }

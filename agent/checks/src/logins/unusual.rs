@@ -151,7 +151,12 @@ mod tests {
                     "{} {} {}",
                     anomaly.kind.name(),
                     anomaly.subject,
-                    anomaly.sources.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+                    anomaly
+                        .sources
+                        .iter()
+                        .map(ToString::to_string)
+                        .collect::<Vec<_>>()
+                        .join(",")
                 )
             })
             .collect()

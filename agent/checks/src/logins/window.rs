@@ -43,8 +43,7 @@ pub(super) fn episodes<'e>(rows: &[&'e Row], marks: &[bool], gap: SignedDuration
     let mut episodes: Vec<Vec<&Row>> = Vec::new();
     let marked = rows.iter().zip(marks).filter(|(_, marked)| **marked);
     for (row, _) in marked {
-        let goes_on =
-            |last: &&Row| row.microsecond().saturating_sub(last.microsecond()) <= gap;
+        let goes_on = |last: &&Row| row.microsecond().saturating_sub(last.microsecond()) <= gap;
         match episodes.last_mut() {
             Some(episode) if episode.last().is_some_and(goes_on) => episode.push(row),
             _ => episodes.push(vec![row]),

@@ -52,13 +52,7 @@ impl Connection {
     }
 
     /// Whether a message at `at` can be about this connection; `user` and `source` are those it names.
-    pub(super) fn takes(
-        &self,
-        said: &Said<'_>,
-        (user, source): (Id, Id),
-        at: i64,
-        events: &Events,
-    ) -> bool {
+    pub(super) fn takes(&self, said: &Said<'_>, (user, source): (Id, Id), at: i64, events: &Events) -> bool {
         let same_user = self.user == user || self.user.is_none() || user.is_none() || {
             // Names that may be passwords are withheld between runs.
             match (events.name(self.user), events.name(user)) {
@@ -68,9 +62,13 @@ impl Connection {
         };
         let same_port = self.port.is_none() || said.port.is_none() || self.port == said.port;
         // PAM may name the host where sshd names its address.
-        let same_source = self.source == source || !(events.is_address(self.source) && events.is_address(source));
+        let same_source =
+            self.source == source || !(events.is_address(self.source) && events.is_address(source));
         let silence = at.saturating_sub(self.last_at).unsigned_abs();
-        u128::from(silence) <= LONGEST_SILENCE.as_micros().unsigned_abs() && same_user && same_source && same_port
+        u128::from(silence) <= LONGEST_SILENCE.as_micros().unsigned_abs()
+            && same_user
+            && same_source
+            && same_port
     }
 
     pub(super) fn told(&self, kind: Kind) -> u32 {

@@ -16,7 +16,7 @@ use super::remember::evict;
 use super::scan::{self, Scan, Tally, Told};
 use super::timestamp::Clock;
 use super::utmp::{self, Records};
-use super::zone;
+use super::{databases, sqlite, zone};
 use crate::host::{Host, ReadError};
 
 /// How files are to be read.
@@ -66,6 +66,14 @@ pub enum InspectError {
     /// It is compressed, and broken or cut off.
     #[error("{} is compressed and can't be read to its end; is it whole?", .0.display())]
     Broken(PathBuf),
+    /// It is a database that can't be read.
+    #[error("{}: {why}; of databases, wtmpdb's wtmp.db and lastlog2.db are read", path.display())]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
 }
 
 /// What a file holds.
@@ -74,6 +82,8 @@ enum Format {
     Log,
     Export,
     Records(utmp::Kind),
+    /// Of wtmpdb or lastlog2.
+    Database,
 }
 
 /// Reads `input.files` of `host`, and holds every attempt.
@@ -138,6 +148,14 @@ fn read(host: &Host, input: &Input, winnow: Option<Winnow<'_>>) -> Result<Inspec
                 export.end(&mut |entry| taken.take(entry));
                 (taken.lines, taken.unparsed, cut)
             }
+            Format::Database => {
+                let read = databases::read(host, name, None, Timestamp::MIN).map_err(|error| {
+                    let (path, why) = (Path::new(name).to_owned(), error.to_string());
+                    InspectError::Database { path, why }
+                })?;
+                records = utmp::merge(records, &read.events);
+                (read.rows, read.broken, false)
+            }
             Format::Records(kind) => {
                 let mut sink = Records::new(*kind);
                 let cut = follow::read_whole(host, name, &mut sink)?;
@@ -179,7 +197,9 @@ fn recognise(host: &Host, path: &str) -> Result<(Format, Timestamp), ReadError> 
         true => head.len() as u64,
         false => std::os::unix::fs::MetadataExt::size(&metadata),
     };
-    let format = if journal::looks_like_export(&head) {
+    let format = if head.starts_with(sqlite::MAGIC) {
+        Format::Database
+    } else if journal::looks_like_export(&head) {
         Format::Export
     } else if let Some(kind) = utmp::kind_of(&name, size, &head) {
         Format::Records(kind)

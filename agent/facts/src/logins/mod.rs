@@ -1,7 +1,7 @@
 //! Attempts to log in, from every log that tells of them.
 //!
 //! Sources, brought together and each attempt counted once: the systemd journal, `auth.log` or `secure` of a syslog
-//! daemon, and the records of wtmp and btmp. A run reads what was written since the last one; the events of the last
+//! daemon, the records of wtmp and btmp, and the database of wtmpdb. A run reads what was written since the last one; the events of the last
 //! [`KEPT_FOR`] and the reading positions stay in [`Memory`](crate::Memory). All that is kept is withheld of names that
 //! need not be accounts: people type passwords there.
 
@@ -11,6 +11,7 @@ mod compression;
 mod condense;
 mod connection;
 mod console;
+mod databases;
 mod dropbear;
 mod duplicate;
 mod event;
@@ -27,6 +28,7 @@ mod privilege;
 mod remember;
 mod said;
 mod scan;
+mod sqlite;
 mod sshd;
 mod sudo_su;
 mod timestamp;
@@ -45,6 +47,7 @@ use crate::known::Known;
 use crate::probe::{Probe, ProbeId};
 
 use attempt::Merger;
+use databases::NotRead;
 use duplicate::{Origin, Seen};
 use scan::{Scan, Told};
 use timestamp::Clock;
@@ -138,6 +141,7 @@ impl Probe for LoginsProbe {
         "/var/log/secure",
         "/var/log/btmp",
         "/var/log/wtmp",
+        databases::WTMPDB,
         accounts::PASSWD,
         accounts::GROUP,
         accounts::SUDOERS,
@@ -179,7 +183,7 @@ fn shows_failures(source: &SourceReading) -> bool {
 
 /// Whether a source is one that tells of failed logins: wtmp does not, nor does who has privileges.
 fn tells_of_failures(source: &SourceReading) -> bool {
-    source.name != RECORDS[0].0 && source.name != accounts::NAME
+    ![RECORDS[0].0, databases::WTMPDB, accounts::NAME].contains(&source.name.as_str())
 }
 
 fn none_readable(sources: &[SourceReading]) -> Known<LoginFacts> {
@@ -260,6 +264,8 @@ fn read(host: &Host, now: Timestamp, memory: &mut LoginMemory) -> Vec<SourceRead
         });
         records.extend(&sink.events);
     }
+    let (reading, records) = read_wtmpdb(host, since, memory, records);
+    sources.push(reading);
     let (new, seen) = memory.privileges.update(host, now);
     changes.extend(new);
     sources.push(SourceReading {
@@ -272,6 +278,36 @@ fn read(host: &Host, now: Timestamp, memory: &mut LoginMemory) -> Vec<SourceRead
     sources
 }
 
+/// Reads on in the database that takes the place of wtmp, and gives the records with those that wtmp does not have.
+fn read_wtmpdb(
+    host: &Host,
+    since: Timestamp,
+    memory: &mut LoginMemory,
+    records: Events,
+) -> (SourceReading, Events) {
+    let path = databases::WTMPDB;
+    let (reading, records) = match databases::read(host, path, memory.wtmpdb_row, since) {
+        Ok(read) => {
+            memory.wtmpdb_row = read.last;
+            let reading = Reading {
+                lines: read.rows,
+                unparsed: read.broken,
+                from: read.events.rows().first().map(Row::at),
+                written_at: accounts::written_at(host, path),
+                lost: false,
+            };
+            (Known::Value(reading), utmp::merge(records, &read.events))
+        }
+        Err(NotRead::File(ReadError::NotFound(path))) => (Known::Absent(path.display().to_string()), records),
+        Err(NotRead::File(ReadError::Denied(path))) => {
+            (Known::denied(path.display().to_string(), NEEDS), records)
+        }
+        Err(error) => (Known::failed(path, error), records),
+    };
+    let name = path.to_owned();
+    (SourceReading { name, reading }, records)
+}
+
 /// The first time, accounts whose last login is further back than any log are known by lastlog.
 fn learn_last_logins(host: &Host, now: Timestamp, memory: &mut LoginMemory) {
     if memory.habits.since.is_some() {
@@ -281,7 +317,9 @@ fn learn_last_logins(host: &Host, now: Timestamp, memory: &mut LoginMemory) {
         return;
     };
     let since = memory.since(now);
-    for (user, at) in accounts::last_logins(host, &accounts) {
+    let mut last_logins = accounts::last_logins(host, &accounts);
+    last_logins.extend(databases::last_logins(host).unwrap_or_default());
+    for (user, at) in last_logins {
         // What is within the time that attempts are kept for is in the logs, and is to be judged.
         if at < since {
             memory.habits.learn_last_login(&user, at);

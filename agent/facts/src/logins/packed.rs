@@ -9,7 +9,7 @@ use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::event::{LONGEST_USER, LoginEvent, Method, Outcome, Service, Source, is_withheld, withheld};
-use super::intern::{Id, Interner};
+use super::intern::{Addresses, Id, Interner};
 
 /// One or more like attempts, by the numbers that [`Events`] has for their texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +58,7 @@ pub struct Events {
     names: Interner,
     /// Where from: the kind of [`Source`], and its text or address.
     sources: Interner,
+    addresses: Addresses,
 }
 
 /// What stands before the text of a source.
@@ -176,7 +177,8 @@ impl Events {
         match source {
             Source::Address(IpAddr::V4(address)) => {
                 let [a, b, c, d] = address.octets();
-                self.sources.intern(&[V4, a, b, c, d])
+                self.addresses
+                    .intern((*address).into(), &[V4, a, b, c, d], &mut self.sources)
             }
             Source::Address(IpAddr::V6(address)) => {
                 let mut text = [V6; 17];
@@ -293,7 +295,9 @@ impl Events {
         let mut digests: HashMap<Id, Id> = HashMap::new();
         let mut rows = std::mem::take(&mut old.rows);
         for row in &mut rows {
-            let plain = old.name(row.user).filter(|name| row.unknown_user && !is_withheld(name));
+            let plain = old
+                .name(row.user)
+                .filter(|name| row.unknown_user && !is_withheld(name));
             let user = match plain {
                 Some(name) => *digests
                     .entry(row.user)
@@ -327,11 +331,16 @@ struct Moved {
 
 impl Moved {
     fn name(&mut self, id: Id, from: &Events, to: &mut Events) -> Id {
-        moved(&mut self.names, id, &from.names, &mut to.names)
+        let number = || to.names.intern(from.names.get(id));
+        moved(&mut self.names, id, &from.names, number)
     }
 
     fn source(&mut self, id: Id, from: &Events, to: &mut Events) -> Id {
-        moved(&mut self.sources, id, &from.sources, &mut to.sources)
+        let number = || {
+            from.source(id)
+                .map_or(Id::NONE, |source| to.number_source(&source))
+        };
+        moved(&mut self.sources, id, &from.sources, number)
     }
 
     fn row(&mut self, row: &Row, from: &Events, to: &mut Events) -> Row {
@@ -344,7 +353,8 @@ impl Moved {
     }
 }
 
-fn moved(known: &mut Vec<Id>, id: Id, from: &Interner, to: &mut Interner) -> Id {
+/// What a number is in the other store, asked for once.
+fn moved(known: &mut Vec<Id>, id: Id, from: &Interner, number: impl FnOnce() -> Id) -> Id {
     if id.is_none() {
         return id;
     }
@@ -352,11 +362,12 @@ fn moved(known: &mut Vec<Id>, id: Id, from: &Interner, to: &mut Interner) -> Id 
         known.resize(from.numbers(), Id::NONE);
     }
     match known.get_mut(id.place()) {
-        Some(known) if known.is_none() => {
-            *known = to.intern(from.get(id));
+        Some(known) => {
+            if known.is_none() {
+                *known = number();
+            }
             *known
         }
-        Some(known) => *known,
         None => Id::NONE,
     }
 }

@@ -117,6 +117,7 @@ fn take_time(text: &[u8]) -> Option<(Time, &[u8])> {
 }
 
 /// A number of `least` to `most` digits, with nothing numeric behind it.
+#[inline]
 fn digits(text: &[u8], least: usize, most: usize) -> Option<(u16, &[u8])> {
     let length = text
         .iter()
@@ -152,6 +153,8 @@ pub(super) struct Clock {
     last: Option<(i8, i8, i16)>,
     /// The minute last resolved, since looking up a zone costs more than all else here.
     minute: Option<(DateTime, Timestamp)>,
+    /// The same of lines without a year, where no second of it is too late for the year that it got.
+    yearless: Option<((i8, i8, i8, i8), Timestamp)>,
     /// The offset that a line last had.
     offset: Option<Offset>,
 }
@@ -168,6 +171,7 @@ impl Clock {
             year,
             last: None,
             minute: None,
+            yearless: None,
             offset: None,
         }
     }
@@ -191,11 +195,22 @@ impl Clock {
                     let year = self.set_year(year, month, day);
                     return self.local(Date::new(year, month, day).ok()?.to_datetime(time));
                 }
+                let minute = (month, day, time.hour(), time.minute());
+                if let Some((known, start)) = self.yearless
+                    && known == minute
+                {
+                    return Timestamp::from_second(start.as_second() + i64::from(time.second())).ok();
+                }
                 // 29 February recurs after at most eight years (1896 to 1904).
-                (0..=8).find_map(|back| {
+                let at = (0..=8).find_map(|back| {
                     let date = Date::new(self.latest_year - back, month, day).ok()?;
                     self.local(date.to_datetime(time)).filter(|at| *at <= self.latest)
-                })
+                })?;
+                self.yearless = self
+                    .minute
+                    .filter(|(_, start)| start.as_second() + 59 <= self.latest.as_second())
+                    .map(|(_, start)| (minute, start));
+                Some(at)
             }
         }
     }
@@ -215,7 +230,7 @@ impl Clock {
 
     fn local(&mut self, written: DateTime) -> Option<Timestamp> {
         let second = written.second();
-        let whole = written.with().second(0).build().ok()?;
+        let whole = written.date().at(written.hour(), written.minute(), 0, 0);
         let start = match self.minute {
             Some((known, start)) if known == whole => start,
             _ => {
@@ -224,9 +239,7 @@ impl Clock {
                 start
             }
         };
-        start
-            .checked_add(SignedDuration::from_secs(i64::from(second)))
-            .ok()
+        Timestamp::from_second(start.as_second() + i64::from(second)).ok()
     }
 }
 

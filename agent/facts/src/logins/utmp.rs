@@ -213,7 +213,9 @@ pub(super) fn merge(mut events: Events, records: &Events) -> Events {
     type Told = Vec<(i64, Id, u32)>;
     let mut told: HashMap<(Outcome, Id), Told> = HashMap::new();
     for row in rows.iter().filter(|row| !row.service.is_escalation()) {
-        told.entry(place(row)).or_default().push((row.at, row.user, row.count));
+        told.entry(place(row))
+            .or_default()
+            .push((row.at, row.user, row.count));
     }
     for alike in told.values_mut() {
         alike.sort_by_key(|(at, _, _)| *at);
@@ -226,9 +228,15 @@ pub(super) fn merge(mut events: Events, records: &Events) -> Events {
             .unwrap_or_default();
         let start = alike.partition_point(|(at, _, _)| *at < record.at.saturating_sub(within));
         let latest = record.at.saturating_add(within);
-        let near = alike.iter_mut().skip(start).take_while(|(at, _, _)| *at <= latest);
+        let near = alike
+            .iter_mut()
+            .skip(start)
+            .take_while(|(at, _, _)| *at <= latest);
         let same = |known: Id| known.is_none() || record.user.is_none() || known == record.user;
-        match near.into_iter().find(|(_, known, left)| *left > 0 && same(*known)) {
+        match near
+            .into_iter()
+            .find(|(_, known, left)| *left > 0 && same(*known))
+        {
             Some((_, _, left)) => *left -= 1,
             None => rows.push(record),
         }
@@ -337,7 +345,10 @@ pub(super) mod tests {
             count,
             ..read(&record(6, "ssh:notty", "root", "203.0.113.7", 1), Kind::Btmp).unwrap()
         };
-        let records: Events = [100, 103, 106, 900].map(|second| line(second, 1)).into_iter().collect();
+        let records: Events = [100, 103, 106, 900]
+            .map(|second| line(second, 1))
+            .into_iter()
+            .collect();
         let merged = merge([line(98, 1), line(110, 2)].into_iter().collect(), &records);
         let seconds: Vec<_> = merged.iter().map(|event| event.at.as_second()).collect();
         assert_eq!(seconds, [98, 110, 900]);

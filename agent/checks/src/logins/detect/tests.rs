@@ -40,8 +40,7 @@ fn all(events: &[LoginEvent], rules: &LoginRules) -> Vec<Anomaly> {
 }
 
 fn found(events: &[LoginEvent]) -> Vec<String> {
-    let show =
-        |anomaly: &Anomaly| format!("{} {} {}", anomaly.kind.name(), anomaly.subject, anomaly.count);
+    let show = |anomaly: &Anomaly| format!("{} {} {}", anomaly.kind.name(), anomaly.subject, anomaly.count);
     all(events, &LoginRules::default()).iter().map(show).collect()
 }
 
@@ -77,7 +76,11 @@ fn one_ipv6_site_is_one_source() {
     assert_eq!(found(&events), ["brute-force source:2001:db8:1:2::/64 6"]);
     let sources = |events: &[LoginEvent]| {
         let found = all(events, &LoginRules::default());
-        found[0].sources.iter().map(ToString::to_string).collect::<Vec<_>>()
+        found[0]
+            .sources
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
     };
     assert_eq!(sources(&events), ["2001:db8:1:2::/64"]);
     let one: Vec<_> = (0..6).map(|n| failed(n, "root", "2001:db8:1:2::1")).collect();
