@@ -54,6 +54,7 @@ fn judge(facts: &Facts, context: &Context<'_>) -> Result<Vec<Verdict>, Unknown> 
         events: &logins.events,
         changes: &logins.changes,
         habits: &logins.habits,
+        places: &logins.places,
         dormant_after: context.measures().review.dormant_after.nominal(),
         zone: &zone,
     };
@@ -167,6 +168,7 @@ fn expected(kind: AnomalyKind, rules: &LoginRules) -> Value {
         }),
         AnomalyKind::ImpossiblePace => json!({
             "networks_apart_within_seconds": rules.impossible_pace_within.nominal_seconds(),
+            "fastest_travel_km_per_hour": rules.geoip_file.as_ref().map(|_| rules.fastest_travel_km_per_hour),
         }),
         AnomalyKind::NewPrivilegedAccount => json!({ "new_privileges": 0 }),
         AnomalyKind::OffHours => json!({ "work_hours": rules.work_hours }),

@@ -19,6 +19,7 @@ fn events(line: &str) -> Vec<LoginEvent> {
     let input = Input {
         files: vec!["/log".into()],
         year: None,
+        ..Input::default()
     };
     inspect(&Host::at(dir.path()).unwrap(), &input)
         .unwrap()

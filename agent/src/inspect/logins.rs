@@ -106,6 +106,8 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Outcome, Failure> {
     let input = Input {
         files,
         year: args.year,
+        patterns: rules.patterns.clone(),
+        geoip_file: rules.geoip_file.clone(),
     };
     let host = Host::live()?;
     // Every attempt is told, or those are held alone that something may yet be made of.
@@ -122,6 +124,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Outcome, Failure> {
         events: &inspected.events,
         changes: &inspected.changes,
         habits: &Habits::default(),
+        places: &inspected.places,
         dormant_after,
         zone: &inspected.zone.0,
     };

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use plumbline_config::plan::{LoginRules, RootLogin};
-use plumbline_facts::logins::{Events, Habits, Outcome, PrivilegeChange, Row};
+use plumbline_facts::logins::{Events, Habits, Outcome, Places, PrivilegeChange, Row};
 
 use super::anomaly::{Anomaly, AnomalyKind, Subject};
 use super::failures::Failures;
@@ -29,6 +29,8 @@ pub struct Observed<'a> {
     pub changes: &'a [PrivilegeChange],
     /// How users were used to log in before.
     pub habits: &'a Habits,
+    /// Where the networks of logins are, as far as it is known.
+    pub places: &'a Places,
     /// An account without a login for this long is dormant.
     pub dormant_after: SignedDuration,
     /// The zone that people work in.

@@ -98,6 +98,8 @@ pub enum Service {
     Utmp,
     /// vsftpd: FTP.
     Vsftpd,
+    /// A web panel, or any other program with accounts of its own.
+    Web,
     /// xrdp: remote desktop.
     Xrdp,
 }
@@ -119,6 +121,7 @@ impl Service {
             Self::Sudo => "sudo",
             Self::Utmp => "utmp",
             Self::Vsftpd => "vsftpd",
+            Self::Web => "web",
             Self::Xrdp => "xrdp",
         }
     }

@@ -4,15 +4,18 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use plumbline_config::plan::LoginPattern;
 
 use super::attempt::{MOST_HELD, Merger, Winnow};
 use super::duplicate::{Origin, Seen};
 use super::follow::{self, Sink};
+use super::geoip::{GeoFile, Places};
 use super::journal::{self, Export};
 use super::line::Line;
 use super::packed::Events;
+use super::panels::Panels;
 use super::privilege::PrivilegeChange;
-use super::remember::evict;
+use super::remember::{evict, networks_of};
 use super::scan::{self, Scan, Tally, Told};
 use super::timestamp::Clock;
 use super::utmp::{self, Records};
@@ -26,6 +29,10 @@ pub struct Input {
     pub files: Vec<PathBuf>,
     /// Year of lines without one; `None`: the newest that is not after the file was last written to.
     pub year: Option<i16>,
+    /// Patterns of a plan.
+    pub patterns: Vec<LoginPattern>,
+    /// A GeoIP file.
+    pub geoip_file: Option<PathBuf>,
 }
 
 /// What the files tell.
@@ -43,6 +50,8 @@ pub struct Inspected {
     pub evicted: u64,
     /// What was done to, or tried for, privileges, oldest first.
     pub changes: Vec<PrivilegeChange>,
+    /// Where the networks of logins are.
+    pub places: Places,
     /// The zone that the lines were written in: their own offset where they have one, else that of this host.
     pub zone: Zone,
 }
@@ -66,6 +75,14 @@ pub enum InspectError {
     /// It is compressed, and broken or cut off.
     #[error("{} is compressed and can't be read to its end; is it whole?", .0.display())]
     Broken(PathBuf),
+    /// It is a GeoIP file that can't be read.
+    #[error("{}: {why}", path.display())]
+    Places {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// It is a database that can't be read.
     #[error("{}: {why}; of databases, wtmpdb's wtmp.db and lastlog2.db are read", path.display())]
     Database {
@@ -105,6 +122,7 @@ fn read(host: &Host, input: &Input, winnow: Option<Winnow<'_>>) -> Result<Inspec
         files.push((name, format, written_at));
     }
     let zone = zone(host);
+    let panels = Panels::new(&input.patterns);
     let any = |format| files.iter().any(|(_, known, _)| *known == format);
     // Only where there are both can a line have come by both ways.
     let mut seen = if any(Format::Log) && any(Format::Export) {
@@ -127,7 +145,7 @@ fn read(host: &Host, input: &Input, winnow: Option<Winnow<'_>>) -> Result<Inspec
                 } else {
                     &mut own_clock
                 };
-                let mut scan = Scan::new(&mut merger, &mut seen, clock, Timestamp::MIN);
+                let mut scan = Scan::new(&mut merger, &mut seen, clock, &panels, Timestamp::MIN);
                 let cut = follow::read_whole(host, name, &mut scan)?;
                 let Tally { lines, unparsed, .. } = scan.end(true);
                 written_in = clock.offset().or(written_in);
@@ -139,6 +157,7 @@ fn read(host: &Host, input: &Input, winnow: Option<Winnow<'_>>) -> Result<Inspec
                     taken: Taken {
                         merger: &mut merger,
                         seen: &mut seen,
+                        panels: &panels,
                         lines: 0,
                         unparsed: 0,
                     },
@@ -181,6 +200,15 @@ fn read(host: &Host, input: &Input, winnow: Option<Winnow<'_>>) -> Result<Inspec
     let (events, _) = merger.finish(None);
     inspected.events = utmp::merge(events, &records);
     inspected.attempts += inspected.events.attempts();
+    if let Some(path) = &input.geoip_file {
+        let file = host.open_file(path)?;
+        let places =
+            GeoFile::open(file).and_then(|file| file.places(networks_of(&inspected.events).into_iter()));
+        inspected.places = places.map_err(|error| InspectError::Places {
+            path: path.clone(),
+            why: error.to_string(),
+        })?;
+    }
     Ok(inspected)
 }
 
@@ -219,6 +247,7 @@ struct Entries<'a, 'w> {
 struct Taken<'a, 'w> {
     merger: &'a mut Merger<'w>,
     seen: &'a mut Seen,
+    panels: &'a Panels,
     lines: u64,
     unparsed: u64,
 }
@@ -231,7 +260,7 @@ impl Taken<'_, '_> {
             return;
         };
         let line = Line::of_entry(entry);
-        let told = Told::of(&line);
+        let told = Told::of(&line, self.panels);
         if !told.is_nothing() {
             let place = (at, self.lines);
             scan::take(self.merger, self.seen, &line, &told, place, Origin::Journal);

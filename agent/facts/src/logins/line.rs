@@ -22,6 +22,17 @@ pub(super) struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
+    /// A line of a program's own file, which is all that it said.
+    pub(super) const fn of_file(stamp: Stamp, line: &'a [u8]) -> Self {
+        Self {
+            stamp,
+            host: b"",
+            tag: b"",
+            pid: None,
+            message: line,
+        }
+    }
+
     /// A journal entry as a line; its time, if it has one, is whole.
     pub(super) fn of_entry(entry: &'a Entry) -> Self {
         Self {

@@ -16,6 +16,7 @@ mod dropbear;
 mod duplicate;
 mod event;
 mod follow;
+mod geoip;
 mod habit;
 mod inspect;
 mod intern;
@@ -24,6 +25,7 @@ mod line;
 mod mail_ftp;
 mod packed;
 mod pam;
+mod panels;
 mod privilege;
 mod remember;
 mod said;
@@ -34,6 +36,9 @@ mod sudo_su;
 mod timestamp;
 mod utmp;
 mod xrdp;
+
+use std::collections::BTreeSet;
+use std::path::Path;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -49,12 +54,15 @@ use crate::probe::{Probe, ProbeId};
 use attempt::Merger;
 use databases::NotRead;
 use duplicate::{Origin, Seen};
+use geoip::GeoFile;
+use panels::Panels;
 use scan::{Scan, Told};
 use timestamp::Clock;
 use utmp::Records;
 
 pub use attempt::Winnow;
 pub use event::{LoginEvent, Method, Outcome, Service, Source};
+pub use geoip::{Coordinates, Places};
 pub use habit::{Habit, Habits, Network};
 pub use inspect::{Input, InspectError, Inspected, Zone, inspect, inspect_within};
 pub use intern::Id;
@@ -97,6 +105,8 @@ pub struct LoginFacts {
     pub changes: Vec<PrivilegeChange>,
     /// How users were used to log in before that.
     pub habits: Habits,
+    /// Where the networks of logins are, by the GeoIP file that the plan names.
+    pub places: Places,
     /// A key of this host alone, to hash under what is not to be told.
     pub key: [u64; 2],
     /// Every source that was looked for.
@@ -153,9 +163,17 @@ impl Probe for LoginsProbe {
     fn gather(host: &Host, ask: &Ask, facts: &mut Facts) -> Known<LoginFacts> {
         let mut memory = ask.memory.logins.clone();
         memory.kept_for = Some(ask.logins_kept_for);
-        let sources = read(host, ask.now, &mut memory);
+        let panels = Panels::new(&ask.login_patterns);
+        let mut sources = read(host, ask.now, &mut memory, &panels);
         let known = if sources.iter().any(shows_failures) {
+            let networks = memory.networks();
+            let places = ask.geoip_file.as_deref().map(|path| places(host, path, networks));
+            let places = places.and_then(|(places, unread)| {
+                sources.extend(unread);
+                places
+            });
             Known::Value(LoginFacts {
+                places: places.unwrap_or_default(),
                 since: memory.since(ask.now),
                 key: memory.key(),
                 changes: memory.changes.clone(),
@@ -206,7 +224,7 @@ fn none_readable(sources: &[SourceReading]) -> Known<LoginFacts> {
 }
 
 /// Reads on in every source.
-fn read(host: &Host, now: Timestamp, memory: &mut LoginMemory) -> Vec<SourceReading> {
+fn read(host: &Host, now: Timestamp, memory: &mut LoginMemory, panels: &Panels) -> Vec<SourceReading> {
     // The first time, what is older is read too: habits are learned of it.
     let since = match memory.habits.since {
         Some(_) => memory.since(now),
@@ -218,11 +236,11 @@ fn read(host: &Host, now: Timestamp, memory: &mut LoginMemory) -> Vec<SourceRead
     let mut seen = Seen::resume(&memory.singles);
     let mut sources = vec![SourceReading {
         name: JOURNAL.to_owned(),
-        reading: read_journal(host, now, since, memory, (&mut merger, &mut seen)),
+        reading: read_journal(host, now, since, memory, (&mut merger, &mut seen, panels)),
     }];
     let mut read_log = |path: &str, memory: &mut LoginMemory| {
         let mut clock = Clock::new(zone.clone(), now, None);
-        let mut scan = Scan::new(&mut merger, &mut seen, &mut clock, since);
+        let mut scan = Scan::new(&mut merger, &mut seen, &mut clock, panels, since);
         let followed = follow::follow(host, path, memory.position(path), since, 1, &mut scan);
         let tally = scan.end(false);
         SourceReading {
@@ -241,6 +259,13 @@ fn read(host: &Host, now: Timestamp, memory: &mut LoginMemory) -> Vec<SourceRead
     sources.extend(logs);
     if none_there {
         sources.push(read_log(FALLBACK_LOG, memory));
+    }
+    for path in panels.files().iter().filter_map(|path| path.to_str()) {
+        let log = read_log(path, memory);
+        // Most hosts have none of them.
+        if !matches!(log.reading, Known::Absent(_)) {
+            sources.push(log);
+        }
     }
     let mut changes = std::mem::take(&mut merger.changes);
     let evicted = merger.evicted;
@@ -308,6 +333,24 @@ fn read_wtmpdb(
     (SourceReading { name, reading }, records)
 }
 
+/// Where networks are by the GeoIP file at `path`; if it can't be used, what came of reading it.
+fn places(host: &Host, path: &Path, networks: BTreeSet<Network>) -> (Option<Places>, Option<SourceReading>) {
+    let name = path.display().to_string();
+    let reading = match host.open_file(path) {
+        Ok(file) => {
+            let found = GeoFile::open(file).and_then(|file| file.places(networks.into_iter()));
+            match found {
+                Ok(places) => return (Some(places), None),
+                Err(error) => Known::failed(&name, error),
+            }
+        }
+        Err(ReadError::Denied(_)) => Known::denied(&name, NEEDS),
+        // The plan says that it is there.
+        Err(error) => Known::failed(&name, error),
+    };
+    (None, Some(SourceReading { name, reading }))
+}
+
 /// The first time, accounts whose last login is further back than any log are known by lastlog.
 fn learn_last_logins(host: &Host, now: Timestamp, memory: &mut LoginMemory) {
     if memory.habits.since.is_some() {
@@ -341,7 +384,7 @@ fn read_journal(
     now: Timestamp,
     since: Timestamp,
     memory: &mut LoginMemory,
-    (merger, seen): (&mut Merger<'_>, &mut Seen),
+    (merger, seen, panels): (&mut Merger<'_>, &mut Seen, &Panels),
 ) -> Known<Reading> {
     // journalctl speaks of the running host alone.
     if !host.is_live() {
@@ -364,7 +407,7 @@ fn read_journal(
             return;
         };
         let line = line::Line::of_entry(entry);
-        let told = Told::of(&line);
+        let told = Told::of(&line, panels);
         if !told.is_nothing() {
             reading.from.get_or_insert(at);
             if at >= since {
@@ -373,12 +416,13 @@ fn read_journal(
         }
     };
     let from = memory.journal_read_at.unwrap_or(since);
+    let programs = panels.programs();
     let ending = match (
         &memory.journal_cursor,
-        journal::read(memory.journal_cursor.as_deref(), from, &mut take),
+        journal::read(&programs, memory.journal_cursor.as_deref(), from, &mut take),
     ) {
         // A cursor that the journal does not know any more.
-        (Some(_), Err(CommandError::Failed { .. })) => journal::read(None, from, &mut take),
+        (Some(_), Err(CommandError::Failed { .. })) => journal::read(&programs, None, from, &mut take),
         (_, ending) => ending,
     };
     memory.journal_cursor = cursor.or(memory.journal_cursor.take());

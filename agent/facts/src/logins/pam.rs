@@ -115,7 +115,7 @@ fn session(service: Service, rest: &[u8]) -> Option<Said<'_>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::said::read;
+    use super::super::said::tests::read;
     use super::*;
 
     fn told(tag: &str, message: &str) -> (Kind, Service, u32, String, String) {

@@ -1,5 +1,6 @@
 //! What the probe keeps from run to run.
 
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 
 use jiff::{SignedDuration, Timestamp};
@@ -11,7 +12,8 @@ use super::connection::OpenConnection;
 use super::duplicate::Single;
 use super::event::{Method, Outcome};
 use super::follow::{FilePosition, Followed};
-use super::habit::Habits;
+use super::habit::{Habits, Network};
+use super::intern::Id;
 use super::packed::{Events, Row};
 use super::privilege::PrivilegeChange;
 use super::utmp;
@@ -123,6 +125,21 @@ impl LoginMemory {
 }
 
 impl LoginMemory {
+    /// The networks of logins, and those that their users came from last before.
+    pub(super) fn networks(&self) -> BTreeSet<Network> {
+        let mut networks = BTreeSet::new();
+        for events in [&self.events, &self.records] {
+            networks.extend(networks_of(events));
+            let users = events
+                .rows()
+                .iter()
+                .filter(|row| row.outcome == Outcome::Accepted);
+            let habits = users.filter_map(|row| self.habits.of(events.name(row.user)?));
+            networks.extend(habits.filter_map(|habit| Some(habit.last_network()?.0.clone())));
+        }
+        networks
+    }
+
     /// Counts attempts that a run had to drop.
     pub(super) fn count_evicted(&mut self, now: Timestamp, evicted: u64) {
         if evicted > 0 {
@@ -143,6 +160,19 @@ impl LoginMemory {
         let excess = self.changes.len().saturating_sub(MOST_CHANGES);
         self.changes.drain(..excess);
     }
+}
+
+/// The networks that logins came from.
+pub(super) fn networks_of(events: &Events) -> BTreeSet<Network> {
+    let logins = events
+        .rows()
+        .iter()
+        .filter(|row| row.outcome == Outcome::Accepted);
+    let sources: BTreeSet<Id> = logins.map(|row| row.source).collect();
+    sources
+        .into_iter()
+        .filter_map(|id| Network::of(&events.source(id)?))
+        .collect()
 }
 
 /// Drops down to `most`: what matters least goes first, and of that the oldest. Gives how many attempts went.

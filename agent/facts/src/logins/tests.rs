@@ -12,6 +12,8 @@ use jiff::SignedDuration;
 use super::*;
 use crate::memory::Memory;
 
+mod bad_input;
+
 /// A host with an `auth.log`, and the memory of the agent on it.
 struct Watched {
     dir: tempfile::TempDir,
@@ -274,6 +276,7 @@ fn files_a_person_names_are_recognised_and_read_whole() {
         let input = Input {
             files: files.iter().map(|path| (*path).clone()).collect(),
             year: Some(2025),
+            ..Input::default()
         };
         let found = inspect(&host, &input).unwrap();
         let count: u32 = found.events.iter().map(|event| event.count).sum();
@@ -294,6 +297,7 @@ fn files_a_person_names_are_recognised_and_read_whole() {
     let missing = Input {
         files: vec![log],
         year: None,
+        ..Input::default()
     };
     assert!(
         inspect(&host, &missing)
@@ -325,6 +329,7 @@ fn every_kind_of_compression_is_inflated_and_broken_streams_are_said_to_be() {
         let input = Input {
             files: vec!["/log".into()],
             year: Some(2026),
+            ..Input::default()
         };
         inspect(&host, &input).map(|found| found.events.len())
     };

@@ -36,6 +36,12 @@ pub(super) fn take(line: &[u8]) -> Option<(Stamp, &[u8])> {
     Some((stamp, rest.strip_prefix(b" ")?))
 }
 
+/// A time by RFC 3339 that is all of `text`.
+pub(super) fn whole(text: &[u8]) -> Option<Stamp> {
+    let (stamp, rest) = take_rfc3339(text)?;
+    rest.is_empty().then_some(stamp)
+}
+
 fn take_traditional(line: &[u8]) -> Option<(Stamp, &[u8])> {
     let month = month(line.get(..3)?)?;
     let rest = line.get(3..)?.strip_prefix(b" ")?;

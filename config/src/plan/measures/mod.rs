@@ -6,6 +6,7 @@
 mod authentication;
 mod custom;
 mod intrusion;
+mod login_pattern;
 mod monitoring;
 mod ports;
 mod storage;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 pub use authentication::*;
 pub use custom::*;
 pub use intrusion::*;
+pub use login_pattern::*;
 pub use monitoring::*;
 pub use ports::*;
 pub use storage::*;

@@ -33,6 +33,7 @@ fn all(events: &[LoginEvent], rules: &LoginRules) -> Vec<Anomaly> {
         events: &events.iter().cloned().collect(),
         changes: &[],
         habits: &Habits::default(),
+        places: &Places::new(),
         dormant_after: SignedDuration::from_hours(90 * 24),
         zone: &TimeZone::UTC,
     };

@@ -2,6 +2,7 @@
 
 use super::super::duplicate::Seen;
 use super::super::event::LoginEvent;
+use super::super::panels::Panels;
 use super::super::scan::Scan;
 use super::super::timestamp::Clock;
 use super::*;
@@ -10,8 +11,9 @@ use jiff::tz::TimeZone;
 /// Events of a log: time of day, user, method, outcome, count.
 fn events(log: &str) -> Vec<String> {
     let (mut merger, mut seen) = (Merger::default(), Seen::default());
+    let panels = Panels::default();
     let mut clock = Clock::new(TimeZone::UTC, Timestamp::UNIX_EPOCH, Some(2026));
-    let mut scan = Scan::new(&mut merger, &mut seen, &mut clock, Timestamp::MIN);
+    let mut scan = Scan::new(&mut merger, &mut seen, &mut clock, &panels, Timestamp::MIN);
     scan.feed(log.as_bytes());
     scan.end(true);
     let (events, _) = merger.finish(None);
@@ -104,8 +106,9 @@ Nov 22 08:00:04 web sshd[9]: Connection reset by invalid user x 203.0.113.7 port
 fn a_connection_goes_on_in_the_next_run_without_its_strangers_name() {
     let run = |connections: &[OpenConnection], line: &str| {
         let (mut merger, mut seen) = (Merger::resume(connections), Seen::default());
+        let panels = Panels::default();
         let mut clock = Clock::new(TimeZone::UTC, Timestamp::UNIX_EPOCH, None);
-        let mut scan = Scan::new(&mut merger, &mut seen, &mut clock, Timestamp::MIN);
+        let mut scan = Scan::new(&mut merger, &mut seen, &mut clock, &panels, Timestamp::MIN);
         scan.feed(line.as_bytes());
         scan.end(true);
         let now: Timestamp = "2026-11-22T08:00:30Z".parse().unwrap();
