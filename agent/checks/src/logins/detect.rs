@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use plumbline_config::interval::Interval;
 use plumbline_config::plan::{LoginRules, RootLogin};
 use plumbline_facts::logins::{Events, Habits, Outcome, Places, PrivilegeChange, Row};
 
@@ -64,7 +65,7 @@ pub fn winnow(events: &mut Events, read_to: Timestamp, rules: &LoginRules) {
         rules.escalation_within,
     ];
     let longest = windows
-        .map(|window| window.nominal())
+        .map(Interval::nominal)
         .into_iter()
         .fold(DAY, SignedDuration::max);
     let reach = microseconds(longest).saturating_add(microseconds(OUT_OF_ORDER));

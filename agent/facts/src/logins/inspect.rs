@@ -15,11 +15,12 @@ use super::line::Line;
 use super::packed::Events;
 use super::panels::Panels;
 use super::privilege::PrivilegeChange;
+use super::read::zone;
 use super::remember::{evict, networks_of};
 use super::scan::{self, Scan, Tally, Told};
 use super::timestamp::Clock;
 use super::utmp::{self, Records};
-use super::{databases, sqlite, zone};
+use super::{databases, sqlite};
 use crate::host::{Host, ReadError};
 
 /// How files are to be read.

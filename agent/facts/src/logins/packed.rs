@@ -1,12 +1,11 @@
 //! Many attempts in little room: 32 bytes each, with names and sources kept once.
 
+mod list;
+
 use std::collections::HashMap;
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use jiff::Timestamp;
-use serde::de::{SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::event::{LONGEST_USER, LoginEvent, Method, Outcome, Service, Source, is_withheld, withheld};
 use super::intern::{Addresses, Id, Interner};
@@ -390,35 +389,5 @@ impl FromIterator<LoginEvent> for Events {
         }
         all.rows.sort_by_key(|row| row.at);
         all
-    }
-}
-
-impl Serialize for Events {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.iter())
-    }
-}
-
-impl<'de> Deserialize<'de> for Events {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Each;
-
-        impl<'de> Visitor<'de> for Each {
-            type Value = Events;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of attempts to log in")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Events, A::Error> {
-                let mut events = Events::default();
-                while let Some(event) = list.next_element::<LoginEvent>()? {
-                    events.push(&event);
-                }
-                Ok(events)
-            }
-        }
-
-        deserializer.deserialize_seq(Each)
     }
 }

@@ -1,7 +1,8 @@
 //! Attempts, and what is found in them.
 
-use jiff::Timestamp;
+use plumbline_config::interval::Interval;
 use plumbline_facts::logins::{LoginEvent, Method, Service, Source};
+use proptest::prelude::*;
 
 use super::*;
 
@@ -177,4 +178,74 @@ fn the_worst_stands_first() {
         .map(|a| a.kind.name())
         .collect();
     assert_eq!(kinds, ["success-after-failures", "root-login", "brute-force"]);
+}
+
+/// Attempts over some days by few users from few sources, so that much of it is abnormal and much is not.
+fn attempts() -> impl Strategy<Value = Vec<LoginEvent>> {
+    let one = (
+        0i64..400_000,
+        0usize..6,
+        0usize..8,
+        0u8..12,
+        1u32..4,
+        any::<bool>(),
+    );
+    let attempt = |(second, user, source, kind, count, unknown)| {
+        const SOURCES: [&str; 8] = [
+            "203.0.113.7",
+            "203.0.113.8",
+            "198.51.100.1",
+            "198.51.100.2",
+            "2001:db8:1:2::1",
+            "2001:db8:1:2::2",
+            "2001:db8:9::1",
+            "192.0.2.1",
+        ];
+        let (outcome, method) = match kind {
+            0 => (Outcome::Accepted, Method::Password),
+            1 => (Outcome::Accepted, Method::Publickey),
+            2 => (Outcome::Failed, Method::Publickey),
+            3 => (Outcome::Failed, Method::Probe),
+            _ => (Outcome::Failed, Method::Password),
+        };
+        // Half of them crowd together.
+        let second = if second % 2 == 0 { second / 100 } else { second };
+        LoginEvent {
+            service: if kind == 4 { Service::Su } else { Service::Sshd },
+            unknown_user: unknown && outcome == Outcome::Failed,
+            count,
+            ..event(second, &format!("u{user}"), SOURCES[source], outcome, method)
+        }
+    };
+    proptest::collection::vec(one.prop_map(attempt), 1..250).prop_map(|mut events| {
+        events.sort_by_key(|event| event.at);
+        events
+    })
+}
+
+proptest! {
+    #[test]
+    fn what_is_dropped_on_the_way_changes_nothing(events in attempts(), at in 0usize..250) {
+        let rules = LoginRules { learning_period: Interval::days(1), ..LoginRules::default() };
+        let (before, behind) = events.split_at(at % events.len());
+        let mut kept: Events = before.iter().cloned().collect();
+        if let Some(last) = before.last() {
+            winnow(&mut kept, last.at, &rules);
+        }
+        let kept: Vec<LoginEvent> = kept.iter().chain(behind.iter().cloned()).collect();
+        prop_assert_eq!(all(&kept, &rules), all(&events, &rules));
+    }
+}
+
+#[test]
+fn of_a_day_of_scattered_failures_long_ago_one_is_kept() {
+    let mut events: Events = (0..1_000)
+        .map(|n| failed(n * 80, &format!("u{n}"), &format!("10.{}.{}.1", n / 250, n % 250)))
+        .collect();
+    winnow(
+        &mut events,
+        Timestamp::from_second(400_000).unwrap(),
+        &LoginRules::default(),
+    );
+    assert_eq!(events.len(), 1);
 }

@@ -1,5 +1,7 @@
 //! A file of MaxMind's format, made here, and one that is broken.
 
+#![allow(clippy::disallowed_methods)]
+
 use std::fs;
 
 use proptest::prelude::*;

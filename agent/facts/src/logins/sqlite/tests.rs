@@ -1,12 +1,17 @@
 //! Databases that SQLite itself wrote, read beside it.
 
+#![allow(clippy::disallowed_methods)]
+
 use proptest::prelude::*;
 use rusqlite::Connection;
 
 use super::*;
 
-/// All rows of table `t`: number, name, count.
-fn rows(path: &std::path::Path, after: i64) -> Result<Vec<(i64, Vec<u8>, Option<i64>)>, DatabaseError> {
+/// Number, name, count.
+type Told = (i64, Vec<u8>, Option<i64>);
+
+/// All rows of table `t`.
+fn rows(path: &std::path::Path, after: i64) -> Result<Vec<Told>, DatabaseError> {
     let log = File::open(path.with_extension("db-wal")).ok();
     let database = Database::open(File::open(path)?, log)?;
     let (_, table) = database.table(&["t"])?;

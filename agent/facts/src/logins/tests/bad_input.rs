@@ -3,8 +3,12 @@
 use jiff::tz::TimeZone;
 use nix::sys::stat::Mode;
 
-use super::super::attempt::MOST_HELD;
+use super::super::attempt::{MOST_HELD, Merger};
+use super::super::duplicate::Seen;
+use super::super::scan::Scan;
+use super::super::timestamp::Clock;
 use super::*;
+use crate::host::ReadError;
 
 /// What the lines of a log tell: source, user and count of each attempt, `?` before users that may not exist.
 fn told(log: &[u8]) -> Vec<String> {
