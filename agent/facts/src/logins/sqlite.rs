@@ -1,5 +1,5 @@
-//! Tables of an SQLite database, read without SQLite: its library would be a fifth of the agent, and what is asked of it
-//! here is to walk one table.
+//! Tables of an SQLite database, read without SQLite: its library would make the agent larger by a sixth, and what is
+//! asked of it here is to walk one table.
 //!
 //! The file format is documented and promised to stay (sqlite.org/fileformat2.html). Read are tables with row numbers, in
 //! order of these, with their overflow pages, and what a write-ahead log has committed. Nothing is locked: a page that is

@@ -52,12 +52,14 @@ pub enum Piece {
 /// What is wrong with a pattern.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PatternError {
-    /// Neither or both of program and file.
-    #[error("a pattern of logins names either a program or a file")]
-    Where,
+    /// Nothing that says so.
+    #[error(
+        "a pattern of logins is from a program, such as \"panel\", or a file, such as \"/var/log/panel.log\""
+    )]
+    From,
     /// Lines of a file have no other time.
     #[error(
-        "the text of a pattern of logins has <time> if it names a file, and has none if it names a program"
+        "the text of a pattern of logins has <time> if it is from a file, and has none if it is from a program"
     )]
     Time,
     /// Nothing to compare with.
@@ -71,18 +73,13 @@ pub enum PatternError {
     /// The text is too long.
     #[error("the text of a pattern of logins is longer than {LONGEST} bytes")]
     TooLong,
-    /// It is not absolute.
-    #[error("{}: the file of a pattern of logins is named by its whole path", .0.display())]
-    Relative(PathBuf),
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    program: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    file: Option<PathBuf>,
+    /// A program, or the whole path of a file.
+    from: String,
     outcome: PatternOutcome,
     text: String,
 }
@@ -96,12 +93,12 @@ impl TryFrom<Written> for LoginPattern {
         }
         let pieces = pieces(&written.text);
         let timed = pieces.contains(&Piece::Time);
-        match (&written.program, &written.file) {
-            (Some(_), None) if timed => return Err(PatternError::Time),
-            (None, Some(_)) if !timed => return Err(PatternError::Time),
-            (None, Some(file)) if !file.is_absolute() => return Err(PatternError::Relative(file.clone())),
-            (Some(_), None) | (None, Some(_)) => {}
-            (None, None) | (Some(_), Some(_)) => return Err(PatternError::Where),
+        let is_file = written.from.starts_with('/');
+        if written.from.is_empty() {
+            return Err(PatternError::From);
+        }
+        if timed != is_file {
+            return Err(PatternError::Time);
         }
         let is_text = |piece: &Piece| matches!(piece, Piece::Text(_));
         let beside = pieces.windows(2).any(|two| !two.iter().any(is_text));
@@ -114,8 +111,8 @@ impl TryFrom<Written> for LoginPattern {
             return Err(PatternError::Places(written.text));
         }
         Ok(Self {
-            program: written.program,
-            file: written.file,
+            file: is_file.then(|| written.from.clone().into()),
+            program: Some(written.from).filter(|_| !is_file),
             outcome: written.outcome,
             pieces,
         })
@@ -130,8 +127,10 @@ impl From<LoginPattern> for Written {
         };
         Self {
             text: pattern.pieces.iter().map(text).collect(),
-            program: pattern.program,
-            file: pattern.file,
+            from: pattern.program.unwrap_or_else(|| {
+                let file = pattern.file.unwrap_or_default();
+                file.to_string_lossy().into_owned()
+            }),
             outcome: pattern.outcome,
         }
     }
@@ -187,8 +186,8 @@ mod tests {
     #[test]
     fn a_pattern_reads_what_it_writes() {
         for text in [
-            "program = \"webmin\"\noutcome = \"failed\"\ntext = \"Invalid login as <user> from <source>\"",
-            "file = \"/a.log\"\noutcome = \"accepted\"\ntext = '{\"time\":\"<time>\",\"x\":\"<b><*>\",\"user\":\"<user>\"}'",
+            "from = \"webmin\"\noutcome = \"failed\"\ntext = \"Invalid login as <user> from <source>\"",
+            "from = \"/a.log\"\noutcome = \"accepted\"\ntext = '{\"time\":\"<time>\",\"x\":\"<b><*>\",\"user\":\"<user>\"}'",
         ] {
             let read = pattern(text).unwrap();
             assert_eq!(pattern(&toml::to_string(&read).unwrap()).unwrap(), read);
@@ -197,26 +196,19 @@ mod tests {
 
     #[test]
     fn what_can_not_be_told_apart_is_refused() {
-        for (fields, text, why) in [
-            ("", "a <user>", "either a program or a file"),
-            (
-                "program = \"x\"\nfile = \"/x\"\n",
-                "a <user>",
-                "either a program or a file",
-            ),
-            ("program = \"x\"\n", "<user><source>", "needs words"),
-            ("program = \"x\"\n", "<user>", "needs words"),
-            ("program = \"x\"\n", "a <*> b", "needs <user> or <source>"),
-            ("program = \"x\"\n", "a <user> b <user>", "twice"),
-            (
-                "program = \"x\"\n",
-                "a <time> b <user>",
-                "has none if it names a program",
-            ),
-            ("file = \"/x\"\n", "a <user>", "has <time>"),
-            ("file = \"x\"\n", "<time> a <user>", "whole path"),
+        for (from, text, why) in [
+            ("", "a <user>", "is from a program"),
+            ("x", "<user><source>", "needs words"),
+            ("x", "<user>", "needs words"),
+            ("x", "a <*> b", "needs <user> or <source>"),
+            ("x", "a <user> b <user>", "twice"),
+            ("x", "a <time> b <user>", "has none if it is from a program"),
+            ("/x", "a <user>", "has <time>"),
         ] {
-            let error = pattern(&format!("{fields}outcome = \"failed\"\ntext = \"{text}\"")).unwrap_err();
+            let error = pattern(&format!(
+                "from = \"{from}\"\noutcome = \"failed\"\ntext = \"{text}\""
+            ))
+            .unwrap_err();
             assert!(error.contains(why), "{text}: {error}");
         }
     }

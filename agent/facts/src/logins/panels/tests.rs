@@ -141,7 +141,7 @@ fn what_is_typed_as_a_name_moves_no_source() {
 #[test]
 fn patterns_of_the_plan_are_heeded_and_other_lines_are_none() {
     let pattern: LoginPattern = toml::from_str(
-        "program = \"panel\"\noutcome = \"failed\"\ntext = \"[<source>] wrong password (<*>) for <user>\"",
+        "from = \"panel\"\noutcome = \"failed\"\ntext = \"[<source>] wrong password (<*>) for <user>\"",
     )
     .unwrap();
     let panels = Panels::new(&[pattern]);
