@@ -9,6 +9,7 @@ use plumbline_checks::{Check, Context, assess};
 use plumbline_config::ident::{HostId, Role};
 use plumbline_config::plan::LoadedPlan;
 use plumbline_config::wire::{Assessment, HostInfo, Scope};
+use plumbline_facts::outside::OutsideFacts;
 use plumbline_facts::{Ask, Host, Memory, ProbeId, gather_watched, with_foundations};
 
 /// What to look at, and what to judge by.
@@ -24,6 +25,8 @@ pub struct Look<'a> {
     pub role: Role,
     /// The checks to run.
     pub checks: &'a [&'static Check],
+    /// What came of proofs from outside; the daemon's looks alone know.
+    pub outside: Option<&'a OutsideFacts>,
     /// What earlier looks left.
     pub memory: &'a Memory,
 }
@@ -58,6 +61,7 @@ pub fn look(look: &Look<'_>, begin: &dyn Fn(ProbeId)) -> Seen {
             .saturating_add(SignedDuration::from_hours(24)),
         login_patterns: measures.monitoring.logins.patterns.clone(),
         geoip_file: measures.monitoring.logins.geoip_file.clone(),
+        outside: look.outside.cloned(),
         memory: look.memory.clone(),
     };
     let reading = Stopwatch::default();

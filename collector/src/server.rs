@@ -172,6 +172,7 @@ impl Server {
             people: Arc::default(),
             days: jobs::Days::default(),
             alarms,
+            prover: crate::prover::Prover::default(),
             evidence,
             intakes: Semaphore::new(INTAKES_AT_A_TIME),
             bodies: Semaphore::new(BODY_BUDGET_KIB),

@@ -107,6 +107,12 @@ impl Verdict {
         Self::new(Status::NotApplicable, subject, message)
     }
 
+    /// Only a person can say; the collector keeps it as an attestation.
+    #[must_use]
+    pub fn manual(subject: impl Into<String>, message: Message) -> Self {
+        Self::new(Status::Manual, subject, message)
+    }
+
     /// Could not be judged, for the reason in the message.
     #[must_use]
     pub fn error(subject: impl Into<String>, message: Message) -> Self {

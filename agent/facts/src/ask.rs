@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use plumbline_config::plan::LoginPattern;
 
 use crate::memory::Memory;
+use crate::outside::OutsideFacts;
 use crate::probe::ProbeId;
 
 /// What a run asks of the probes: which facts, and the little that a probe must be told to find them.
@@ -30,6 +31,8 @@ pub struct Ask {
     pub login_patterns: Vec<LoginPattern>,
     /// A GeoIP file, by which networks of logins have places.
     pub geoip_file: Option<PathBuf>,
+    /// What came of connections from outside; nothing on a one-shot run.
+    pub outside: Option<OutsideFacts>,
     /// What earlier runs left for the probes that look at change.
     pub memory: Memory,
 }

@@ -56,6 +56,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Outcome, Failure> {
         role: args.role,
         checks: &checks,
         memory: &Memory::default(),
+        outside: None,
     };
     let Seen { assessment, .. } = look(&once, &|probe| progress.say(&format!("{probe:?}")));
     drop(progress);

@@ -84,6 +84,7 @@ impl Runner {
         }
         let mut plan = shared.plan.subscribe();
         let mut identity = shared.identity.subscribe();
+        let mut outside = shared.outside.subscribe();
         let mut ticks = interval_at(Instant::now(), pulse::PERIOD);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let changes = self.watch.inspect();
@@ -106,6 +107,9 @@ impl Runner {
                 // Under another plan, or role, the same facts mean something else.
                 _ = plan.changed() => self.schedule.run_all_extra(Instant::now()),
                 _ = identity.changed() => self.schedule.run_all_extra(Instant::now()),
+                _ = outside.changed() => {
+                    self.schedule.run_extra(plumbline_config::outside::CHECK, Instant::now());
+                }
             }
         }
     }
@@ -136,6 +140,7 @@ impl Runner {
         let plan = self.shared.plan();
         let identity = self.shared.identity();
         let memory = self.memory.clone();
+        let outside = Arc::clone(&self.shared.outside.borrow());
         let task = tokio::task::spawn_blocking(move || {
             let what = Look {
                 host: &host,
@@ -144,6 +149,7 @@ impl Runner {
                 role: identity.role(),
                 checks: &checks,
                 memory: &memory,
+                outside: Some(&outside),
             };
             look(&what, &|_| {})
         });
