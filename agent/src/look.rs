@@ -59,6 +59,8 @@ pub fn look(look: &Look<'_>, begin: &dyn Fn(ProbeId)) -> Seen {
         logins_kept_for: reported_for
             .nominal()
             .saturating_add(SignedDuration::from_hours(24)),
+        login_patterns: measures.monitoring.logins.patterns.clone(),
+        geoip_file: measures.monitoring.logins.geoip_file.clone(),
         outside: look.outside.cloned(),
         memory: look.memory.clone(),
     };

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use plumbline_config::message::Message;
-use plumbline_facts::logins::LoginFacts;
+use plumbline_facts::logins::{LoginFacts, Row};
 use plumbline_facts::monitors::{Monitor, Product};
 use plumbline_facts::{Facts, Known, ProbeId, Unknown};
 use serde_json::{Value, json};
@@ -102,7 +102,7 @@ fn stopped(logins: &LoginFacts, now: Timestamp) -> Vec<Verdict> {
     if journal {
         return Vec::new();
     }
-    let last = logins.events.iter().map(|event| event.at).max();
+    let last = logins.events.rows().last().map(Row::at);
     let logs = logins
         .sources
         .iter()

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use plumbline_checks::logins::{Observed, detect};
 use plumbline_config::plan::LoginRules;
 use plumbline_facts::Host;
-use plumbline_facts::logins::{Habits, Input, inspect};
+use plumbline_facts::logins::{Habits, Input, Places, inspect};
 
 /// How a syslog daemon writes the head of a line.
 #[derive(Clone, Copy, Debug)]
@@ -318,6 +318,7 @@ fn found(text: &str) -> Truth {
     let input = Input {
         files: vec!["/auth.log".into()],
         year: Some(2026),
+        ..Input::default()
     };
     let inspected = inspect(&Host::at(dir.path()).unwrap(), &input).unwrap();
     assert_eq!(inspected.unparsed, 0);
@@ -325,6 +326,7 @@ fn found(text: &str) -> Truth {
         events: &inspected.events,
         changes: &inspected.changes,
         habits: &Habits::default(),
+        places: &Places::new(),
         dormant_after: SignedDuration::from_hours(90 * 24),
         zone: &inspected.zone.0,
     };
@@ -333,7 +335,7 @@ fn found(text: &str) -> Truth {
         .map(|anomaly| {
             let source = match anomaly.sources.as_slice() {
                 [] => "-".to_owned(),
-                [only] => only.clone(),
+                [only] => only.to_string(),
                 many => format!("{} sources", many.len()),
             };
             let user = anomaly.user.unwrap_or_else(|| "-".to_owned());

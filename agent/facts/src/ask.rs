@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use jiff::{SignedDuration, Timestamp};
+use plumbline_config::plan::LoginPattern;
 
 use crate::memory::Memory;
 use crate::outside::OutsideFacts;
@@ -26,6 +27,10 @@ pub struct Ask {
     pub endpoints: Vec<String>,
     /// How long attempts to log in are to be kept: as long as the plan reports them, and a day to find them in.
     pub logins_kept_for: SignedDuration,
+    /// How programs with accounts of their own tell of logins, beside those that are known.
+    pub login_patterns: Vec<LoginPattern>,
+    /// A GeoIP file, by which networks of logins have places.
+    pub geoip_file: Option<PathBuf>,
     /// What came of connections from outside; nothing on a one-shot run.
     pub outside: Option<OutsideFacts>,
     /// What earlier runs left for the probes that look at change.

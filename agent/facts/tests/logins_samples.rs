@@ -19,8 +19,13 @@ fn events(line: &str) -> Vec<LoginEvent> {
     let input = Input {
         files: vec!["/log".into()],
         year: None,
+        ..Input::default()
     };
-    inspect(&Host::at(dir.path()).unwrap(), &input).unwrap().events
+    inspect(&Host::at(dir.path()).unwrap(), &input)
+        .unwrap()
+        .events
+        .iter()
+        .collect()
 }
 
 #[test]

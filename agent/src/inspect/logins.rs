@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
-use plumbline_checks::logins::{Anomaly, Observed, detect};
+use plumbline_checks::logins::{Anomaly, Observed, Place, detect, winnow};
 use plumbline_config::finding::Severity;
 use plumbline_config::ident::Role;
 use plumbline_config::interval::Interval;
@@ -11,8 +11,8 @@ use plumbline_config::message::{Message, text};
 use plumbline_config::plan::{LoadedPlan, LoginRules, Plan};
 use plumbline_console::{Failure, Format, Outcome, Output};
 use plumbline_facts::Host;
-use plumbline_facts::logins::{Habits, Input, Inspected, LoginEvent, inspect};
-use serde::Serialize;
+use plumbline_facts::logins::{Events, Habits, Input, Inspected, LoginEvent, inspect, inspect_within};
+use serde::{Serialize, Serializer};
 
 /// Arguments of `inspect logins`.
 #[derive(Debug, clap::Args)]
@@ -20,7 +20,7 @@ use serde::Serialize;
     after_help = "Example: plumbline-agent inspect logins /var/log/auth.log.1 /var/log/auth.log --events"
 )]
 pub(crate) struct Args {
-    /// Logs (plain, .gz, .xz or .zst), wtmp, btmp or journal export; oldest first where one follows another
+    /// Logs (plain, .gz, .bz2, .xz or .zst), wtmp, btmp, wtmp.db, lastlog2.db or journal export; oldest first where one follows another
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
 
@@ -45,16 +45,27 @@ pub(crate) struct Args {
 struct Report<'a> {
     lines: u64,
     unparsed: u64,
+    /// Attempts that had to be dropped for want of room.
+    evicted: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    events: Option<Vec<EventRow<'a>>>,
+    events: Option<EventRows<'a>>,
     anomalies: Vec<AnomalyRow<'a>>,
 }
 
+/// Attempts, each made when it is written.
+struct EventRows<'a>(&'a Events);
+
+impl Serialize for EventRows<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(EventRow::of))
+    }
+}
+
 #[derive(Serialize)]
-struct EventRow<'a> {
+struct EventRow {
     at: Timestamp,
     service: &'static str,
-    user: Option<&'a str>,
+    user: Option<String>,
     /// Whether the log does not vouch that the account exists.
     unknown_user: bool,
     source: Option<String>,
@@ -68,7 +79,7 @@ struct EventRow<'a> {
 struct AnomalyRow<'a> {
     kind: &'static str,
     user: Option<&'a str>,
-    sources: &'a [String],
+    sources: &'a [Place],
     first_at: Timestamp,
     last_at: Timestamp,
     count: u64,
@@ -95,8 +106,17 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Outcome, Failure> {
     let input = Input {
         files,
         year: args.year,
+        patterns: rules.patterns.clone(),
+        geoip_file: rules.geoip_file.clone(),
     };
-    let inspected = inspect(&Host::live()?, &input)?;
+    let host = Host::live()?;
+    // Every attempt is told, or those are held alone that something may yet be made of.
+    let inspected = if args.events {
+        inspect(&host, &input)
+    } else {
+        let spare = |events: &mut Events, read_to| winnow(events, read_to, &rules);
+        inspect_within(&host, &input, &spare)
+    }?;
     if args.plan.is_none() {
         rules.learning_period = learning_period(&inspected, rules.learning_period);
     }
@@ -104,18 +124,17 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Outcome, Failure> {
         events: &inspected.events,
         changes: &inspected.changes,
         habits: &Habits::default(),
+        places: &inspected.places,
         dormant_after,
         zone: &inspected.zone.0,
     };
     let anomalies = detect(&observed, &rules);
     if output.format == Format::Json {
-        let events = args
-            .events
-            .then(|| inspected.events.iter().map(EventRow::of).collect());
         output.json(&Report {
             lines: inspected.lines,
             unparsed: inspected.unparsed,
-            events,
+            evicted: inspected.evicted,
+            events: args.events.then_some(EventRows(&inspected.events)),
             anomalies: anomalies.iter().map(AnomalyRow::of).collect(),
         })?;
     } else {
@@ -140,9 +159,9 @@ fn rules(args: &Args) -> Result<(LoginRules, SignedDuration), Failure> {
 /// Of files that reach back less than twice the usual time, the first half shows what is usual, but three days at least.
 fn learning_period(inspected: &Inspected, usual: Interval) -> Interval {
     const LEAST_DAYS: i64 = 3;
-    let (first, last) = (inspected.events.first(), inspected.events.last());
-    let days = match (first, last) {
-        (Some(first), Some(last)) => last.at.duration_since(first.at).as_hours() / 48,
+    let rows = inspected.events.rows();
+    let days = match (rows.first(), rows.last()) {
+        (Some(first), Some(last)) => last.at().duration_since(first.at()).as_hours() / 48,
         _ => 0,
     };
     let usual_days = usual.nominal_seconds() / 86_400;
@@ -156,12 +175,12 @@ fn absolute(path: &Path) -> Result<PathBuf, Failure> {
     std::path::absolute(path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))
 }
 
-impl<'a> EventRow<'a> {
-    fn of(event: &'a LoginEvent) -> Self {
+impl EventRow {
+    fn of(event: LoginEvent) -> Self {
         Self {
             at: event.at,
             service: event.service.name(),
-            user: event.user.as_deref(),
+            user: event.user,
             unknown_user: event.unknown_user,
             source: event.source.as_ref().map(ToString::to_string),
             outcome: event.outcome.name(),
@@ -191,11 +210,10 @@ impl<'a> AnomalyRow<'a> {
 
 fn print(inspected: &Inspected, anomalies: &[Anomaly], events: bool, output: &Output) -> Result<(), Failure> {
     let size = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
-    let attempts: u64 = inspected.events.iter().map(|event| u64::from(event.count)).sum();
     let summary = Message::new("inspect-logins-summary")
         .number("lines", size(inspected.lines))
         .number("unparsed", size(inspected.unparsed))
-        .number("attempts", size(attempts))
+        .number("attempts", size(inspected.attempts))
         .number("anomalies", anomalies.len());
     output.line(&summary.render_in(output.lang))?;
     let word = |key| text(output.lang, key);
@@ -215,7 +233,7 @@ fn print(inspected: &Inspected, anomalies: &[Anomaly], events: bool, output: &Ou
             [
                 row.at.to_string(),
                 row.service.to_owned(),
-                row.user.unwrap_or("-").to_owned(),
+                row.user.unwrap_or_else(|| "-".to_owned()),
                 row.source.unwrap_or_else(|| "-".to_owned()),
                 row.outcome.to_owned(),
                 row.method.to_owned(),
@@ -243,7 +261,12 @@ fn print(inspected: &Inspected, anomalies: &[Anomaly], events: bool, output: &Ou
             output.severity(anomaly.kind.severity()),
             anomaly.kind.name().to_owned(),
             anomaly.user.clone().unwrap_or_else(|| "-".to_owned()),
-            anomaly.sources.join(", "),
+            anomaly
+                .sources
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(", "),
             anomaly.first_at.to_string(),
             anomaly.last_at.to_string(),
             anomaly.count.to_string(),

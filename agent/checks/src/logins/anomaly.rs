@@ -5,8 +5,9 @@ use std::fmt;
 
 use jiff::Timestamp;
 use plumbline_config::finding::Severity;
-use plumbline_facts::logins::{LoginEvent, Method, PrivilegeChange, Source};
+use plumbline_facts::logins::{Events, Id, LoginEvent, Method, PrivilegeChange, Row};
 
+use super::place::{Place, places};
 use super::source::SourceGroup;
 
 /// Most attempts shown as proof of one anomaly.
@@ -107,7 +108,7 @@ pub struct Anomaly {
     /// How many other names were tried.
     pub unknown_users: usize,
     /// Addresses, or the prefix where several of one IPv6 /64 were used.
-    pub sources: Vec<String>,
+    pub sources: Vec<Place>,
     /// What was offered.
     pub methods: BTreeSet<Method>,
     /// The first attempt.
@@ -125,52 +126,52 @@ pub struct Anomaly {
 }
 
 impl Anomaly {
-    /// Sums up `events`, oldest first; `None` where there are none.
-    pub(super) fn of(kind: AnomalyKind, subject: Subject, events: &[&LoginEvent]) -> Option<Self> {
-        let (first, last) = (events.first()?, events.last()?);
-        let mut users = BTreeSet::new();
-        let mut unknown = BTreeSet::new();
-        for event in events {
-            if let Some(user) = &event.user {
-                let names = if event.unknown_user {
-                    &mut unknown
-                } else {
-                    &mut users
-                };
-                names.insert(user.as_str());
-            }
-        }
+    /// Sums up `rows` of `events`, oldest first; `None` where there are none.
+    pub(super) fn of(kind: AnomalyKind, subject: Subject, events: &Events, rows: &[&Row]) -> Option<Self> {
+        let (first, last) = (rows.first()?, rows.last()?);
+        let users = |unknown: bool| {
+            let named = rows.iter().filter(|row| row.unknown_user == unknown);
+            let mut users: Vec<Id> = named.map(|row| row.user).collect();
+            users.sort_unstable();
+            users.dedup();
+            users.retain(|user| !user.is_none());
+            users
+        };
+        let known = users(false);
+        let mut unknown = users(true);
         // A name that another line vouches for is known.
-        unknown.retain(|name| !users.contains(name));
-        let mut names = users.iter().chain(&unknown);
-        let user = names.next().filter(|_| users.len() + unknown.len() == 1);
+        unknown.retain(|name| known.binary_search(name).is_err());
+        let mut names = known.iter().chain(&unknown);
+        let user = names.next().filter(|_| known.len() + unknown.len() == 1);
+        let mut methods: Vec<Method> = rows.iter().map(|row| row.method).collect();
+        methods.dedup();
         Some(Self {
             kind,
             subject,
-            user: user.map(|name| (*name).to_owned()),
+            user: user.and_then(|name| events.name(*name)).map(str::to_owned),
             unknown_users: unknown.len(),
-            users: users.iter().map(|name| (*name).to_owned()).collect(),
-            sources: sources(events),
-            events: shown(events),
+            users: known
+                .iter()
+                .filter_map(|name| events.name(*name))
+                .map(str::to_owned)
+                .collect(),
+            sources: places(events, rows),
+            events: shown(events, rows),
             what: BTreeSet::new(),
             by: None,
-            methods: events.iter().map(|event| event.method).collect(),
-            first_at: first.at,
-            last_at: last.at,
-            count: events.iter().map(|event| u64::from(event.count)).sum(),
+            methods: methods.into_iter().collect(),
+            first_at: first.at(),
+            last_at: last.at(),
+            count: rows.iter().map(|row| u64::from(row.count)).sum(),
         })
     }
 }
 
 /// The first, and the last.
-fn shown(events: &[&LoginEvent]) -> Vec<LoginEvent> {
-    let last = events.len().saturating_sub(1);
-    let mut shown: Vec<LoginEvent> = events
-        .iter()
-        .take(last.min(MOST_SHOWN - 1))
-        .map(|e| (*e).clone())
-        .collect();
-    shown.extend(events.last().map(|event| (*event).clone()));
+fn shown(events: &Events, rows: &[&Row]) -> Vec<LoginEvent> {
+    let last = rows.len().saturating_sub(1);
+    let first = rows.iter().take(last.min(MOST_SHOWN - 1));
+    let mut shown: Vec<LoginEvent> = first.chain(rows.last()).map(|row| events.event(row)).collect();
     for event in &mut shown {
         event.withhold_unknown_user();
     }
@@ -200,22 +201,4 @@ pub(super) fn of_changes(
         last_at: last.at,
         count: changes.len() as u64,
     })
-}
-
-/// Addresses in order; several of one IPv6 /64 as that. There may be as many as the internet has.
-fn sources(events: &[&LoginEvent]) -> Vec<String> {
-    let mut sources: Vec<&Source> = events.iter().filter_map(|event| event.source.as_ref()).collect();
-    sources.retain(|source| SourceGroup::of(source).is_some());
-    sources.sort_unstable_by(|one, other| {
-        let groups = SourceGroup::of(one).cmp(&SourceGroup::of(other));
-        groups.then_with(|| one.cmp(other))
-    });
-    sources.dedup();
-    let like = sources.chunk_by(|one, other| SourceGroup::of(one) == SourceGroup::of(other));
-    like.filter_map(|like| match like {
-        [only] => Some(only.to_string()),
-        [first, ..] => SourceGroup::of(first).map(|group| group.to_string()),
-        [] => None,
-    })
-    .collect()
 }

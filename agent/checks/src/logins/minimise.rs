@@ -8,6 +8,7 @@ use plumbline_config::seal::sha256_hex;
 use plumbline_facts::logins::{LoginEvent, Network, Source};
 
 use super::anomaly::{Anomaly, Subject};
+use super::place::Place;
 
 /// Takes from anomalies what is not to be told.
 #[derive(Clone, Copy, Debug)]
@@ -26,8 +27,12 @@ impl Minimiser {
             Subject::User(_) | Subject::UnknownUser => anomaly.subject.to_string(),
         };
         if self.detail != SourceDetail::Full {
-            let sources: BTreeSet<String> = anomaly.sources.iter().map(|source| self.shown(source)).collect();
-            anomaly.sources = sources.into_iter().collect();
+            let shown = |source: &Place| self.shown(&source.to_string());
+            let sources: BTreeSet<String> = anomaly.sources.iter().map(shown).collect();
+            anomaly.sources = sources
+                .into_iter()
+                .map(|shown| Place::Text(shown.into()))
+                .collect();
             for event in &mut anomaly.events {
                 self.apply_to_event(event);
             }

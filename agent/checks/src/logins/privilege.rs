@@ -3,40 +3,32 @@
 use std::collections::BTreeMap;
 
 use plumbline_config::plan::LoginRules;
-use plumbline_facts::logins::{LoginEvent, Outcome, PrivilegeChange, PrivilegeKind};
+use plumbline_facts::logins::{Events, Outcome, PrivilegeChange, PrivilegeKind, Row};
 
 use super::anomaly::{Anomaly, AnomalyKind, Subject, of_changes};
 use super::detect::DAY;
 use super::window::{Attempts, episodes, mark};
 
 /// Failures of one user at su or sudo, near one another.
-pub(super) fn escalation(events: &[LoginEvent], rules: &LoginRules) -> Vec<Anomaly> {
-    let mut by_user: BTreeMap<&str, Vec<&LoginEvent>> = BTreeMap::new();
-    let failures = events
-        .iter()
-        .filter(|event| event.service.is_escalation() && event.outcome == Outcome::Failed);
-    for event in failures {
+pub(super) fn escalation(events: &Events, rules: &LoginRules) -> Vec<Anomaly> {
+    let mut by_user: BTreeMap<&str, Vec<&Row>> = BTreeMap::new();
+    let rows = events.rows().iter();
+    for row in rows.filter(|row| row.service.is_escalation() && row.outcome == Outcome::Failed) {
         // Who asks is who tries; sudo asks for one's own password.
-        if let Some(user) = event.by.as_deref().or(event.user.as_deref()) {
-            by_user.entry(user).or_default().push(event);
+        if let Some(user) = events.name(row.by).or_else(|| events.name(row.user)) {
+            by_user.entry(user).or_default().push(row);
         }
     }
     let mut found = Vec::new();
-    for (user, events) in &mut by_user {
-        events.sort_by_key(|event| event.at);
-        let mut marks = vec![false; events.len()];
+    for (user, rows) in &by_user {
+        let mut marks = vec![false; rows.len()];
         let least = u64::from(rules.escalation_failures).max(1);
-        mark(
-            events,
-            rules.escalation_within.nominal(),
-            Attempts::least(least),
-            &mut marks,
-        );
+        let within = rules.escalation_within.nominal();
+        mark(rows, within, Attempts::least(least), &mut marks);
         let subject = Subject::User((*user).to_owned());
-        for episode in episodes(events, &marks, DAY) {
-            if let Some(mut anomaly) =
-                Anomaly::of(AnomalyKind::PrivilegeEscalation, subject.clone(), &episode)
-            {
+        for episode in episodes(rows, &marks, DAY) {
+            let kind = AnomalyKind::PrivilegeEscalation;
+            if let Some(mut anomaly) = Anomaly::of(kind, subject.clone(), events, &episode) {
                 anomaly.user = Some((*user).to_owned());
                 found.push(anomaly);
             }
@@ -86,7 +78,7 @@ pub(super) fn changes(changes: &[PrivilegeChange]) -> Vec<Anomaly> {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
-    use plumbline_facts::logins::{Method, Service};
+    use plumbline_facts::logins::{LoginEvent, Method, Service};
 
     use super::*;
 
@@ -145,11 +137,11 @@ mod tests {
             line: 0,
         };
         let events: Vec<_> = (0..5).map(|n| failed(n * 60)).collect();
-        let rules = LoginRules::default();
-        assert_eq!(
-            shown(&escalation(&events, &rules)),
-            ["privilege-escalation user:mal 5"]
-        );
-        assert!(escalation(&events[..4], &rules).is_empty());
+        let found = |events: &[LoginEvent]| {
+            let events = events.iter().cloned().collect();
+            shown(&escalation(&events, &LoginRules::default()))
+        };
+        assert_eq!(found(&events), ["privilege-escalation user:mal 5"]);
+        assert!(found(&events[..4]).is_empty());
     }
 }

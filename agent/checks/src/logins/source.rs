@@ -1,9 +1,10 @@
 //! Sources that belong together.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use plumbline_facts::logins::Source;
+use plumbline_facts::logins::{Events, Id, Row, Source};
 
 /// One peer, as far as it can be told: an IPv4 address, an IPv6 /64 (the least that one site is given, RFC 6177, and so
 /// within one peer's gift to change), or a host name.
@@ -40,6 +41,31 @@ impl fmt::Display for SourceGroup {
             Self::V6(prefix) => write!(f, "{prefix}/64"),
             Self::Host(name) => f.write_str(name),
         }
+    }
+}
+
+/// Which sources of some attempts belong together: each is known by the first of its group.
+#[derive(Debug)]
+pub(super) struct Groups(Vec<Id>);
+
+impl Groups {
+    pub(super) fn of(events: &Events) -> Self {
+        let mut prefixes: HashMap<Ipv6Addr, Id> = HashMap::new();
+        let mut group = |id| match SourceGroup::of(&events.source(id)?)? {
+            SourceGroup::V6(prefix) => Some(*prefixes.entry(prefix).or_insert(id)),
+            SourceGroup::V4(_) | SourceGroup::Host(_) => Some(id),
+        };
+        Self(events.sources().map(|id| group(id).unwrap_or(Id::NONE)).collect())
+    }
+
+    /// How many numbers of groups there can be.
+    pub(super) const fn numbers(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The number of the group that an attempt came from; [`Id::NONE`] where that is the host itself or nobody knows.
+    pub(super) fn number(&self, row: &Row) -> Id {
+        self.0.get(row.source.place()).copied().unwrap_or(Id::NONE)
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use plumbline_config::plan::LoginRules;
-use plumbline_facts::logins::{Habit, Habits, LoginEvent, Network, Outcome};
+use plumbline_facts::logins::{Habit, Habits, LoginEvent, Network, Outcome, Row};
 
 use super::anomaly::{Anomaly, AnomalyKind, Subject};
 use super::detect::{DAY, Observed};
@@ -16,40 +16,45 @@ const LOGINS_OF_A_HABIT: u32 = 20;
 /// A network that so many users come from is no user's own: the office, or its way in.
 const USERS_OF_A_SHARED_NETWORK: usize = 2;
 
-/// Finds logins among `events`, in order of time, that are unlike those before them.
-pub(super) fn unusual(events: &[&LoginEvent], observed: &Observed<'_>, rules: &LoginRules) -> Vec<Anomaly> {
+/// GeoIP files put a provider's customers where the provider is; what is nearer than this may be the same place.
+const SURELY_APART_KM: f64 = 500.0;
+
+/// Finds logins that are unlike those before them.
+pub(super) fn unusual(observed: &Observed<'_>, rules: &LoginRules) -> Vec<Anomaly> {
+    let events = observed.events;
     let mut habits = observed.habits.clone();
+    if let Some(first) = events.rows().iter().find(|row| !row.service.is_escalation()) {
+        habits.see(first.at());
+    }
     // What is wrong with a place is told of each place apart.
-    type Key<'a> = (AnomalyKind, &'a str, Option<Network>);
-    let mut found: BTreeMap<Key<'_>, Vec<&LoginEvent>> = BTreeMap::new();
-    for event in events {
-        if let Some(user) = login(event) {
-            for kind in kinds(event, user, &habits, observed, rules) {
-                let network = event.source.as_ref().and_then(Network::of);
+    type Key = (AnomalyKind, String, Option<Network>);
+    let mut found: BTreeMap<Key, Vec<&Row>> = BTreeMap::new();
+    let logins = events
+        .rows()
+        .iter()
+        .filter(|row| row.outcome == Outcome::Accepted && !row.service.is_escalation());
+    for row in logins {
+        let login = events.event(row);
+        // An account that nothing vouches for is nobody.
+        if let Some(user) = login.user.as_ref().filter(|_| !login.unknown_user) {
+            for kind in kinds(&login, user, &habits, observed, rules) {
+                let network = login.source.as_ref().and_then(Network::of);
                 let of_place = matches!(kind, AnomalyKind::FirstSeenSource | AnomalyKind::ImpossiblePace);
-                let key = (kind, user, network.filter(|_| of_place));
-                found.entry(key).or_default().push(event);
+                let key = (kind, user.clone(), network.filter(|_| of_place));
+                found.entry(key).or_default().push(row);
             }
         }
-        habits.learn(event);
+        habits.learn(&login);
     }
-    let anomalies = |((kind, user, _), events): (&Key<'_>, &Vec<&LoginEvent>)| -> Vec<Anomaly> {
-        let marks = vec![true; events.len()];
-        let subject = Subject::User((*user).to_owned());
-        episodes(events, &marks, DAY)
+    let anomalies = |((kind, user, _), rows): (&Key, &Vec<&Row>)| -> Vec<Anomaly> {
+        let marks = vec![true; rows.len()];
+        let subject = Subject::User(user.clone());
+        episodes(rows, &marks, DAY)
             .iter()
-            .filter_map(|episode| Anomaly::of(*kind, subject.clone(), episode))
+            .filter_map(|episode| Anomaly::of(*kind, subject.clone(), events, episode))
             .collect()
     };
     found.iter().flat_map(anomalies).collect()
-}
-
-/// The user of a login that an account is vouched for by.
-fn login(event: &LoginEvent) -> Option<&str> {
-    if event.outcome != Outcome::Accepted || event.unknown_user {
-        return None;
-    }
-    event.user.as_deref()
 }
 
 fn kinds(
@@ -79,11 +84,11 @@ fn kinds(
     }
     if let Some(network) = &network {
         let new = !habit.knows(network);
-        let shared = habits.users_from(network) >= USERS_OF_A_SHARED_NETWORK;
-        if learned && new && !shared && habit.logins > 0 {
+        let shared = || habits.users_from(network) >= USERS_OF_A_SHARED_NETWORK;
+        if learned && new && habit.logins > 0 && !shared() {
             kinds.push(AnomalyKind::FirstSeenSource);
         }
-        if new && is_too_soon(event.at, network, habit, rules.impossible_pace_within.nominal()) {
+        if new && is_too_soon(event.at, network, habit, observed, rules) {
             kinds.push(AnomalyKind::ImpossiblePace);
         }
     }
@@ -96,10 +101,27 @@ fn kinds(
     kinds
 }
 
-fn is_too_soon(at: Timestamp, network: &Network, habit: &Habit, within: SignedDuration) -> bool {
-    habit
-        .last_network()
-        .is_some_and(|(last, last_at)| last.is_apart_from(network) && at.duration_since(last_at) <= within)
+/// Whether a login came too soon after the last one from elsewhere to be by the same person: where both places are known,
+/// by how fast one would have had to travel, else by networks apart.
+fn is_too_soon(
+    at: Timestamp,
+    network: &Network,
+    habit: &Habit,
+    observed: &Observed<'_>,
+    rules: &LoginRules,
+) -> bool {
+    let Some((last, last_at)) = habit.last_network() else {
+        return false;
+    };
+    let since = at.duration_since(last_at);
+    match (observed.places.get(last), observed.places.get(network)) {
+        (Some(from), Some(to)) => {
+            let distance = from.kilometres_to(to);
+            let hours = since.as_secs_f64().abs() / 3_600.0;
+            distance > SURELY_APART_KM && distance > hours * f64::from(rules.fastest_travel_km_per_hour)
+        }
+        _ => last.is_apart_from(network) && since <= rules.impossible_pace_within.nominal(),
+    }
 }
 
 fn in_work_hours(at: Timestamp, observed: &Observed<'_>, rules: &LoginRules) -> bool {
@@ -113,8 +135,9 @@ fn in_work_hours(at: Timestamp, observed: &Observed<'_>, rules: &LoginRules) -> 
 
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
     use jiff::tz::TimeZone;
-    use plumbline_facts::logins::{Method, Service, Source};
+    use plumbline_facts::logins::{Coordinates, Method, Places, Service, Source};
 
     use super::*;
 
@@ -135,22 +158,31 @@ mod tests {
     }
 
     fn found(events: &[LoginEvent]) -> Vec<String> {
+        found_with(events, &Places::new())
+    }
+
+    fn found_with(events: &[LoginEvent], places: &Places) -> Vec<String> {
         let observed = Observed {
-            events,
+            events: &events.iter().cloned().collect(),
             changes: &[],
             habits: &Habits::default(),
+            places,
             dormant_after: SignedDuration::from_hours(90 * 24),
             zone: &TimeZone::UTC,
         };
-        let ordered: Vec<&LoginEvent> = events.iter().collect();
-        unusual(&ordered, &observed, &LoginRules::default())
+        unusual(&observed, &LoginRules::default())
             .iter()
             .map(|anomaly| {
                 format!(
                     "{} {} {}",
                     anomaly.kind.name(),
                     anomaly.subject,
-                    anomaly.sources.join(",")
+                    anomaly
+                        .sources
+                        .iter()
+                        .map(ToString::to_string)
+                        .collect::<Vec<_>>()
+                        .join(",")
                 )
             })
             .collect()
@@ -233,5 +265,26 @@ mod tests {
             login(1, 9, "ann", "192.0.77.1"),
         ];
         assert_eq!(found(&beside), Vec::<String>::new());
+    }
+
+    #[test]
+    fn by_place_nobody_travels_faster_than_the_plan_has_it() {
+        let place = |text: &str, latitude, longitude| {
+            let network = Network::of(&Source::Address(text.parse().unwrap())).unwrap();
+            (network, Coordinates { latitude, longitude })
+        };
+        let places = Places::from([
+            place("192.0.2.10", 25.03, 121.56),
+            place("198.51.100.7", 51.5, -0.12),
+            place("203.0.113.7", 24.15, 120.68),
+        ]);
+        let after = |hours: i64, from: &str| {
+            let logins = [login(1, 9, "ann", "192.0.2.10"), login(1, 9 + hours, "ann", from)];
+            found_with(&logins, &places).len()
+        };
+        // Taipei to London is 9,800 km, to Taichung 130; by networks alone the hour would be too soon for both.
+        assert_eq!([after(5, "198.51.100.7"), after(12, "198.51.100.7")], [1, 0]);
+        assert_eq!(after(0, "203.0.113.7"), 0);
+        assert_eq!([after(1, "100.64.9.9"), after(2, "100.64.9.9")], [1, 0]);
     }
 }

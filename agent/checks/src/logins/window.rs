@@ -1,33 +1,26 @@
-//! Sliding windows over events in order of time.
-
-use std::collections::HashMap;
-use std::hash::Hash;
+//! Sliding windows over attempts in order of time.
 
 use jiff::SignedDuration;
-use plumbline_facts::logins::LoginEvent;
+use plumbline_facts::logins::{Id, Row};
 
 /// What a window sums up as it slides.
 pub(super) trait Measure {
-    /// An event enters.
-    fn add(&mut self, event: &LoginEvent);
-    /// An event leaves.
-    fn remove(&mut self, event: &LoginEvent);
+    /// An attempt enters.
+    fn add(&mut self, row: &Row);
+    /// An attempt leaves.
+    fn remove(&mut self, row: &Row);
     /// Whether what is inside is abnormal.
     fn is_abnormal(&self) -> bool;
 }
 
-/// Marks every event that lies in some abnormal window of length `within`, ends included.
-pub(super) fn mark(
-    events: &[&LoginEvent],
-    within: SignedDuration,
-    mut measure: impl Measure,
-    marks: &mut [bool],
-) {
+/// Marks every attempt that lies in some abnormal window of length `within`, ends included.
+pub(super) fn mark(rows: &[&Row], within: SignedDuration, mut measure: impl Measure, marks: &mut [bool]) {
+    let within = microseconds(within);
     let (mut start, mut marked) = (0, 0);
-    for (end, event) in events.iter().enumerate() {
-        measure.add(event);
-        while let Some(oldest) = events.get(start)
-            && event.at.duration_since(oldest.at) > within
+    for (end, row) in rows.iter().enumerate() {
+        measure.add(row);
+        while let Some(oldest) = rows.get(start)
+            && row.microsecond().saturating_sub(oldest.microsecond()) > within
         {
             measure.remove(oldest);
             start += 1;
@@ -39,35 +32,34 @@ pub(super) fn mark(
             marked = end + 1;
         }
     }
+    for row in rows.iter().skip(start) {
+        measure.remove(row);
+    }
 }
 
-/// The marked events, parted where they lie more than `gap` apart.
-pub(super) fn episodes<'e>(
-    events: &[&'e LoginEvent],
-    marks: &[bool],
-    gap: SignedDuration,
-) -> Vec<Vec<&'e LoginEvent>> {
-    let mut episodes: Vec<Vec<&LoginEvent>> = Vec::new();
-    let marked = events.iter().zip(marks).filter(|(_, marked)| **marked);
-    for (event, _) in marked {
+/// The marked attempts, parted where they lie more than `gap` apart.
+pub(super) fn episodes<'e>(rows: &[&'e Row], marks: &[bool], gap: SignedDuration) -> Vec<Vec<&'e Row>> {
+    let gap = microseconds(gap);
+    let mut episodes: Vec<Vec<&Row>> = Vec::new();
+    let marked = rows.iter().zip(marks).filter(|(_, marked)| **marked);
+    for (row, _) in marked {
+        let goes_on = |last: &&Row| row.microsecond().saturating_sub(last.microsecond()) <= gap;
         match episodes.last_mut() {
-            Some(episode)
-                if episode
-                    .last()
-                    .is_some_and(|last| event.at.duration_since(last.at) <= gap) =>
-            {
-                episode.push(event);
-            }
-            _ => episodes.push(vec![event]),
+            Some(episode) if episode.last().is_some_and(goes_on) => episode.push(row),
+            _ => episodes.push(vec![row]),
         }
     }
     episodes
 }
 
+pub(super) fn microseconds(time: SignedDuration) -> i64 {
+    i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
+}
+
 /// At least so many attempts.
 pub(super) struct Attempts {
-    pub(super) least: u64,
-    pub(super) sum: u64,
+    least: u64,
+    sum: u64,
 }
 
 impl Attempts {
@@ -77,12 +69,12 @@ impl Attempts {
 }
 
 impl Measure for Attempts {
-    fn add(&mut self, event: &LoginEvent) {
-        self.sum += u64::from(event.count);
+    fn add(&mut self, row: &Row) {
+        self.sum += u64::from(row.count);
     }
 
-    fn remove(&mut self, event: &LoginEvent) {
-        self.sum -= u64::from(event.count);
+    fn remove(&mut self, row: &Row) {
+        self.sum -= u64::from(row.count);
     }
 
     fn is_abnormal(&self) -> bool {
@@ -91,42 +83,52 @@ impl Measure for Attempts {
 }
 
 /// At least so many different values of a key.
-pub(super) struct Different<K, F> {
+pub(super) struct Different<'c, F> {
     least: usize,
     key: F,
-    counts: HashMap<K, usize>,
+    /// How many attempts within have each key.
+    counts: &'c mut [u32],
+    different: usize,
 }
 
-impl<K: Hash + Eq, F: Fn(&LoginEvent) -> Option<K>> Different<K, F> {
-    pub(super) fn least(least: usize, key: F) -> Self {
+impl<'c, F: Fn(&Row) -> Id> Different<'c, F> {
+    /// `counts` has a place for each number that `key` gives, and all of them are 0, now and when the window has closed.
+    pub(super) const fn least(least: usize, key: F, counts: &'c mut [u32]) -> Self {
         Self {
             least,
             key,
-            counts: HashMap::new(),
+            counts,
+            different: 0,
         }
+    }
+
+    fn count(&mut self, row: &Row) -> Option<&mut u32> {
+        let key = (self.key)(row);
+        self.counts.get_mut(key.place()).filter(|_| !key.is_none())
     }
 }
 
-impl<K: Hash + Eq, F: Fn(&LoginEvent) -> Option<K>> Measure for Different<K, F> {
-    fn add(&mut self, event: &LoginEvent) {
-        if let Some(key) = (self.key)(event) {
-            *self.counts.entry(key).or_default() += 1;
+impl<F: Fn(&Row) -> Id> Measure for Different<'_, F> {
+    fn add(&mut self, row: &Row) {
+        if let Some(count) = self.count(row) {
+            *count += 1;
+            if *count == 1 {
+                self.different += 1;
+            }
         }
     }
 
-    fn remove(&mut self, event: &LoginEvent) {
-        if let Some(key) = (self.key)(event)
-            && let Some(count) = self.counts.get_mut(&key)
-        {
+    fn remove(&mut self, row: &Row) {
+        if let Some(count) = self.count(row) {
             *count -= 1;
             if *count == 0 {
-                self.counts.remove(&key);
+                self.different -= 1;
             }
         }
     }
 
     fn is_abnormal(&self) -> bool {
-        self.counts.len() >= self.least
+        self.different >= self.least
     }
 }
 
@@ -134,14 +136,14 @@ impl<K: Hash + Eq, F: Fn(&LoginEvent) -> Option<K>> Measure for Different<K, F> 
 pub(super) struct Both<A, B>(pub(super) A, pub(super) B);
 
 impl<A: Measure, B: Measure> Measure for Both<A, B> {
-    fn add(&mut self, event: &LoginEvent) {
-        self.0.add(event);
-        self.1.add(event);
+    fn add(&mut self, row: &Row) {
+        self.0.add(row);
+        self.1.add(row);
     }
 
-    fn remove(&mut self, event: &LoginEvent) {
-        self.0.remove(event);
-        self.1.remove(event);
+    fn remove(&mut self, row: &Row) {
+        self.0.remove(row);
+        self.1.remove(row);
     }
 
     fn is_abnormal(&self) -> bool {

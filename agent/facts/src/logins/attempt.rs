@@ -5,20 +5,20 @@
 //! message of each [`Kind`], so the attempts number as many as the most frequent kind.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher};
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
 
 use super::condense::join_like;
-use super::event::{LoginEvent, Method, Outcome, Service, Source, is_withheld, user_name, withheld};
+use super::connection::{Connection, LONGEST_SILENCE, OpenConnection};
+use super::event::{Method, Outcome};
+use super::intern::Id;
 use super::line::Line;
+use super::packed::{Events, Row, line_number};
 use super::privilege::PrivilegeChange;
 use super::remember::{MOST_EVENTS, evict};
 use super::said::{Kind, Said};
-
-/// A process that was silent for this long and speaks again is another connection: sshd's LoginGraceTime is 2 minutes.
-const LONGEST_SILENCE: SignedDuration = SignedDuration::from_mins(10);
 
 /// A PAM failure that nothing has confirmed or refuted by then stands.
 const PAM_SETTLES_AFTER: SignedDuration = SignedDuration::from_mins(2);
@@ -29,116 +29,52 @@ const MOST_CONNECTIONS: usize = 8_192;
 /// Most changes of privileges kept.
 pub(super) const MOST_CHANGES: usize = 4_096;
 
-/// What has been told about one connection.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Connection {
-    key: u64,
-    service: Service,
-    last_at: Timestamp,
-    user: Option<String>,
-    unknown_user: bool,
-    #[serde(default)]
-    by: Option<String>,
-    source: Option<Source>,
-    port: Option<u32>,
-    /// Messages by [`Kind`].
-    told: [u32; Kind::COUNT],
-    /// Attempts told on as events: at secrets, and at keys.
-    guesses: u32,
-    keys: u32,
-    /// The first PAM failure that nothing has confirmed or refuted yet.
-    pending_at: Option<Timestamp>,
-    #[serde(skip)]
-    pending_line: u64,
-    /// Place of the last event of this connection among those of this run.
-    #[serde(skip)]
-    last_event: Option<usize>,
-}
+/// Most attempts held of files that a person names, unless all are to be told: about 8 MiB.
+pub(super) const MOST_HELD: usize = 4 * MOST_EVENTS;
 
-impl Connection {
-    const fn new(key: u64, service: Service, at: Timestamp) -> Self {
-        Self {
-            key,
-            service,
-            last_at: at,
-            user: None,
-            unknown_user: false,
-            by: None,
-            source: None,
-            port: None,
-            told: [0; Kind::COUNT],
-            guesses: 0,
-            keys: 0,
-            pending_at: None,
-            pending_line: 0,
-            last_event: None,
-        }
-    }
-
-    /// Whether a message at `at` can be about this connection.
-    fn takes(&self, said: &Said<'_>, user: Option<&String>, at: Timestamp) -> bool {
-        // Names that may be passwords are withheld between runs.
-        let same_user = match (&self.user, user) {
-            (Some(known), Some(told)) => known == told || *known == withheld(told),
-            _ => true,
-        };
-        let same_port = self.port.is_none() || said.port.is_none() || self.port == said.port;
-        // PAM may name the host where sshd names its address.
-        let same_source = match (&self.source, &said.source) {
-            (Some(Source::Address(known)), Some(Source::Address(told))) => known == told,
-            _ => true,
-        };
-        at.duration_since(self.last_at).abs() <= LONGEST_SILENCE && same_user && same_source && same_port
-    }
-
-    fn told(&self, kind: Kind) -> u32 {
-        self.told.get(kind as usize).copied().unwrap_or_default()
-    }
-
-    fn tell(&mut self, kind: Kind, count: u32) -> u32 {
-        match self.told.get_mut(kind as usize) {
-            Some(told) => {
-                *told = told.saturating_add(count);
-                *told
-            }
-            None => 0,
-        }
-    }
-
-    fn forget_pam(&mut self) {
-        for kind in [Kind::PamUnix, Kind::PamOther] {
-            if let Some(told) = self.told.get_mut(kind as usize) {
-                *told = (*told).min(self.guesses);
-            }
-        }
-        self.pending_at = None;
-    }
-}
+/// Drops attempts that nothing can be made of any more, when the log has been read up to a time.
+pub type Winnow<'w> = &'w dyn Fn(&mut Events, Timestamp);
 
 /// Turns messages into events.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Merger {
+#[derive(Default)]
+pub(super) struct Merger<'w> {
     connections: HashMap<u64, Connection, BuildHasherDefault<Hashed>>,
     /// Events in the order they came to be known.
-    pub(super) events: Vec<LoginEvent>,
+    pub(super) events: Events,
     /// What lines told of privileges, in the order they came.
     pub(super) changes: Vec<PrivilegeChange>,
     /// So many events may stand at once; `None`: any number.
     most_events: Option<usize>,
+    winnow: Option<Winnow<'w>>,
     /// Attempts dropped to stay within that.
     pub(super) evicted: u64,
+    /// Attempts that `winnow` dropped.
+    pub(super) winnowed: u64,
+    /// The host that wrote last, and its hash.
+    host: (Vec<u8>, u64),
 }
 
-impl Merger {
+impl<'w> Merger<'w> {
     /// Goes on with the connections that an earlier run left open.
-    pub(super) fn resume(connections: Vec<Connection>) -> Self {
+    pub(super) fn resume(connections: &[OpenConnection]) -> Self {
+        let mut events = Events::default();
         Self {
             connections: connections
-                .into_iter()
+                .iter()
                 .take(MOST_CONNECTIONS)
-                .map(|connection| (connection.key, connection))
+                .map(|connection| connection.resume(&mut events))
                 .collect(),
+            events,
             most_events: Some(2 * MOST_EVENTS),
+            ..Self::default()
+        }
+    }
+
+    /// Holds at most [`MOST_HELD`]: has those dropped first that `winnow` can spare.
+    pub(super) fn within(winnow: Winnow<'w>) -> Self {
+        Self {
+            most_events: Some(MOST_HELD),
+            winnow: Some(winnow),
             ..Self::default()
         }
     }
@@ -151,25 +87,33 @@ impl Merger {
         count: u32,
         (at, number): (Timestamp, u64),
     ) {
-        let key = key(line, said);
-        let user = said.user.filter(|user| !user.is_empty()).map(user_name);
+        let key = self.key(line, said);
+        let at = at.as_microsecond();
+        let mut name = |name: Option<&[u8]>| name.map_or(Id::NONE, |name| self.events.number_name(name));
+        let user = name(said.user.filter(|user| !user.is_empty()));
+        let by = name(said.by);
+        let source = said.source.as_ref();
+        let source = source.map_or(Id::NONE, |source| self.events.number_source(source));
         if self.connections.len() >= MOST_CONNECTIONS && !self.connections.contains_key(&key) {
             self.settle_oldest();
         }
         let connection = self
             .connections
             .entry(key)
-            .or_insert_with(|| Connection::new(key, said.service, at));
-        if !connection.takes(said, user.as_ref(), at) {
+            .or_insert_with(|| Connection::new(said.service, at));
+        if !connection.takes(said, (user, source), at, &self.events) {
             settle(connection, &mut self.events);
-            *connection = Connection::new(key, said.service, at);
+            *connection = Connection::new(said.service, at);
         }
         connection.last_at = connection.last_at.max(at);
-        connection.user = connection.user.take().or(user);
+        for (known, told) in [(&mut connection.user, user), (&mut connection.by, by)] {
+            if known.is_none() {
+                *known = told;
+            }
+        }
         connection.unknown_user |= said.unknown_user;
-        connection.by = connection.by.take().or_else(|| said.by.map(user_name));
-        if !matches!(connection.source, Some(Source::Address(_))) {
-            connection.source = said.source.clone().or_else(|| connection.source.take());
+        if !source.is_none() && !self.events.is_address(connection.source) {
+            connection.source = source;
         }
         connection.port = connection.port.or(said.port);
         let heard = Heard {
@@ -177,23 +121,36 @@ impl Merger {
             method: said.method,
             count,
             at,
-            line: number,
+            line: line_number(number),
         };
         hear(connection, heard, &mut self.events);
         if self.most_events.is_some_and(|most| self.events.len() >= most) {
-            self.condense();
+            self.make_room(self.events.len() / 4 * 3);
         }
     }
 
-    /// Makes room: like failures within ten minutes become one, and if that is not enough the least interesting go.
-    fn condense(&mut self) {
+    /// Makes room for a quarter more than `most`: what nothing can be made of goes; if that is not enough, like failures
+    /// within ten minutes become one, and then the least interesting go.
+    fn make_room(&mut self, most: usize) {
         for connection in self.connections.values_mut() {
             connection.last_event = None;
         }
-        join_like(&mut self.events);
-        if self.events.len() > MOST_EVENTS {
-            self.evicted = self.evicted.saturating_add(evict(&mut self.events));
+        let read_to = self.events.rows().last().map(Row::at);
+        if let (Some(winnow), Some(read_to)) = (self.winnow, read_to) {
+            self.events.sort();
+            let before = self.events.attempts();
+            winnow(&mut self.events, read_to);
+            self.winnowed += before - self.events.attempts();
         }
+        if self.events.len() > most {
+            join_like(self.events.rows_mut());
+        }
+        if self.events.len() > most {
+            let dropped = evict(self.events.rows_mut(), most / 3 * 2);
+            self.evicted = self.evicted.saturating_add(dropped);
+        }
+        let held = self.connections.values_mut().flat_map(Connection::held);
+        self.events.forget_unused(held);
     }
 
     /// Takes in what a line told of privileges; the oldest go when there are too many.
@@ -206,27 +163,20 @@ impl Merger {
     }
 
     /// Ends the reading at `now`: what is settled by then becomes events, the rest is handed back for the next run.
-    pub(super) fn finish(mut self, now: Option<Timestamp>) -> (Vec<LoginEvent>, Vec<Connection>) {
+    pub(super) fn finish(mut self, now: Option<Timestamp>) -> (Events, Vec<OpenConnection>) {
         let mut open = Vec::new();
-        for (_, mut connection) in self.connections.drain() {
-            let age = now.map(|now| now.duration_since(connection.last_at));
+        for (key, mut connection) in self.connections.drain() {
+            let last_at = Timestamp::from_microsecond(connection.last_at).unwrap_or_default();
+            let age = now.map(|now| now.duration_since(last_at));
             if age.is_none_or(|age| age > PAM_SETTLES_AFTER) {
                 settle(&mut connection, &mut self.events);
             }
             if age.is_some_and(|age| age <= LONGEST_SILENCE) {
-                connection.last_event = None;
-                if connection.unknown_user
-                    && let Some(user) = &mut connection.user
-                    && !is_withheld(user)
-                {
-                    *user = withheld(user);
-                }
-                open.push(connection);
+                open.push(OpenConnection::of(key, &connection, &self.events));
             }
         }
         open.sort_unstable_by_key(|connection| (connection.last_at, connection.key));
-        // Lines are told apart by their numbers, so nothing depends on the order of equals; in place, since there are many.
-        self.events.sort_unstable_by_key(|event| (event.at, event.line));
+        self.events.sort();
         (self.events, open)
     }
 
@@ -245,6 +195,41 @@ impl Merger {
             keep
         });
     }
+
+    /// One process of one host is one connection at a time. Without a process, the user and source must do.
+    fn key(&mut self, line: &Line<'_>, said: &Said<'_>) -> u64 {
+        if self.host.1 == 0 || self.host.0 != line.host {
+            self.host = (line.host.to_vec(), hash(line.host).max(1));
+        }
+        let other = match line.pid {
+            Some(pid) => u64::from(pid),
+            None => hash((
+                said.service,
+                said.user,
+                said.source.as_ref().filter(|_| !said.service.is_escalation()),
+            )),
+        };
+        // The last step of splitmix64, which spreads each bit over all.
+        let mixed = self.host.1 ^ other.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+}
+
+fn hash(value: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
+impl fmt::Debug for Merger<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Merger")
+            .field("connections", &self.connections.len())
+            .field("events", &self.events.len())
+            .finish_non_exhaustive()
+    }
 }
 
 /// One message of a connection.
@@ -253,36 +238,34 @@ struct Heard {
     kind: Kind,
     method: Method,
     count: u32,
-    at: Timestamp,
-    line: u64,
+    at: i64,
+    line: u32,
 }
 
-fn hear(connection: &mut Connection, heard: Heard, events: &mut Vec<LoginEvent>) {
+fn hear(connection: &mut Connection, heard: Heard, events: &mut Events) {
     let told = connection.tell(heard.kind, heard.count);
     match heard.kind {
         Kind::Accepted => {
             // The secret was right after all: another module took it.
             connection.forget_pam();
-            let mut event = event(connection, heard);
-            event.outcome = Outcome::Accepted;
-            event.unknown_user = false;
-            events.push(event);
+            events.push_row(Row {
+                outcome: Outcome::Accepted,
+                unknown_user: false,
+                ..row(connection, heard)
+            });
         }
         Kind::PamAccepted => connection.forget_pam(),
         Kind::PamUnix | Kind::PamOther => {
-            if told > connection.guesses && connection.pending_at.is_none() {
-                (connection.pending_at, connection.pending_line) = (Some(heard.at), heard.line);
+            if told > connection.guesses && connection.pending.is_none() {
+                connection.pending = Some((heard.at, heard.line));
             }
         }
         Kind::Key => {
             connection.keys = connection.keys.saturating_add(heard.count);
-            events.push(event(connection, heard));
+            events.push_row(row(connection, heard));
         }
         Kind::Failed | Kind::Refused => {
-            let (at, line) = match connection.pending_at.take() {
-                Some(pending) => (pending, connection.pending_line),
-                None => (heard.at, heard.line),
-            };
+            let (at, line) = connection.pending.take().unwrap_or((heard.at, heard.line));
             guess(connection, Heard { at, line, ..heard }, told, events);
         }
         Kind::Offer => {
@@ -297,38 +280,46 @@ fn hear(connection: &mut Connection, heard: Heard, events: &mut Vec<LoginEvent>)
             if told > known && connection.told(Kind::Accepted) == 0 {
                 let count = told - known;
                 connection.guesses = connection.guesses.saturating_add(count);
-                connection.last_event = Some(events.len());
-                events.push(event(connection, Heard { count, ..heard }));
+                connection.last_event = u32::try_from(events.len()).ok();
+                events.push_row(row(connection, Heard { count, ..heard }));
             }
         }
     }
 }
 
 /// Tells of as many attempts at a secret as `told` exceeds those told of before.
-fn guess(connection: &mut Connection, heard: Heard, told: u32, events: &mut Vec<LoginEvent>) {
+fn guess(connection: &mut Connection, heard: Heard, told: u32, events: &mut Events) {
     if told > connection.guesses {
         let count = told - connection.guesses;
         connection.guesses = told;
-        connection.last_event = Some(events.len());
-        events.push(event(connection, Heard { count, ..heard }));
+        connection.last_event = u32::try_from(events.len()).ok();
+        events.push_row(row(connection, Heard { count, ..heard }));
         return;
     }
     // Told of before, by a message that knew less.
-    let last = connection.last_event.and_then(|place| events.get_mut(place));
+    let last = connection
+        .last_event
+        .and_then(|place| events.row_mut(place as usize));
     if let Some(last) = last {
         if matches!(last.method, Method::Unknown | Method::None) {
             last.method = heard.method;
         }
-        last.user = last.user.take().or_else(|| connection.user.clone());
-        last.by = last.by.take().or_else(|| connection.by.clone());
-        last.source = last.source.take().or_else(|| connection.source.clone());
+        for (known, told) in [
+            (&mut last.user, connection.user),
+            (&mut last.by, connection.by),
+            (&mut last.source, connection.source),
+        ] {
+            if known.is_none() {
+                *known = told;
+            }
+        }
         last.unknown_user = connection.unknown_user || last.user.is_none();
     }
 }
 
 /// PAM failures that nothing refuted stand.
-fn settle(connection: &mut Connection, events: &mut Vec<LoginEvent>) {
-    let Some(at) = connection.pending_at.take() else {
+fn settle(connection: &mut Connection, events: &mut Events) {
+    let Some((at, line)) = connection.pending.take() else {
         return;
     };
     let told = connection
@@ -339,21 +330,21 @@ fn settle(connection: &mut Connection, events: &mut Vec<LoginEvent>) {
         method: Method::Password,
         count: 0,
         at,
-        line: connection.pending_line,
+        line,
     };
     if told > connection.guesses {
         guess(connection, heard, told, events);
     }
 }
 
-fn event(connection: &Connection, heard: Heard) -> LoginEvent {
-    LoginEvent {
+fn row(connection: &Connection, heard: Heard) -> Row {
+    Row {
         at: heard.at,
         service: connection.service,
-        user: connection.user.clone(),
+        user: connection.user,
         unknown_user: connection.unknown_user || connection.user.is_none(),
-        by: connection.by.clone(),
-        source: connection.source.clone(),
+        by: connection.by,
+        source: connection.source,
         outcome: Outcome::Failed,
         method: heard.method,
         count: heard.count,
@@ -379,22 +370,6 @@ impl Hasher for Hashed {
     fn write_u64(&mut self, key: u64) {
         self.0 = key;
     }
-}
-
-/// One process of one host is one connection at a time. Without a process, the user and source must do.
-fn key(line: &Line<'_>, said: &Said<'_>) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    line.host.hash(&mut hasher);
-    match line.pid {
-        Some(pid) => pid.hash(&mut hasher),
-        None => (
-            said.service,
-            said.user,
-            said.source.as_ref().filter(|_| !said.service.is_escalation()),
-        )
-            .hash(&mut hasher),
-    }
-    hasher.finish()
 }
 
 #[cfg(test)]

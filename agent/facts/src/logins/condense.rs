@@ -1,41 +1,33 @@
 //! Makes one event of many like ones, when there are more than there is room for.
 
-use super::event::{LoginEvent, Outcome};
+use super::event::Outcome;
+use super::packed::Row;
 
 /// Joins failures of one user from one source by one method within ten minutes into one event that counts them all.
-pub(super) fn join_like(events: &mut Vec<LoginEvent>) {
-    const SECONDS: i64 = 600;
-    events.sort_unstable_by(|one, other| {
-        let place = |event: &LoginEvent| (event.outcome, event.service, event.method, event.unknown_user);
-        let bucket = |event: &LoginEvent| event.at.as_second().div_euclid(SECONDS);
-        (place(one), &one.source, &one.user, &one.by, bucket(one), one.at).cmp(&(
-            place(other),
-            &other.source,
-            &other.user,
-            &other.by,
-            bucket(other),
-            other.at,
-        ))
-    });
-    events.dedup_by(|later, first| {
-        let alike = first.outcome == Outcome::Failed
-            && (first.outcome, first.service, first.method, first.unknown_user)
-                == (later.outcome, later.service, later.method, later.unknown_user)
-            && (&first.source, &first.user, &first.by) == (&later.source, &later.user, &later.by)
-            && first.at.as_second().div_euclid(SECONDS) == later.at.as_second().div_euclid(SECONDS);
-        if alike {
+pub(super) fn join_like(rows: &mut Vec<Row>) {
+    const MICROSECONDS: i64 = 600 * 1_000_000;
+    let alike = |row: &Row| {
+        let bucket = row.at.div_euclid(MICROSECONDS);
+        let how = (row.outcome, row.service, row.method, row.unknown_user);
+        (how, row.source, row.user, row.by, bucket)
+    };
+    rows.sort_unstable_by_key(|row| (alike(row), row.at, row.line));
+    rows.dedup_by(|later, first| {
+        let joined = first.outcome == Outcome::Failed && alike(first) == alike(later);
+        if joined {
             first.count = first.count.saturating_add(later.count);
         }
-        alike
+        joined
     });
-    events.sort_unstable_by_key(|event| (event.at, event.line));
+    rows.sort_unstable_by_key(|row| (row.at, row.line));
 }
 
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
 
-    use super::super::event::{Method, Service, Source};
+    use super::super::event::{LoginEvent, Method, Service, Source};
+    use super::super::packed::Events;
     use super::*;
 
     #[test]
@@ -55,7 +47,8 @@ mod tests {
         let mut events: Vec<_> = (0..1_200).map(|n| event(n, "root", Outcome::Failed)).collect();
         events.push(event(30, "ann", Outcome::Failed));
         events.extend((0..3).map(|n| event(n, "ann", Outcome::Accepted)));
-        join_like(&mut events);
+        let mut events: Events = events.into_iter().collect();
+        join_like(events.rows_mut());
         let counts: Vec<_> = events
             .iter()
             .filter(|event| event.outcome == Outcome::Failed)

@@ -53,7 +53,7 @@ fn unquoted(text: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
-    use super::super::said::read;
+    use super::super::said::tests::read;
     use super::*;
 
     #[test]

@@ -45,7 +45,7 @@ fn address_with_port(text: &[u8]) -> Option<Source> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::said::read;
+    use super::super::said::tests::read;
     use super::*;
 
     #[test]

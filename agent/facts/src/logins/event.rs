@@ -1,14 +1,14 @@
 //! One attempt to log in, as any log told it.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use jiff::Timestamp;
 use plumbline_config::seal::sha256_hex;
 use serde::{Deserialize, Serialize};
 
 /// Longest user name kept, in bytes: sshd itself logs at most 100, Linux allows 32.
-const LONGEST_USER: usize = 128;
+pub(super) const LONGEST_USER: usize = 128;
 
 /// One or more like attempts to log in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,6 +98,8 @@ pub enum Service {
     Utmp,
     /// vsftpd: FTP.
     Vsftpd,
+    /// A web panel, or any other program with accounts of its own.
+    Web,
     /// xrdp: remote desktop.
     Xrdp,
 }
@@ -119,6 +121,7 @@ impl Service {
             Self::Sudo => "sudo",
             Self::Utmp => "utmp",
             Self::Vsftpd => "vsftpd",
+            Self::Web => "web",
             Self::Xrdp => "xrdp",
         }
     }
@@ -228,6 +231,9 @@ impl fmt::Display for Source {
 pub(super) fn peer(bytes: &[u8]) -> Option<Source> {
     /// Longest host name, RFC 1035 section 2.3.4.
     const LONGEST: usize = 253;
+    if let Some(address) = dotted_quad(bytes) {
+        return Some(Source::Address(IpAddr::V4(address)));
+    }
     let text = std::str::from_utf8(bytes).ok()?;
     if text.is_empty() || text.len() > LONGEST || text == "UNKNOWN" {
         return None;
@@ -250,6 +256,30 @@ pub(super) fn peer(bytes: &[u8]) -> Option<Source> {
     named.then(|| Source::Host(name.to_ascii_lowercase()))
 }
 
+/// `203.0.113.7`, which nearly all peers are: four numbers up to 255 without leading zeros.
+fn dotted_quad(bytes: &[u8]) -> Option<Ipv4Addr> {
+    if bytes.len() > 15 {
+        return None;
+    }
+    let mut octets = [0u8; 4];
+    let mut rest = bytes;
+    for (place, octet) in octets.iter_mut().enumerate() {
+        let length = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let (digits, behind) = rest.split_at_checked(length)?;
+        if digits.is_empty() || (digits.len() > 1 && digits.starts_with(b"0")) {
+            return None;
+        }
+        *octet = digits.iter().try_fold(0u8, |number, digit| {
+            number.checked_mul(10)?.checked_add(digit - b'0')
+        })?;
+        rest = match place {
+            3 => behind,
+            _ => behind.strip_prefix(b".")?,
+        };
+    }
+    rest.is_empty().then(|| Ipv4Addr::from(octets))
+}
+
 /// A terminal by the name a log gives it, `/dev/` taken off.
 pub(super) fn terminal(bytes: &[u8]) -> Option<Source> {
     let name = bytes.strip_prefix(b"/dev/").unwrap_or(bytes);
@@ -262,7 +292,22 @@ pub(super) fn terminal(bytes: &[u8]) -> Option<Source> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn four_numbers_are_an_address_as_the_standard_library_has_it(text in "[0-9]{0,4}(\\.[0-9]{0,4}){2,4}") {
+            prop_assert_eq!(dotted_quad(text.as_bytes()), text.parse().ok());
+        }
+
+        #[test]
+        fn every_address_is_read(address: u32) {
+            let address = Ipv4Addr::from(address);
+            prop_assert_eq!(dotted_quad(address.to_string().as_bytes()), Some(address));
+        }
+    }
 
     #[test]
     fn peers_are_read_strictly() {

@@ -323,7 +323,9 @@ fn rotated(host: &Host, path: &str) -> Vec<Part> {
     };
     let is_rotated = |candidate: &&String| {
         let rest = candidate.strip_prefix(name).unwrap_or_default();
-        let end = [".gz", ".xz", ".zst"].iter().find(|end| rest.ends_with(**end));
+        let end = [".gz", ".xz", ".zst", ".bz2"]
+            .iter()
+            .find(|end| rest.ends_with(**end));
         let rest = end.and_then(|end| rest.strip_suffix(end)).unwrap_or(rest);
         let mark = rest.strip_prefix(['.', '-']).unwrap_or_default();
         !mark.is_empty() && mark.bytes().all(|b| b.is_ascii_digit() || b == b'-')

@@ -182,11 +182,16 @@ impl Habits {
         self.users.is_empty()
     }
 
-    /// Takes in an attempt. Only logins make habits; any attempt shows since when the log is seen.
-    pub fn learn(&mut self, event: &LoginEvent) {
-        if self.since.is_none_or(|since| event.at < since) {
-            self.since = Some(event.at);
+    /// Takes in that there was an attempt, which shows since when the log is seen.
+    pub fn see(&mut self, at: Timestamp) {
+        if self.since.is_none_or(|since| at < since) {
+            self.since = Some(at);
         }
+    }
+
+    /// Takes in an attempt. Only logins make habits.
+    pub fn learn(&mut self, event: &LoginEvent) {
+        self.see(event.at);
         if event.outcome != Outcome::Accepted || event.service.is_escalation() {
             return;
         }

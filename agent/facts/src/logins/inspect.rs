@@ -4,18 +4,23 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use plumbline_config::plan::LoginPattern;
 
-use super::attempt::Merger;
+use super::attempt::{MOST_HELD, Merger, Winnow};
 use super::duplicate::{Origin, Seen};
-use super::event::LoginEvent;
 use super::follow::{self, Sink};
+use super::geoip::{GeoFile, Places};
 use super::journal::{self, Export};
 use super::line::Line;
+use super::packed::Events;
+use super::panels::Panels;
 use super::privilege::PrivilegeChange;
+use super::read::zone;
+use super::remember::{evict, networks_of};
 use super::scan::{self, Scan, Tally, Told};
 use super::timestamp::Clock;
 use super::utmp::{self, Records};
-use super::zone;
+use super::{databases, sqlite};
 use crate::host::{Host, ReadError};
 
 /// How files are to be read.
@@ -25,6 +30,10 @@ pub struct Input {
     pub files: Vec<PathBuf>,
     /// Year of lines without one; `None`: the newest that is not after the file was last written to.
     pub year: Option<i16>,
+    /// Patterns of a plan.
+    pub patterns: Vec<LoginPattern>,
+    /// A GeoIP file.
+    pub geoip_file: Option<PathBuf>,
 }
 
 /// What the files tell.
@@ -34,10 +43,16 @@ pub struct Inspected {
     pub lines: u64,
     /// Those that could not be understood.
     pub unparsed: u64,
-    /// Attempts, oldest first.
-    pub events: Vec<LoginEvent>,
+    /// How many attempts they tell of.
+    pub attempts: u64,
+    /// Attempts, oldest first: all, or those that something may be made of.
+    pub events: Events,
+    /// Attempts that had to be dropped for want of room.
+    pub evicted: u64,
     /// What was done to, or tried for, privileges, oldest first.
     pub changes: Vec<PrivilegeChange>,
+    /// Where the networks of logins are.
+    pub places: Places,
     /// The zone that the lines were written in: their own offset where they have one, else that of this host.
     pub zone: Zone,
 }
@@ -61,6 +76,22 @@ pub enum InspectError {
     /// It is compressed, and broken or cut off.
     #[error("{} is compressed and can't be read to its end; is it whole?", .0.display())]
     Broken(PathBuf),
+    /// It is a GeoIP file that can't be read.
+    #[error("{}: {why}", path.display())]
+    Places {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// It is a database that can't be read.
+    #[error("{}: {why}; of databases, wtmpdb's wtmp.db and lastlog2.db are read", path.display())]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
 }
 
 /// What a file holds.
@@ -69,10 +100,22 @@ enum Format {
     Log,
     Export,
     Records(utmp::Kind),
+    /// Of wtmpdb or lastlog2.
+    Database,
 }
 
-/// Reads `input.files` of `host`.
+/// Reads `input.files` of `host`, and holds every attempt.
 pub fn inspect(host: &Host, input: &Input) -> Result<Inspected, InspectError> {
+    read(host, input, None)
+}
+
+/// Reads `input.files` of `host` in bounded memory: whenever there are too many attempts, `winnow` is to drop those that
+/// nothing can be made of. If that is not enough, the least interesting go, and are counted.
+pub fn inspect_within(host: &Host, input: &Input, winnow: Winnow<'_>) -> Result<Inspected, InspectError> {
+    read(host, input, Some(winnow))
+}
+
+fn read(host: &Host, input: &Input, winnow: Option<Winnow<'_>>) -> Result<Inspected, InspectError> {
     let mut files = Vec::new();
     for path in &input.files {
         let name = path.to_string_lossy().into_owned();
@@ -80,6 +123,7 @@ pub fn inspect(host: &Host, input: &Input) -> Result<Inspected, InspectError> {
         files.push((name, format, written_at));
     }
     let zone = zone(host);
+    let panels = Panels::new(&input.patterns);
     let any = |format| files.iter().any(|(_, known, _)| *known == format);
     // Only where there are both can a line have come by both ways.
     let mut seen = if any(Format::Log) && any(Format::Export) {
@@ -87,10 +131,10 @@ pub fn inspect(host: &Host, input: &Input) -> Result<Inspected, InspectError> {
     } else {
         Seen::default()
     };
-    let mut merger = Merger::default();
+    let mut merger = winnow.map_or_else(Merger::default, Merger::within);
     // Kept from file to file, since a set year goes on through new year.
     let mut set_clock = Clock::new(zone.clone(), Timestamp::UNIX_EPOCH, input.year);
-    let mut records = Vec::new();
+    let mut records = Events::default();
     let mut written_in = None;
     let mut inspected = Inspected::default();
     for (name, format, written_at) in &files {
@@ -102,7 +146,7 @@ pub fn inspect(host: &Host, input: &Input) -> Result<Inspected, InspectError> {
                 } else {
                     &mut own_clock
                 };
-                let mut scan = Scan::new(&mut merger, &mut seen, clock, Timestamp::MIN);
+                let mut scan = Scan::new(&mut merger, &mut seen, clock, &panels, Timestamp::MIN);
                 let cut = follow::read_whole(host, name, &mut scan)?;
                 let Tally { lines, unparsed, .. } = scan.end(true);
                 written_in = clock.offset().or(written_in);
@@ -114,6 +158,7 @@ pub fn inspect(host: &Host, input: &Input) -> Result<Inspected, InspectError> {
                     taken: Taken {
                         merger: &mut merger,
                         seen: &mut seen,
+                        panels: &panels,
                         lines: 0,
                         unparsed: 0,
                     },
@@ -123,10 +168,22 @@ pub fn inspect(host: &Host, input: &Input) -> Result<Inspected, InspectError> {
                 export.end(&mut |entry| taken.take(entry));
                 (taken.lines, taken.unparsed, cut)
             }
+            Format::Database => {
+                let read = databases::read(host, name, None, Timestamp::MIN).map_err(|error| {
+                    let (path, why) = (Path::new(name).to_owned(), error.to_string());
+                    InspectError::Database { path, why }
+                })?;
+                records = utmp::merge(records, &read.events);
+                (read.rows, read.broken, false)
+            }
             Format::Records(kind) => {
                 let mut sink = Records::new(*kind);
                 let cut = follow::read_whole(host, name, &mut sink)?;
-                records.extend(sink.events);
+                records.extend(&sink.events);
+                if winnow.is_some() && records.len() > MOST_HELD {
+                    records.sort();
+                    inspected.evicted += evict(records.rows_mut(), MOST_HELD);
+                }
                 (sink.read, 0, cut)
             }
         };
@@ -136,11 +193,23 @@ pub fn inspect(host: &Host, input: &Input) -> Result<Inspected, InspectError> {
         inspected.lines += lines;
         inspected.unparsed += unparsed;
     }
+    inspected.evicted += merger.evicted;
+    inspected.attempts = inspected.evicted + merger.winnowed;
     inspected.changes = std::mem::take(&mut merger.changes);
     inspected.changes.sort_by_key(|change| change.at);
     inspected.zone = Zone(written_in.unwrap_or(zone));
     let (events, _) = merger.finish(None);
     inspected.events = utmp::merge(events, &records);
+    inspected.attempts += inspected.events.attempts();
+    if let Some(path) = &input.geoip_file {
+        let file = host.open_file(path)?;
+        let places =
+            GeoFile::open(file).and_then(|file| file.places(networks_of(&inspected.events).into_iter()));
+        inspected.places = places.map_err(|error| InspectError::Places {
+            path: path.clone(),
+            why: error.to_string(),
+        })?;
+    }
     Ok(inspected)
 }
 
@@ -157,7 +226,9 @@ fn recognise(host: &Host, path: &str) -> Result<(Format, Timestamp), ReadError> 
         true => head.len() as u64,
         false => std::os::unix::fs::MetadataExt::size(&metadata),
     };
-    let format = if journal::looks_like_export(&head) {
+    let format = if head.starts_with(sqlite::MAGIC) {
+        Format::Database
+    } else if journal::looks_like_export(&head) {
         Format::Export
     } else if let Some(kind) = utmp::kind_of(&name, size, &head) {
         Format::Records(kind)
@@ -169,19 +240,20 @@ fn recognise(host: &Host, path: &str) -> Result<(Format, Timestamp), ReadError> 
 }
 
 /// Takes in journal export.
-struct Entries<'a> {
+struct Entries<'a, 'w> {
     export: Export,
-    taken: Taken<'a>,
+    taken: Taken<'a, 'w>,
 }
 
-struct Taken<'a> {
-    merger: &'a mut Merger,
+struct Taken<'a, 'w> {
+    merger: &'a mut Merger<'w>,
     seen: &'a mut Seen,
+    panels: &'a Panels,
     lines: u64,
     unparsed: u64,
 }
 
-impl Taken<'_> {
+impl Taken<'_, '_> {
     fn take(&mut self, entry: &journal::Entry) {
         self.lines += 1;
         let Some(at) = entry.at else {
@@ -189,7 +261,7 @@ impl Taken<'_> {
             return;
         };
         let line = Line::of_entry(entry);
-        let told = Told::of(&line);
+        let told = Told::of(&line, self.panels);
         if !told.is_nothing() {
             let place = (at, self.lines);
             scan::take(self.merger, self.seen, &line, &told, place, Origin::Journal);
@@ -197,7 +269,7 @@ impl Taken<'_> {
     }
 }
 
-impl Sink for Entries<'_> {
+impl Sink for Entries<'_, '_> {
     fn feed(&mut self, piece: &[u8]) {
         let taken = &mut self.taken;
         self.export.feed(piece, &mut |entry| taken.take(entry));

@@ -77,8 +77,9 @@ pub(super) struct Entry {
     pub(super) at: Option<Timestamp>,
 }
 
-/// Reads entries behind `cursor`, or since a time where there is none.
+/// Reads entries of [`IDENTIFIERS`] and of `programs` behind `cursor`, or since a time where there is none.
 pub(super) fn read(
+    programs: &[&str],
     cursor: Option<&str>,
     since: Timestamp,
     take: &mut dyn FnMut(&Entry),
@@ -92,7 +93,8 @@ pub(super) fn read(
         Some(cursor) => format!("--after-cursor={cursor}"),
         None => format!("--since=@{}", since.as_second()),
     });
-    let matches = IDENTIFIERS.iter().map(|name| format!("SYSLOG_IDENTIFIER={name}"));
+    let names = IDENTIFIERS.iter().chain(programs);
+    let matches = names.map(|name| format!("SYSLOG_IDENTIFIER={name}"));
     arguments.extend(matches);
     let mut export = Export::default();
     command::run(Path::new(JOURNALCTL), &arguments, LIMITS, &mut |piece| {

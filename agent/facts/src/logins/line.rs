@@ -22,6 +22,17 @@ pub(super) struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
+    /// A line of a program's own file, which is all that it said.
+    pub(super) const fn of_file(stamp: Stamp, line: &'a [u8]) -> Self {
+        Self {
+            stamp,
+            host: b"",
+            tag: b"",
+            pid: None,
+            message: line,
+        }
+    }
+
     /// A journal entry as a line; its time, if it has one, is whole.
     pub(super) fn of_entry(entry: &'a Entry) -> Self {
         Self {
@@ -168,29 +179,41 @@ pub(super) fn word(text: &[u8]) -> (&[u8], &[u8]) {
 
 /// A number of decimal digits alone.
 pub(super) fn number(text: &[u8]) -> Option<u32> {
-    if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
+    if text.is_empty() {
         return None;
     }
-    std::str::from_utf8(text).ok()?.parse().ok()
+    text.iter().try_fold(0u32, |number, digit| {
+        let digit = digit.is_ascii_digit().then(|| u32::from(*digit - b'0'))?;
+        number.checked_mul(10)?.checked_add(digit)
+    })
+}
+
+/// Where `part` first stands. What is searched is short and what is sought mostly begins with a space, so that going
+/// from one first byte to the next costs less than preparing a search.
+fn find(text: &[u8], part: &[u8]) -> Option<usize> {
+    let first = *part.first()?;
+    memchr::memchr_iter(first, text).find(|at| text.get(*at..).is_some_and(|rest| rest.starts_with(part)))
 }
 
 /// What stands between the first `open` and the next `close` behind it.
 pub(super) fn between<'a>(text: &'a [u8], open: &[u8], close: &[u8]) -> Option<&'a [u8]> {
-    let start = memchr::memmem::find(text, open)? + open.len();
-    let rest = text.get(start..)?;
-    rest.get(..memchr::memmem::find(rest, close)?)
+    let (_, rest) = split_once(text, open)?;
+    rest.get(..find(rest, close)?)
 }
 
 /// What stands before and behind the last `separator`.
 pub(super) fn rsplit<'a>(text: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
-    let place = memchr::memmem::rfind(text, separator)?;
-    Some((text.get(..place)?, text.get(place + separator.len()..)?))
+    let first = *separator.first()?;
+    memchr::memrchr_iter(first, text).find_map(|at| {
+        let (before, rest) = text.split_at_checked(at)?;
+        Some((before, rest.strip_prefix(separator)?))
+    })
 }
 
 /// What stands before and behind the first `separator`.
 pub(super) fn split_once<'a>(text: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
-    let place = memchr::memmem::find(text, separator)?;
-    Some((text.get(..place)?, text.get(place + separator.len()..)?))
+    let (before, rest) = text.split_at_checked(find(text, separator)?)?;
+    Some((before, rest.strip_prefix(separator)?))
 }
 
 #[cfg(test)]
@@ -248,6 +271,21 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn parts_are_found_where_they_stand(text in "[ab ]{0,24}", part in "[ab ]{1,3}") {
+            let expected = text.split_once(&part).map(|(one, other)| (one.as_bytes(), other.as_bytes()));
+            prop_assert_eq!(split_once(text.as_bytes(), part.as_bytes()), expected);
+            // Of parts that overlap the last one counts, as in text.
+            let at = memchr::memmem::rfind(text.as_bytes(), part.as_bytes());
+            let expected = at.map(|at| (&text.as_bytes()[..at], &text.as_bytes()[at + part.len()..]));
+            prop_assert_eq!(rsplit(text.as_bytes(), part.as_bytes()), expected);
+        }
+
+        #[test]
+        fn numbers_are_read_as_text_reads_them(text in "[0-9]{0,11}") {
+            prop_assert_eq!(number(text.as_bytes()), text.parse().ok());
+        }
+
         #[test]
         fn any_bytes_are_split_without_panic(bytes: Vec<u8>) {
             split(&bytes);

@@ -65,7 +65,7 @@ pub(super) fn read_vsftpd(message: &[u8]) -> Option<Said<'_>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::said::read;
+    use super::super::said::tests::read;
     use super::*;
 
     #[test]

@@ -115,7 +115,7 @@ fn session(service: Service, rest: &[u8]) -> Option<Said<'_>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::said::read;
+    use super::super::said::tests::read;
     use super::*;
 
     fn told(tag: &str, message: &str) -> (Kind, Service, u32, String, String) {
@@ -214,6 +214,51 @@ mod tests {
                 "tty1",
             ),
             (
+                "sddm-helper",
+                "pam_unix(sddm:auth): authentication failure; logname= uid=0 euid=0 tty=:0 ruser= rhost=  user=ann",
+                Kind::PamUnix,
+                Service::Greeter,
+                1,
+                "ann",
+                ":0",
+            ),
+            (
+                "lightdm",
+                "pam_unix(lightdm:auth): authentication failure; logname= uid=0 euid=0 tty=:0 ruser= rhost=  user=ann",
+                Kind::PamUnix,
+                Service::Greeter,
+                1,
+                "ann",
+                ":0",
+            ),
+            (
+                "cockpit-session",
+                "pam_unix(cockpit:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=203.0.113.7  user=ann",
+                Kind::PamUnix,
+                Service::Cockpit,
+                1,
+                "ann",
+                "203.0.113.7",
+            ),
+            (
+                "auth",
+                "pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser=ann rhost=203.0.113.7  user=ann",
+                Kind::PamUnix,
+                Service::Dovecot,
+                1,
+                "ann",
+                "203.0.113.7",
+            ),
+            (
+                "login",
+                "pam_unix(login:auth): authentication failure; logname=LOGIN uid=0 euid=0 tty=/dev/tty1 ruser= rhost=  user=ann",
+                Kind::PamUnix,
+                Service::Login,
+                1,
+                "ann",
+                "tty1",
+            ),
+            (
                 "vsftpd",
                 "pam_unix(vsftpd:auth): authentication failure; logname= uid=0 euid=0 tty=ftp ruser=bob rhost=203.0.113.7",
                 Kind::PamUnix,
@@ -248,6 +293,15 @@ mod tests {
             opened("gdm-password]", "gdm-password", "ann"),
             Some(Kind::Accepted)
         );
+        for (tag, service) in [
+            ("sddm-helper", "sddm"),
+            ("lightdm", "lightdm"),
+            ("login", "login"),
+            ("cockpit-session", "cockpit"),
+        ] {
+            assert_eq!(opened(tag, service, "ann"), Some(Kind::Accepted), "{tag}");
+        }
+        assert_eq!(opened("lightdm", "lightdm-greeter", "lightdm"), None);
         assert_eq!(
             opened("gdm-launch-environment]", "gdm-launch-environment", "gdm"),
             None

@@ -1,16 +1,20 @@
 //! What the probe keeps from run to run.
 
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::accounts::Privileges;
-use super::attempt::{Connection, MOST_CHANGES};
+use super::attempt::MOST_CHANGES;
+use super::connection::OpenConnection;
 use super::duplicate::Single;
-use super::event::{LoginEvent, Method, Outcome};
+use super::event::{Method, Outcome};
 use super::follow::{FilePosition, Followed};
-use super::habit::Habits;
+use super::habit::{Habits, Network};
+use super::intern::Id;
+use super::packed::{Events, Row};
 use super::privilege::PrivilegeChange;
 use super::utmp;
 use crate::host::ReadError;
@@ -34,12 +38,14 @@ pub struct LoginMemory {
     pub(super) journal_cursor: Option<String>,
     /// When the journal was last read to its end.
     pub(super) journal_read_at: Option<Timestamp>,
+    /// The last row of wtmpdb that was read.
+    pub(super) wtmpdb_row: Option<i64>,
     /// Attempts that log lines told of.
-    pub(super) events: Vec<LoginEvent>,
+    pub(super) events: Events,
     /// Attempts that records of wtmp and btmp told of.
-    pub(super) records: Vec<LoginEvent>,
+    pub(super) records: Events,
     /// Connections that may not have ended.
-    pub(super) connections: Vec<Connection>,
+    pub(super) connections: Vec<OpenConnection>,
     /// Lines that may yet come by another way.
     pub(super) singles: Vec<Single>,
     /// What was done to privileges.
@@ -91,28 +97,25 @@ impl LoginMemory {
     }
 
     /// Adds what a run read, and drops what is too old or too much.
-    pub(super) fn keep(&mut self, now: Timestamp, events: Vec<LoginEvent>, records: Vec<LoginEvent>) {
+    pub(super) fn keep(&mut self, now: Timestamp, events: &Events, records: &Events) {
         let since = self.since(now);
         let mut evicted = 0;
-        let mut old = [Vec::new(), Vec::new()];
+        let mut old = [Events::default(), Events::default()];
         let kept_and_new = [(&mut self.events, events), (&mut self.records, records)];
         for ((kept, new), old) in kept_and_new.into_iter().zip(&mut old) {
             kept.extend(new);
-            old.extend(kept.extract_if(.., |event| event.at < since));
-            for event in kept.iter_mut() {
-                event.withhold_unknown_user();
-                event.line = 0;
-            }
-            kept.sort_by_key(|event| event.at);
-            evicted += evict(kept);
+            *old = kept.split_before(since);
+            kept.withhold();
+            kept.sort();
+            evicted += evict(kept.rows_mut(), MOST_EVENTS);
         }
         let [mut events, records] = old;
-        events.sort_by_key(|event| event.at);
+        events.sort();
         // What is not kept any more has become habit.
-        for event in utmp::merge(events, &records) {
+        for event in utmp::merge(events, &records).iter() {
             self.habits.learn(&event);
         }
-        let first = self.events.first().map_or(now, |event| event.at);
+        let first = self.events.rows().first().map_or(now, Row::at);
         self.habits.since.get_or_insert(first);
         if self.evicted_at.is_some_and(|at| at < since) {
             (self.evicted, self.evicted_at) = (0, None);
@@ -122,6 +125,21 @@ impl LoginMemory {
 }
 
 impl LoginMemory {
+    /// The networks of logins, and those that their users came from last before.
+    pub(super) fn networks(&self) -> BTreeSet<Network> {
+        let mut networks = BTreeSet::new();
+        for events in [&self.events, &self.records] {
+            networks.extend(networks_of(events));
+            let users = events
+                .rows()
+                .iter()
+                .filter(|row| row.outcome == Outcome::Accepted);
+            let habits = users.filter_map(|row| self.habits.of(events.name(row.user)?));
+            networks.extend(habits.filter_map(|habit| Some(habit.last_network()?.0.clone())));
+        }
+        networks
+    }
+
     /// Counts attempts that a run had to drop.
     pub(super) fn count_evicted(&mut self, now: Timestamp, evicted: u64) {
         if evicted > 0 {
@@ -144,19 +162,32 @@ impl LoginMemory {
     }
 }
 
-/// Drops down to [`MOST_EVENTS`]: what matters least goes first, and of that the oldest. Gives how many attempts went.
-pub(super) fn evict(events: &mut Vec<LoginEvent>) -> u64 {
-    let mut excess = events.len().saturating_sub(MOST_EVENTS);
+/// The networks that logins came from.
+pub(super) fn networks_of(events: &Events) -> BTreeSet<Network> {
+    let logins = events
+        .rows()
+        .iter()
+        .filter(|row| row.outcome == Outcome::Accepted);
+    let sources: BTreeSet<Id> = logins.map(|row| row.source).collect();
+    sources
+        .into_iter()
+        .filter_map(|id| Network::of(&events.source(id)?))
+        .collect()
+}
+
+/// Drops down to `most`: what matters least goes first, and of that the oldest. Gives how many attempts went.
+pub(super) fn evict(rows: &mut Vec<Row>, most: usize) -> u64 {
+    let mut excess = rows.len().saturating_sub(most);
     let mut evicted = 0;
-    for least in [is_probe, is_failure, |_: &LoginEvent| true] {
+    for least in [is_probe, is_failure, |_: &Row| true] {
         if excess == 0 {
             break;
         }
-        events.retain(|event| {
-            let drop = excess > 0 && least(event);
+        rows.retain(|row| {
+            let drop = excess > 0 && least(row);
             if drop {
                 excess -= 1;
-                evicted += u64::from(event.count);
+                evicted += u64::from(row.count);
             }
             !drop
         });
@@ -164,17 +195,17 @@ pub(super) fn evict(events: &mut Vec<LoginEvent>) -> u64 {
     evicted
 }
 
-fn is_probe(event: &LoginEvent) -> bool {
-    event.method == Method::Probe
+fn is_probe(row: &Row) -> bool {
+    row.method == Method::Probe
 }
 
-fn is_failure(event: &LoginEvent) -> bool {
-    event.outcome == Outcome::Failed
+fn is_failure(row: &Row) -> bool {
+    row.outcome == Outcome::Failed
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::event::{Service, Source};
+    use super::super::event::{LoginEvent, Service, Source};
     use super::*;
 
     fn event(second: i64, outcome: Outcome, method: Method) -> LoginEvent {
@@ -198,11 +229,15 @@ mod tests {
         let mut events = vec![event(1, Outcome::Accepted, Method::Password)];
         events.extend((0..10).map(|n| event(2 + n, Outcome::Failed, Method::Probe)));
         events.extend((0..MOST_EVENTS as i64 + 1).map(|n| event(20 + n, Outcome::Failed, Method::Password)));
-        memory.keep(Timestamp::from_second(100_000).unwrap(), events, Vec::new());
+        memory.keep(
+            Timestamp::from_second(100_000).unwrap(),
+            &events.into_iter().collect(),
+            &Events::default(),
+        );
         assert_eq!((memory.events.len(), memory.evicted), (MOST_EVENTS, 12));
-        assert_eq!(memory.events[0].outcome, Outcome::Accepted);
+        assert_eq!(memory.events.rows()[0].outcome, Outcome::Accepted);
         assert!(memory.events.iter().all(|event| event.method == Method::Password));
-        let kept = serde_json::to_string(&memory.events[1]).unwrap();
+        let kept = serde_json::to_string(&memory.events.iter().nth(1)).unwrap();
         assert!(!kept.contains("hunter2"), "{kept}");
     }
 
@@ -217,7 +252,11 @@ mod tests {
             event(1, Outcome::Failed, Method::Password),
             event(300_000, Outcome::Failed, Method::Password),
         ];
-        memory.keep(Timestamp::from_second(300_000).unwrap(), events, Vec::new());
+        memory.keep(
+            Timestamp::from_second(300_000).unwrap(),
+            &events.into_iter().collect(),
+            &Events::default(),
+        );
         assert_eq!((memory.events.len(), memory.evicted), (1, 0));
     }
 
@@ -225,7 +264,11 @@ mod tests {
     fn memory_reads_what_it_writes() {
         let mut memory = LoginMemory::default();
         let events = vec![event(9, Outcome::Accepted, Method::Publickey)];
-        memory.keep(Timestamp::from_second(10).unwrap(), events, Vec::new());
+        memory.keep(
+            Timestamp::from_second(10).unwrap(),
+            &events.into_iter().collect(),
+            &Events::default(),
+        );
         let text = serde_json::to_string(&memory).unwrap();
         assert_eq!(serde_json::from_str::<LoginMemory>(&text).unwrap(), memory);
     }

@@ -2,6 +2,7 @@
 
 use super::event::{Method, Service, Source};
 use super::line::{number, word};
+use super::panels::Panels;
 use super::{console, dropbear, mail_ftp, pam, sshd, sudo_su, xrdp};
 
 /// Most attempts that one line may claim to stand for; more is a broken or hostile line.
@@ -161,17 +162,17 @@ impl Program {
 }
 
 /// Reads the message of a line under `tag`: `None` where it tells of no attempt.
-pub(super) fn read<'a>(tag: &[u8], message: &'a [u8]) -> Option<Said<'a>> {
+pub(super) fn read<'a>(tag: &[u8], message: &'a [u8], panels: &Panels) -> Option<Said<'a>> {
     let program = Program::of(tag)?;
     if let Some((repeats, inner)) = repeated(message) {
-        let mut said = read_once(program, tag, inner)?;
+        let mut said = read_once(program, tag, inner, panels)?;
         said.repeats = repeats;
         return Some(said);
     }
-    read_once(program, tag, message)
+    read_once(program, tag, message, panels)
 }
 
-fn read_once<'a>(program: Program, tag: &[u8], message: &'a [u8]) -> Option<Said<'a>> {
+fn read_once<'a>(program: Program, tag: &[u8], message: &'a [u8], panels: &Panels) -> Option<Said<'a>> {
     if message.starts_with(b"pam_") || message.starts_with(b"PAM ") || tag.ends_with(b"(pam_unix)") {
         return pam::read(program, message);
     }
@@ -186,7 +187,8 @@ fn read_once<'a>(program: Program, tag: &[u8], message: &'a [u8]) -> Option<Said
         Program::Vsftpd => mail_ftp::read_vsftpd(message),
         Program::Xrdp => xrdp::read(message),
         // These leave it to PAM to tell.
-        Program::Cockpit | Program::Greeter | Program::Other => None,
+        Program::Cockpit | Program::Greeter => None,
+        Program::Other => panels.message(tag, message),
     }
 }
 
@@ -205,10 +207,15 @@ pub(super) fn last_repeated(message: &[u8]) -> Option<u32> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    /// Reads a message with the patterns that are known.
+    pub(in super::super) fn read<'a>(tag: &[u8], message: &'a [u8]) -> Option<Said<'a>> {
+        super::read(tag, message, &Panels::default())
+    }
 
     #[test]
     fn repeats_are_counted() {

@@ -6,6 +6,7 @@ use super::attempt::Merger;
 use super::duplicate::{Message, Origin, Seen};
 use super::follow::Sink;
 use super::line::{self, Line};
+use super::panels::Panels;
 use super::privilege;
 use super::said::{self, Said};
 use super::timestamp::Clock;
@@ -13,7 +14,7 @@ use super::timestamp::Clock;
 /// Longest line read; what is longer is passed over and counted as not understood.
 pub(super) const LONGEST_LINE: usize = 64 * 1024;
 
-impl Sink for Scan<'_> {
+impl Sink for Scan<'_, '_> {
     fn feed(&mut self, piece: &[u8]) {
         self.feed(piece);
     }
@@ -44,10 +45,11 @@ pub(super) struct Tally {
 
 /// A reader of one log after another. `Merger` and `Seen` live longer: a connection may straddle two files.
 #[derive(Debug)]
-pub(super) struct Scan<'a> {
-    merger: &'a mut Merger,
+pub(super) struct Scan<'a, 'w> {
+    merger: &'a mut Merger<'w>,
     seen: &'a mut Seen,
     clock: &'a mut Clock,
+    panels: &'a Panels,
     /// Events before this are of no interest.
     since: Timestamp,
     /// Start of a line whose end has not been read yet.
@@ -60,17 +62,19 @@ pub(super) struct Scan<'a> {
     tally: Tally,
 }
 
-impl<'a> Scan<'a> {
+impl<'a, 'w> Scan<'a, 'w> {
     pub(super) fn new(
-        merger: &'a mut Merger,
+        merger: &'a mut Merger<'w>,
         seen: &'a mut Seen,
         clock: &'a mut Clock,
+        panels: &'a Panels,
         since: Timestamp,
     ) -> Self {
         Self {
             merger,
             seen,
             clock,
+            panels,
             since,
             partial: Vec::new(),
             skipping: false,
@@ -138,14 +142,18 @@ impl<'a> Scan<'a> {
         }
         self.tally.lines += 1;
         let Some(line) = line::split(text) else {
-            self.tally.unparsed += 1;
+            self.last.clear();
+            match self.panels.line(text) {
+                Some((stamp, said)) => self.told(&Line::of_file(stamp, text), &Told::by(said), Origin::File),
+                None => self.tally.unparsed += 1,
+            }
             return;
         };
         if line.tag.is_empty() {
             self.repeat(&line);
             return;
         }
-        let told = Told::of(&line);
+        let told = Told::of(&line, self.panels);
         if told.is_nothing() {
             self.last.clear();
             return;
@@ -171,18 +179,14 @@ impl<'a> Scan<'a> {
         };
         let text = std::mem::take(&mut self.last);
         if let Some(last) = line::split(&text)
-            && let Some(mut said) = said::read(last.tag, last.message)
+            && let Some(mut said) = said::read(last.tag, last.message, self.panels)
         {
             said.repeats = count;
             let repeated = Line {
                 stamp: line.stamp,
                 ..last
             };
-            let told = Told {
-                said: Some(said),
-                privilege: None,
-            };
-            self.told(&repeated, &told, Origin::File);
+            self.told(&repeated, &Told::by(said), Origin::File);
         }
         self.last = text;
     }
@@ -207,10 +211,17 @@ pub(super) struct Told<'a> {
 }
 
 impl<'a> Told<'a> {
-    pub(super) fn of(line: &Line<'a>) -> Self {
+    pub(super) fn of(line: &Line<'a>, panels: &Panels) -> Self {
         Self {
-            said: said::read(line.tag, line.message),
+            said: said::read(line.tag, line.message, panels),
             privilege: privilege::read(line.tag, line.message),
+        }
+    }
+
+    const fn by(said: Said<'a>) -> Self {
+        Self {
+            said: Some(said),
+            privilege: None,
         }
     }
 
@@ -222,7 +233,7 @@ impl<'a> Told<'a> {
 
 /// Takes in what `line` told at a time and line number, unless another log has told of it.
 pub(super) fn take(
-    merger: &mut Merger,
+    merger: &mut Merger<'_>,
     seen: &mut Seen,
     line: &Line<'_>,
     told: &Told<'_>,

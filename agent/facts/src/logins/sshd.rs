@@ -261,10 +261,7 @@ fn user_address(text: &[u8]) -> Option<UserFrom<'_>> {
 /// `ADDRESS[ port N]`, alone.
 fn address_and_port(text: &[u8]) -> Option<(Option<Source>, Option<u32>)> {
     // Old versions go on with `: reason`.
-    let text = match memchr::memmem::find(text, b": ") {
-        Some(end) => text.get(..end)?,
-        None => text,
-    };
+    let text = split_once(text, b": ").map_or(text, |(address, _)| address);
     let (head, source, port) = tail(text)?;
     head.is_empty().then_some((source, port))
 }

@@ -68,7 +68,7 @@ fn to(text: &[u8]) -> Option<(&[u8], &[u8], Option<Source>)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::said::read;
+    use super::super::said::tests::read;
     use super::*;
 
     #[test]

@@ -12,6 +12,8 @@ use jiff::SignedDuration;
 use super::*;
 use crate::memory::Memory;
 
+mod bad_input;
+
 /// A host with an `auth.log`, and the memory of the agent on it.
 struct Watched {
     dir: tempfile::TempDir,
@@ -274,6 +276,7 @@ fn files_a_person_names_are_recognised_and_read_whole() {
         let input = Input {
             files: files.iter().map(|path| (*path).clone()).collect(),
             year: Some(2025),
+            ..Input::default()
         };
         let found = inspect(&host, &input).unwrap();
         let count: u32 = found.events.iter().map(|event| event.count).sum();
@@ -294,6 +297,7 @@ fn files_a_person_names_are_recognised_and_read_whole() {
     let missing = Input {
         files: vec![log],
         year: None,
+        ..Input::default()
     };
     assert!(
         inspect(&host, &missing)
@@ -304,7 +308,7 @@ fn files_a_person_names_are_recognised_and_read_whole() {
 }
 
 #[test]
-fn xz_and_zstandard_are_inflated_and_broken_streams_are_said_to_be() {
+fn every_kind_of_compression_is_inflated_and_broken_streams_are_said_to_be() {
     let dir = tempfile::tempdir().unwrap();
     let line = "Nov 22 08:00:00 web sshd[9]: Failed password for root from 203.0.113.7 port 4022 ssh2\n";
     let level = ruzstd::encoding::CompressionLevel::Fastest;
@@ -316,16 +320,20 @@ fn xz_and_zstandard_are_inflated_and_broken_streams_are_said_to_be() {
          2c19f5555c1a1ac3efde6dc8e721c4f1000000009ec2b7ebc5ba007100016f568236eb401fb6f37d010000000004595a",
     )
     .unwrap();
+    let mut bzip2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::best());
+    bzip2.write_all(line.as_bytes()).unwrap();
+    let bzip2 = bzip2.finish().unwrap();
     let host = Host::at(dir.path()).unwrap();
     let read = |bytes: &[u8]| {
         fs::write(dir.path().join("log"), bytes).unwrap();
         let input = Input {
             files: vec!["/log".into()],
             year: Some(2026),
+            ..Input::default()
         };
         inspect(&host, &input).map(|found| found.events.len())
     };
-    for packed in [xz, zstandard] {
+    for packed in [bzip2, xz, zstandard] {
         assert_eq!(read(&packed).unwrap(), 1);
         assert!(read(&packed[..packed.len() - 20]).is_err());
     }

@@ -36,6 +36,12 @@ pub(super) fn take(line: &[u8]) -> Option<(Stamp, &[u8])> {
     Some((stamp, rest.strip_prefix(b" ")?))
 }
 
+/// A time by RFC 3339 that is all of `text`.
+pub(super) fn whole(text: &[u8]) -> Option<Stamp> {
+    let (stamp, rest) = take_rfc3339(text)?;
+    rest.is_empty().then_some(stamp)
+}
+
 fn take_traditional(line: &[u8]) -> Option<(Stamp, &[u8])> {
     let month = month(line.get(..3)?)?;
     let rest = line.get(3..)?.strip_prefix(b" ")?;
@@ -117,6 +123,7 @@ fn take_time(text: &[u8]) -> Option<(Time, &[u8])> {
 }
 
 /// A number of `least` to `most` digits, with nothing numeric behind it.
+#[inline]
 fn digits(text: &[u8], least: usize, most: usize) -> Option<(u16, &[u8])> {
     let length = text
         .iter()
@@ -152,6 +159,8 @@ pub(super) struct Clock {
     last: Option<(i8, i8, i16)>,
     /// The minute last resolved, since looking up a zone costs more than all else here.
     minute: Option<(DateTime, Timestamp)>,
+    /// The same of lines without a year, where no second of it is too late for the year that it got.
+    yearless: Option<((i8, i8, i8, i8), Timestamp)>,
     /// The offset that a line last had.
     offset: Option<Offset>,
 }
@@ -168,6 +177,7 @@ impl Clock {
             year,
             last: None,
             minute: None,
+            yearless: None,
             offset: None,
         }
     }
@@ -191,11 +201,22 @@ impl Clock {
                     let year = self.set_year(year, month, day);
                     return self.local(Date::new(year, month, day).ok()?.to_datetime(time));
                 }
+                let minute = (month, day, time.hour(), time.minute());
+                if let Some((known, start)) = self.yearless
+                    && known == minute
+                {
+                    return Timestamp::from_second(start.as_second() + i64::from(time.second())).ok();
+                }
                 // 29 February recurs after at most eight years (1896 to 1904).
-                (0..=8).find_map(|back| {
+                let at = (0..=8).find_map(|back| {
                     let date = Date::new(self.latest_year - back, month, day).ok()?;
                     self.local(date.to_datetime(time)).filter(|at| *at <= self.latest)
-                })
+                })?;
+                self.yearless = self
+                    .minute
+                    .filter(|(_, start)| start.as_second() + 59 <= self.latest.as_second())
+                    .map(|(_, start)| (minute, start));
+                Some(at)
             }
         }
     }
@@ -215,7 +236,7 @@ impl Clock {
 
     fn local(&mut self, written: DateTime) -> Option<Timestamp> {
         let second = written.second();
-        let whole = written.with().second(0).build().ok()?;
+        let whole = written.date().at(written.hour(), written.minute(), 0, 0);
         let start = match self.minute {
             Some((known, start)) if known == whole => start,
             _ => {
@@ -224,9 +245,7 @@ impl Clock {
                 start
             }
         };
-        start
-            .checked_add(SignedDuration::from_secs(i64::from(second)))
-            .ok()
+        Timestamp::from_second(start.as_second() + i64::from(second)).ok()
     }
 }
 

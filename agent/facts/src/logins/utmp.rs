@@ -5,6 +5,8 @@ use std::collections::HashMap;
 
 use super::event::{LoginEvent, Method, Outcome, Service, Source, peer, terminal, user_name};
 use super::follow::Sink;
+use super::intern::Id;
+use super::packed::{Events, Row};
 
 /// Bytes of one record.
 pub(super) const RECORD: usize = 384;
@@ -35,16 +37,16 @@ pub(super) struct Records {
     /// Records read.
     pub(super) read: u64,
     /// Records of logins.
-    pub(super) events: Vec<LoginEvent>,
+    pub(super) events: Events,
 }
 
 impl Records {
-    pub(super) const fn new(kind: Kind) -> Self {
+    pub(super) fn new(kind: Kind) -> Self {
         Self {
             kind,
             partial: Vec::new(),
             read: 0,
-            events: Vec::new(),
+            events: Events::default(),
         }
     }
 
@@ -73,7 +75,7 @@ impl Records {
         self.read += 1;
         let line = self.read;
         if let Some(event) = read(record, self.kind) {
-            self.events.push(LoginEvent { line, ..event });
+            self.events.push(&LoginEvent { line, ..event });
         }
     }
 }
@@ -194,51 +196,53 @@ pub(super) fn kind_of(name: &str, size: u64, head: &[u8]) -> Option<Kind> {
 }
 
 /// Adds those `records` to `events` that no log line told of, in order of time.
-pub(super) fn merge(mut events: Vec<LoginEvent>, records: &[LoginEvent]) -> Vec<LoginEvent> {
+pub(super) fn merge(mut events: Events, records: &Events) -> Events {
     if records.is_empty() {
         return events;
     }
-    let place = |event: &LoginEvent| {
-        let source = match &event.source {
-            Some(Source::Address(_) | Source::Host(_)) => event.source.clone(),
-            _ => None,
-        };
-        (event.outcome, source)
+    let told_of = events.len();
+    events.extend(records);
+    let mut rows = std::mem::take(events.rows_mut());
+    let records = rows.split_off(told_of);
+    let from_elsewhere: Vec<bool> = events.sources_are_elsewhere();
+    let place = |row: &Row| {
+        let elsewhere = from_elsewhere.get(row.source.place()) == Some(&true);
+        (row.outcome, if elsewhere { row.source } else { Id::NONE })
     };
     // When, who, and how many attempts no record has been found for yet.
-    type Told = Vec<(Timestamp, Option<String>, u32)>;
-    let mut told: HashMap<(Outcome, Option<Source>), Told> = HashMap::new();
-    for event in events.iter().filter(|event| !event.service.is_escalation()) {
-        told.entry(place(event))
+    type Told = Vec<(i64, Id, u32)>;
+    let mut told: HashMap<(Outcome, Id), Told> = HashMap::new();
+    for row in rows.iter().filter(|row| !row.service.is_escalation()) {
+        told.entry(place(row))
             .or_default()
-            .push((event.at, event.user.clone(), event.count));
+            .push((row.at, row.user, row.count));
     }
     for alike in told.values_mut() {
         alike.sort_by_key(|(at, _, _)| *at);
     }
+    let within = i64::try_from(WITHIN.as_micros()).unwrap_or_default();
     for record in records {
         let alike = told
-            .get_mut(&place(record))
+            .get_mut(&place(&record))
             .map(Vec::as_mut_slice)
             .unwrap_or_default();
-        let earliest = record.at.saturating_sub(WITHIN).unwrap_or(Timestamp::MIN);
-        let latest = record.at.saturating_add(WITHIN).unwrap_or(Timestamp::MAX);
-        let start = alike.partition_point(|(at, _, _)| *at < earliest);
+        let start = alike.partition_point(|(at, _, _)| *at < record.at.saturating_sub(within));
+        let latest = record.at.saturating_add(within);
         let near = alike
             .iter_mut()
             .skip(start)
             .take_while(|(at, _, _)| *at <= latest);
-        let user = record.user.as_deref();
-        let same = |known: Option<&str>| known.is_none() || user.is_none() || known == user;
+        let same = |known: Id| known.is_none() || record.user.is_none() || known == record.user;
         match near
             .into_iter()
-            .find(|(_, known, left)| *left > 0 && same(known.as_deref()))
+            .find(|(_, known, left)| *left > 0 && same(*known))
         {
             Some((_, _, left)) => *left -= 1,
-            None => events.push(record.clone()),
+            None => rows.push(record),
         }
     }
-    events.sort_by_key(|event| event.at);
+    *events.rows_mut() = rows;
+    events.rows_mut().sort_by_key(|row| row.at);
     events
 }
 
@@ -268,7 +272,7 @@ pub(super) mod tests {
         for piece in bytes.chunks(piece.max(1)) {
             records.feed(piece);
         }
-        records.events
+        records.events.iter().collect()
     }
 
     #[test]
@@ -341,8 +345,11 @@ pub(super) mod tests {
             count,
             ..read(&record(6, "ssh:notty", "root", "203.0.113.7", 1), Kind::Btmp).unwrap()
         };
-        let records: Vec<_> = [100, 103, 106, 900].map(|second| line(second, 1)).to_vec();
-        let merged = merge(vec![line(98, 1), line(110, 2)], &records);
+        let records: Events = [100, 103, 106, 900]
+            .map(|second| line(second, 1))
+            .into_iter()
+            .collect();
+        let merged = merge([line(98, 1), line(110, 2)].into_iter().collect(), &records);
         let seconds: Vec<_> = merged.iter().map(|event| event.at.as_second()).collect();
         assert_eq!(seconds, [98, 110, 900]);
     }

@@ -18,7 +18,7 @@ pub(super) fn read(message: &[u8]) -> Option<Said<'_>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::said::read;
+    use super::super::said::tests::read;
 
     #[test]
     fn a_failure_is_understood() {

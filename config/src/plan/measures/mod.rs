@@ -6,6 +6,7 @@
 mod authentication;
 mod custom;
 mod intrusion;
+mod login_pattern;
 mod monitoring;
 mod outside_proof;
 mod ports;
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 pub use authentication::*;
 pub use custom::*;
 pub use intrusion::*;
+pub use login_pattern::*;
 pub use monitoring::*;
 pub use outside_proof::*;
 pub use ports::*;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::login_pattern::LoginPattern;
 use super::work_hours::WorkHours;
 use crate::interval::Interval;
 
@@ -70,6 +71,13 @@ pub struct LoginRules {
     pub work_hours: WorkHours,
     /// Two logins of one user from networks apart, one of them new, within this time are by two people.
     pub impossible_pace_within: Interval,
+    /// A GeoIP file (MaxMind's format, with places) on the host, by which two logins of one user are also too soon after one
+    /// another where nobody travels so fast.
+    pub geoip_file: Option<PathBuf>,
+    /// Fastest that anyone travels, in kilometres an hour.
+    pub fastest_travel_km_per_hour: u32,
+    /// How programs with accounts of their own tell of logins, beside those that are known.
+    pub patterns: Vec<LoginPattern>,
     /// How root may log in. Both the logins seen and the settings of sshd are held to it.
     pub root_login: RootLogin,
     /// How much of the addresses that attempts came from findings tell.
@@ -98,6 +106,9 @@ impl Default for LoginRules {
             learning_period: Interval::days(14),
             work_hours: WorkHours::default(),
             impossible_pace_within: Interval::minutes(60),
+            geoip_file: None,
+            fastest_travel_km_per_hour: 900,
+            patterns: Vec::new(),
             root_login: RootLogin::KeyOnly,
             sources: SourceDetail::Full,
             report_for: Interval::days(1),

@@ -1,6 +1,8 @@
 //! Logs, and the attempts they come to.
 
 use super::super::duplicate::Seen;
+use super::super::event::LoginEvent;
+use super::super::panels::Panels;
 use super::super::scan::Scan;
 use super::super::timestamp::Clock;
 use super::*;
@@ -9,12 +11,13 @@ use jiff::tz::TimeZone;
 /// Events of a log: time of day, user, method, outcome, count.
 fn events(log: &str) -> Vec<String> {
     let (mut merger, mut seen) = (Merger::default(), Seen::default());
+    let panels = Panels::default();
     let mut clock = Clock::new(TimeZone::UTC, Timestamp::UNIX_EPOCH, Some(2026));
-    let mut scan = Scan::new(&mut merger, &mut seen, &mut clock, Timestamp::MIN);
+    let mut scan = Scan::new(&mut merger, &mut seen, &mut clock, &panels, Timestamp::MIN);
     scan.feed(log.as_bytes());
     scan.end(true);
     let (events, _) = merger.finish(None);
-    let show = |event: &LoginEvent| {
+    let show = |event: LoginEvent| {
         let user = event.user.as_deref().unwrap_or("-");
         let mark = if event.unknown_user { "?" } else { "" };
         let source = event.source.as_ref().map_or("-".to_owned(), ToString::to_string);
@@ -101,23 +104,24 @@ Nov 22 08:00:04 web sshd[9]: Connection reset by invalid user x 203.0.113.7 port
 
 #[test]
 fn a_connection_goes_on_in_the_next_run_without_its_strangers_name() {
-    let run = |connections, line: &str| {
+    let run = |connections: &[OpenConnection], line: &str| {
         let (mut merger, mut seen) = (Merger::resume(connections), Seen::default());
+        let panels = Panels::default();
         let mut clock = Clock::new(TimeZone::UTC, Timestamp::UNIX_EPOCH, None);
-        let mut scan = Scan::new(&mut merger, &mut seen, &mut clock, Timestamp::MIN);
+        let mut scan = Scan::new(&mut merger, &mut seen, &mut clock, &panels, Timestamp::MIN);
         scan.feed(line.as_bytes());
         scan.end(true);
         let now: Timestamp = "2026-11-22T08:00:30Z".parse().unwrap();
         merger.finish(Some(now))
     };
     let (first, open) = run(
-        Vec::new(),
+        &[],
         "2026-11-22T08:00:00Z web sshd[9]: Invalid user hunter2 from 203.0.113.7 port 5\n",
     );
     let kept = serde_json::to_string(&open).unwrap();
     assert!(!kept.contains("hunter2"), "{kept}");
     let (second, _) = run(
-        open,
+        &open,
         "2026-11-22T08:00:02Z web sshd[9]: Failed password for invalid user hunter2 from 203.0.113.7 port 5 ssh2\n",
     );
     assert_eq!((first.len(), second.len()), (1, 0));
