@@ -49,11 +49,13 @@ pub trait Probe {
     /// Its name.
     const ID: ProbeId;
     /// Files and directories that it reads, as absolute paths: a change of one, or of an entry of one that is a
-    /// directory, is worth reading again for at once.
+    /// directory, is worth reading again for at once. `…/*` stands for the files in each directory of one.
     const WATCHES: &'static [&'static str] = &[];
     /// A cheap fingerprint of what no file tells of, such as the listening sockets; a new value is worth reading
     /// again for. `None` inside: could not look.
     const PULSE: Option<fn(&Host) -> Option<u64>> = None;
+    /// Whether what it reads must be judged within seconds of being written, as what an intruder does must.
+    const URGENT: bool = false;
 
     /// Reads it. `facts` holds what the probes before this one in [`PROBES`] read, and what they want remembered.
     fn gather(host: &Host, ask: &Ask, facts: &mut Facts) -> Known<Self::Fact>;
@@ -73,6 +75,8 @@ pub struct ProbeEntry {
     pub watches: &'static [&'static str],
     /// A cheap fingerprint of what no file tells of.
     pub pulse: Option<fn(&Host) -> Option<u64>>,
+    /// Whether what it reads must be judged within seconds of being written.
+    pub urgent: bool,
     gather: fn(&Host, &Ask, &mut Facts),
     withhold: fn(&mut Facts, Denial),
 }
@@ -84,6 +88,7 @@ impl ProbeEntry {
             after,
             watches: P::WATCHES,
             pulse: P::PULSE,
+            urgent: P::URGENT,
             gather: |host, ask, facts| *P::slot(facts) = P::gather(host, ask, facts),
             withhold: |facts, denial| *P::slot(facts) = Known::Denied(denial),
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use plumbline_checks::{CHECKS, Check};
 use plumbline_config::finding::Status as FindingStatus;
-use plumbline_facts::Memory;
+use plumbline_facts::{Memory, PROBES, ProbeEntry};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 
@@ -55,12 +55,15 @@ impl Runner {
         let checks: Vec<&'static Check> = CHECKS.iter().collect();
         let now = Instant::now();
         let interval = duration(shared.settings().check_interval);
-        let schedule = Schedule::new(
+        let mut schedule = Schedule::new(
             checks.iter().map(|check| check.id),
             interval,
             Random::system(),
             now,
         );
+        for check in checks.iter().filter(|check| is_urgent(check)) {
+            schedule.hurry(check.id);
+        }
         let watched = watched(checks.iter().copied());
         let memory = remembered(&shared).await;
         Self {
@@ -168,6 +171,9 @@ impl Runner {
             return;
         }
         self.show_findings(&seen);
+        for (check, duration) in &seen.durations {
+            self.schedule.took(check, *duration);
+        }
         let Seen {
             assessment, memory, ..
         } = seen;
@@ -288,6 +294,12 @@ impl Runner {
             }
         });
     }
+}
+
+/// Whether what a check rests on must be judged within seconds.
+fn is_urgent(check: &Check) -> bool {
+    let needed = |probe: &&ProbeEntry| check.needs.contains(&probe.id);
+    PROBES.iter().filter(needed).any(|probe| probe.urgent)
 }
 
 /// What the probes left. Where an other version of the agent left what this one can't read, they start anew.

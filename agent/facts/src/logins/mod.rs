@@ -126,12 +126,15 @@ pub struct LoginsProbe;
 impl Probe for LoginsProbe {
     type Fact = LoginFacts;
     const ID: ProbeId = ProbeId::Logins;
-    // The journal is written through memory, which no watch of a file tells of: its pulse is felt instead.
+    // The journal is written through memory, which no watch of a file tells of; journald sets its files to the size that
+    // they have, which one does (journal_file_post_change in systemd). What goes past that its pulse tells.
     const WATCHES: &'static [&'static str] = &[
         "/var/log/auth.log",
         "/var/log/secure",
         "/var/log/btmp",
         "/var/log/wtmp",
+        "/var/log/journal/*",
+        "/run/log/journal/*",
         accounts::PASSWD,
         accounts::GROUP,
         accounts::SUDOERS,
@@ -139,6 +142,7 @@ impl Probe for LoginsProbe {
         "/root/.ssh/authorized_keys",
     ];
     const PULSE: Option<fn(&Host) -> Option<u64>> = Some(journal::pulse);
+    const URGENT: bool = true;
 
     fn gather(host: &Host, ask: &Ask, facts: &mut Facts) -> Known<LoginFacts> {
         let mut memory = ask.memory.logins.clone();
