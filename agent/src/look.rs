@@ -12,7 +12,7 @@ use plumbline_config::wire::{Assessment, HostInfo, Scope};
 use plumbline_facts::{Ask, Host, Memory, ProbeId, gather_watched, with_foundations};
 
 /// What to look at, and what to judge by.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Look<'a> {
     /// The host.
     pub host: &'a Host,
@@ -24,6 +24,8 @@ pub struct Look<'a> {
     pub role: Role,
     /// The checks to run.
     pub checks: &'a [&'static Check],
+    /// Files whose change would be noticed at once; `None` where nothing is watched.
+    pub watching: Option<BTreeSet<String>>,
     /// What earlier looks left.
     pub memory: &'a Memory,
 }
@@ -56,6 +58,7 @@ pub fn look(look: &Look<'_>, begin: &dyn Fn(ProbeId)) -> Seen {
         logins_kept_for: reported_for
             .nominal()
             .saturating_add(SignedDuration::from_hours(24)),
+        watching: look.watching.clone(),
         memory: look.memory.clone(),
     };
     let reading = Stopwatch::default();

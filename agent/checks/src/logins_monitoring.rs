@@ -1,9 +1,11 @@
 //! `logins.monitoring`: something that runs watches for abnormal logins, and the logs it watches are being written.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 use plumbline_config::message::Message;
 use plumbline_facts::logins::LoginFacts;
-use plumbline_facts::monitors::{Monitor, Product};
+use plumbline_facts::monitors::{Monitor, MonitorFacts, Product};
 use plumbline_facts::{Facts, Known, ProbeId, Unknown};
 use serde_json::{Value, json};
 
@@ -17,6 +19,9 @@ const LAGS_BY: SignedDuration = SignedDuration::from_hours(1);
 
 /// Logs of a syslog daemon, among the sources of logins.
 const LOGS: [&str; 3] = ["/var/log/auth.log", "/var/log/secure", "/var/log/messages"];
+
+/// Records that a watch tells of.
+const RECORDS: [&str; 2] = ["/var/log/wtmp", "/var/log/btmp"];
 
 pub(crate) const CHECK: Check = Check {
     id: "logins.monitoring",
@@ -36,11 +41,12 @@ fn judge(facts: &Facts, context: &Context<'_>) -> Result<Vec<Verdict>, Unknown> 
         return Ok(vec![Verdict::switched_off(reason)]);
     }
     let logins = facts.logins.value()?;
-    let monitors = &facts.monitors.value()?.monitors;
+    let MonitorFacts { monitors, watching } = facts.monitors.value()?;
     let active: Vec<&Monitor> = monitors.iter().filter(|monitor| is_active(monitor)).collect();
-    let mut verdicts = vec![host(&active, monitors, logins)];
+    let mut verdicts = vec![host(&active, monitors, watching.as_ref(), logins)];
     let dead = monitors.iter().filter(|monitor| !is_active(monitor));
     verdicts.extend(dead.map(inactive));
+    verdicts.extend(watching.as_ref().and_then(|watching| unwatched(watching, logins)));
     verdicts.extend(stopped(logins, context.now));
     Ok(verdicts)
 }
@@ -55,7 +61,12 @@ fn is_active(monitor: &Monitor) -> bool {
     !monitor.processes.is_empty() && watches.is_none_or(|names| names.iter().any(of_logins))
 }
 
-fn host(active: &[&Monitor], all: &[Monitor], logins: &LoginFacts) -> Verdict {
+fn host(
+    active: &[&Monitor],
+    all: &[Monitor],
+    watching: Option<&BTreeSet<String>>,
+    logins: &LoginFacts,
+) -> Verdict {
     let names: Vec<&str> = active.iter().map(|monitor| monitor.product.name()).collect();
     let read: Vec<Value> = logins
         .sources
@@ -65,7 +76,7 @@ fn host(active: &[&Monitor], all: &[Monitor], logins: &LoginFacts) -> Verdict {
             json!({ "name": source.name, "written_at": reading.written_at, "lost": reading.lost })
         })
         .collect();
-    let evidence = json!({ "monitors": all, "sources_readable": read });
+    let evidence = json!({ "monitors": all, "sources_readable": read, "watched_by_this_agent": watching });
     let verdict = if names.is_empty() {
         Verdict::fail(Verdict::HOST, Message::new("logins-monitoring-none"))
     } else {
@@ -91,6 +102,25 @@ fn inactive(monitor: &Monitor) -> Verdict {
             json!({ "running": !monitor.processes.is_empty(), "watches": monitor.watches }),
         )
         .evidence(json!({ "monitor": monitor }))
+}
+
+/// Files of logins that this agent reads and whose change it would not notice: its own watch is dead there. The journal
+/// is not among them, since its pulse is felt beside the watch.
+fn unwatched(watching: &BTreeSet<String>, logins: &LoginFacts) -> Option<Verdict> {
+    let read = |name: &&str| LOGS.contains(name) || RECORDS.contains(name);
+    let sources = logins.sources.iter();
+    let names = sources
+        .filter(|source| matches!(source.reading, Known::Value(_)))
+        .map(|source| source.name.as_str());
+    let missed: Vec<&str> = names.filter(read).filter(|name| !watching.contains(*name)).collect();
+    let subject = format!("monitor:{}", Product::Plumbline.name());
+    (!missed.is_empty()).then(|| {
+        let message = Message::new("logins-monitoring-unwatched").arg("files", missed.join(", "));
+        Verdict::fail(subject, message).compared(
+            json!({ "watched_files_missing": [] }),
+            json!({ "watched_files_missing": missed }),
+        )
+    })
 }
 
 /// Logs that are not being written any more. Where the journal is read nothing is missed by that.
@@ -146,7 +176,6 @@ mod tests {
     use plumbline_config::ident::Role;
     use plumbline_config::plan::Plan;
     use plumbline_facts::logins::{Reading, SourceReading};
-    use plumbline_facts::monitors::MonitorFacts;
 
     use super::*;
     use crate::invariants::NOW;
@@ -175,6 +204,7 @@ mod tests {
             }),
             monitors: Known::Value(MonitorFacts {
                 monitors: monitors.to_vec(),
+                watching: None,
             }),
             ..Facts::default()
         }
@@ -221,6 +251,21 @@ mod tests {
             });
         }
         assert_eq!(judged(&host), [("host".to_owned(), Status::Pass)]);
+    }
+
+    #[test]
+    fn a_log_that_this_agent_would_not_notice_a_change_of_is_a_finding() {
+        let mut host = facts(&[monitor(Product::Plumbline, 1)], 1);
+        let mut watching = |files: &[&str]| {
+            if let Known::Value(monitors) = &mut host.monitors {
+                monitors.watching = Some(files.iter().map(|file| (*file).to_owned()).collect());
+            }
+            judged(&host)
+        };
+        let pass = ("host".to_owned(), Status::Pass);
+        assert_eq!(watching(&["/var/log/auth.log"]), [pass.clone()]);
+        let blind = ("monitor:plumbline-agent".to_owned(), Status::Fail);
+        assert_eq!(watching(&["/var/log/wtmp"]), [pass, blind]);
     }
 
     #[test]

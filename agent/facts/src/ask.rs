@@ -25,6 +25,8 @@ pub struct Ask {
     pub endpoints: Vec<String>,
     /// How long attempts to log in are to be kept: as long as the plan reports them, and a day to find them in.
     pub logins_kept_for: SignedDuration,
+    /// Files whose change the agent would notice at once; `None` for one run that watches nothing.
+    pub watching: Option<BTreeSet<String>>,
     /// What earlier runs left for the probes that look at change.
     pub memory: Memory,
 }

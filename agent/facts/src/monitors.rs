@@ -1,6 +1,6 @@
 //! Programs that watch the logs for abnormal logins: whether they are installed, run, and watch logins at all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -22,6 +22,8 @@ const MOST_FILES: usize = 256;
 pub struct MonitorFacts {
     /// Every program that is installed or runs, by name.
     pub monitors: Vec<Monitor>,
+    /// Files whose change this very agent would notice at once; `None` where this run is not the daemon's.
+    pub watching: Option<BTreeSet<String>>,
 }
 
 /// One program.
@@ -139,10 +141,13 @@ impl Probe for MonitorsProbe {
         "/etc/crowdsec/acquis.yaml",
     ];
 
-    fn gather(host: &Host, _ask: &Ask, _facts: &mut Facts) -> Known<MonitorFacts> {
+    fn gather(host: &Host, ask: &Ask, _facts: &mut Facts) -> Known<MonitorFacts> {
         let wanted = |process: &Running| Product::ALL.iter().any(|product| product.is(process));
         match processes::read_those(host, &wanted) {
-            Ok(running) => Known::Value(read(host, &running)),
+            Ok(running) => Known::Value(MonitorFacts {
+                watching: ask.watching.clone(),
+                ..read(host, &running)
+            }),
             Err(unknown) => unknown.into(),
         }
     }
@@ -172,6 +177,7 @@ fn read(host: &Host, running: &[Running]) -> MonitorFacts {
     };
     MonitorFacts {
         monitors: Product::ALL.into_iter().filter_map(monitor).collect(),
+        watching: None,
     }
 }
 

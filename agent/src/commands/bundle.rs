@@ -63,6 +63,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Outcome, Failure> {
         plan: &plan,
         role: identity.role(),
         checks: &checks,
+        watching: None,
         memory: &Memory::default(),
     };
     let Seen { assessment, .. } = look(&once, &|probe| progress.say(&format!("{probe:?}")));

@@ -139,6 +139,7 @@ impl Runner {
         let plan = self.shared.plan();
         let identity = self.shared.identity();
         let memory = self.memory.clone();
+        let watching = self.watching(&checks);
         let task = tokio::task::spawn_blocking(move || {
             let what = Look {
                 host: &host,
@@ -146,6 +147,7 @@ impl Runner {
                 plan: &plan.0,
                 role: identity.role(),
                 checks: &checks,
+                watching: Some(watching),
                 memory: &memory,
             };
             look(&what, &|_| {})
@@ -157,6 +159,13 @@ impl Runner {
             overdue_at: now + LONGEST_RUN,
             told: false,
         });
+    }
+
+    /// The files of these checks whose change would be noticed.
+    fn watching(&self, checks: &[&'static Check]) -> BTreeSet<String> {
+        let watched = watched(checks.iter().copied());
+        let seen = watched.iter().filter(|watched| self.watch.sees(watched.path));
+        seen.map(|watched| watched.path.to_owned()).collect()
     }
 
     async fn finish(&mut self, ended: Ended) {

@@ -133,6 +133,7 @@ impl Probe for LoginsProbe {
         "/var/log/secure",
         "/var/log/btmp",
         "/var/log/wtmp",
+        FALLBACK_LOG,
         "/var/log/journal/*",
         "/run/log/journal/*",
         accounts::PASSWD,
