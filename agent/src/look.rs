@@ -52,6 +52,7 @@ pub fn look(look: &Look<'_>, begin: &dyn Fn(ProbeId)) -> Seen {
         probes: needs.chain([ProbeId::Os]).collect(),
         now: started_at,
         declared_paths: measures.encryption.paths.clone(),
+        access_paths: measures.access_paths().to_vec(),
         certificate_paths: measures.transfer.certificate_paths.clone(),
         authority_paths: measures.transfer.authority_paths.clone(),
         endpoints: measures.transfer.endpoints.clone(),

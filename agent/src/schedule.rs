@@ -203,7 +203,10 @@ impl Schedule {
                 while times.regular <= horizon {
                     times.advance(self.interval, horizon);
                 }
-            } else if times.change.is_some_and(|change| change.due <= times.horizon(now, horizon)) {
+            } else if times
+                .change
+                .is_some_and(|change| change.due <= times.horizon(now, horizon))
+            {
                 due.changed.push(check);
                 times.ran_for_change(now);
             }

@@ -107,6 +107,12 @@ impl Verdict {
         Self::new(Status::NotApplicable, subject, message)
     }
 
+    /// For a person to answer, for the reason in the message.
+    #[must_use]
+    pub fn manual(subject: impl Into<String>, message: Message) -> Self {
+        Self::new(Status::Manual, subject, message)
+    }
+
     /// Could not be judged, for the reason in the message.
     #[must_use]
     pub fn error(subject: impl Into<String>, message: Message) -> Self {

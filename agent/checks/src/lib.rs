@@ -3,6 +3,8 @@
 
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
+mod access_abnormal;
+mod access_monitoring;
 mod antivirus_running;
 mod antivirus_signatures;
 mod assess;
@@ -37,6 +39,7 @@ mod transfer_ssh;
 mod transfer_tested;
 mod waf_protection;
 
+pub use access_monitoring::proposed_rule;
 pub use assess::assess;
 pub use check::{Check, Context, Verdict};
 
@@ -60,6 +63,8 @@ pub const CHECKS: &[Check] = &[
     ids_protection::CHECK,
     logins_monitoring::CHECK,
     logins_abnormal::CHECK,
+    access_monitoring::CHECK,
+    access_abnormal::CHECK,
     patch_security_updates::CHECK,
     antivirus_running::CHECK,
     antivirus_signatures::CHECK,

@@ -112,7 +112,10 @@ fn unwatched(watching: &BTreeSet<String>, logins: &LoginFacts) -> Option<Verdict
     let names = sources
         .filter(|source| matches!(source.reading, Known::Value(_)))
         .map(|source| source.name.as_str());
-    let missed: Vec<&str> = names.filter(read).filter(|name| !watching.contains(*name)).collect();
+    let missed: Vec<&str> = names
+        .filter(read)
+        .filter(|name| !watching.contains(*name))
+        .collect();
     let subject = format!("monitor:{}", Product::Plumbline.name());
     (!missed.is_empty()).then(|| {
         let message = Message::new("logins-monitoring-unwatched").arg("files", missed.join(", "));

@@ -17,6 +17,8 @@ pub struct Ask {
     pub now: Timestamp,
     /// Directories that the plan declares to hold personal data.
     pub declared_paths: Vec<PathBuf>,
+    /// Files and directories of personal data whose reading the plan wants recorded.
+    pub access_paths: Vec<PathBuf>,
     /// Certificate files to read.
     pub certificate_paths: Vec<PathBuf>,
     /// Files with the authorities that the host's peers trust; those that the host itself trusts where there is none.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::access::AccessMemory;
 use crate::firewall::FirewallMemory;
 use crate::logins::LoginMemory;
 use crate::packages::PackageMemory;
@@ -10,6 +11,8 @@ use crate::packages::PackageMemory;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Memory {
+    /// How far the audit log has been read, and who opened what.
+    pub access: AccessMemory,
     /// Since when the rules of the packet filter are what they are.
     pub firewall: FirewallMemory,
     /// How far logs have been read, and the attempts to log in of the last days.

@@ -1,5 +1,6 @@
 //! The registry of probes.
 
+use crate::access::AccessProbe;
 use crate::antivirus::AntivirusProbe;
 use std::collections::BTreeSet;
 
@@ -20,6 +21,8 @@ use crate::volumes::VolumesProbe;
 /// Names a fact that a check may need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ProbeId {
+    /// Who opens personal data.
+    Access,
     /// Attempts to log in.
     Logins,
     /// Programs that watch for abnormal logins.
@@ -107,6 +110,7 @@ pub const PROBES: &[ProbeEntry] = &[
     ProbeEntry::of::<SocketsProbe>(&[]),
     ProbeEntry::of::<TlsProbe>(&[ProbeId::Os, ProbeId::Sockets]),
     ProbeEntry::of::<LoginsProbe>(&[]),
+    ProbeEntry::of::<AccessProbe>(&[]),
     ProbeEntry::of::<MonitorsProbe>(&[]),
     ProbeEntry::of::<PackagesProbe>(&[]),
     ProbeEntry::of::<AntivirusProbe>(&[]),

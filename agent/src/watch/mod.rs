@@ -176,7 +176,11 @@ impl Machinery {
         let overflowed = Arc::clone(&overflow);
         let mut pace = Pace::default();
         let handler = move |event: notify::Result<Event>| {
-            if let Some(rest) = event.as_ref().ok().and_then(|event| pace.rest(event, Instant::now())) {
+            if let Some(rest) = event
+                .as_ref()
+                .ok()
+                .and_then(|event| pace.rest(event, Instant::now()))
+            {
                 std::thread::sleep(rest);
             }
             // Opening and reading changes nothing, and we do it ourselves.

@@ -58,7 +58,8 @@ mod tests {
     fn one_file_that_is_written_without_end_is_rested_for_and_many_files_are_not() {
         let mut pace = Pace::default();
         let write = |name: u32| {
-            Event::new(EventKind::Modify(ModifyKind::Data(DataChange::Any))).add_path(format!("/log/{name}").into())
+            Event::new(EventKind::Modify(ModifyKind::Data(DataChange::Any)))
+                .add_path(format!("/log/{name}").into())
         };
         let now = Instant::now();
         let rests = |pace: &mut Pace, at| (0..100).filter(|_| pace.rest(&write(0), at).is_some()).count();

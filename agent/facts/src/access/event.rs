@@ -61,6 +61,8 @@ pub(super) struct Assembler {
     line: Vec<u8>,
     /// The line began in the middle, or is too long: it is passed over.
     skipping: bool,
+    /// Time of the latest record.
+    pub(super) newest: Option<Timestamp>,
     pub(super) lines: u64,
     pub(super) unparsed: u64,
     pub(super) accesses: Vec<Access>,
@@ -125,6 +127,7 @@ impl Assembler {
             return;
         };
         let place = (record.at, record.serial);
+        self.newest = self.newest.max(Some(record.at));
         match record.kind {
             b"SYSCALL" => {
                 let event = self.event(&record);
@@ -186,7 +189,11 @@ impl Assembler {
             return;
         };
         let directory = event.directory.unwrap_or_else(|| PathBuf::from("/"));
-        let paths = event.paths.iter().map(|path| plain(&directory.join(path))).collect();
+        let paths = event
+            .paths
+            .iter()
+            .map(|path| plain(&directory.join(path)))
+            .collect();
         self.accesses.push(Access {
             at: event.at,
             user,
@@ -255,7 +262,11 @@ type=PROCTITLE msg=audit(1761868800.100:1): proctitle=636174002E2E2F7069692F6375
             let [access] = &read.accesses[..] else {
                 panic!("{read:?}")
             };
-            assert_eq!(access.user.name.as_deref(), Some("alice"), "who logged in, not root");
+            assert_eq!(
+                access.user.name.as_deref(),
+                Some("alice"),
+                "who logged in, not root"
+            );
             assert_eq!(access.paths, [PathBuf::from("/srv/pii/customers.csv")]);
             assert_eq!(access.program.as_deref(), Some("/usr/bin/cat"));
             assert_eq!((read.lines, read.unparsed), (4, 0));
@@ -264,7 +275,8 @@ type=PROCTITLE msg=audit(1761868800.100:1): proctitle=636174002E2E2F7069692F6375
 
     #[test]
     fn events_among_one_another_are_told_apart_and_a_daemon_is_who_it_runs_as() {
-        let log = b"type=SYSCALL msg=audit(5.000:8): success=yes auid=4294967295 uid=33 exe=\"/usr/sbin/a\"\n\
+        let log =
+            b"type=SYSCALL msg=audit(5.000:8): success=yes auid=4294967295 uid=33 exe=\"/usr/sbin/a\"\n\
 type=SYSCALL msg=audit(5.000:9): success=no auid=1000 uid=0 exe=\"/bin/b\"\n\
 type=CWD msg=audit(5.000:8): cwd=\"/\"\n\
 type=PATH msg=audit(5.000:9): item=0 name=\"/srv/pii/x\" nametype=NORMAL\n\
@@ -274,7 +286,10 @@ type=PROCTITLE msg=audit(5.000:8): proctitle=\"a\"\n\
 type=PROCTITLE msg=audit(5.000:9): proctitle=\"b\"\n";
         let read = read(log, 64);
         assert_eq!(read.accesses.len(), 1, "what was refused was not read");
-        assert_eq!((read.accesses[0].user.id, &read.accesses[0].user.name), (33, &None));
+        assert_eq!(
+            (read.accesses[0].user.id, &read.accesses[0].user.name),
+            (33, &None)
+        );
         assert_eq!(read.accesses[0].paths, [PathBuf::from("/srv/pii/y")]);
     }
 
@@ -294,7 +309,9 @@ type=PROCTITLE msg=audit(5.000:9): proctitle=\"b\"\n";
     fn an_event_without_an_end_ends_by_age_and_many_open_ones_take_no_memory() {
         let mut log = Vec::new();
         for serial in 0..3 * MOST_OPEN {
-            log.extend(format!("type=SYSCALL msg=audit(5.000:{serial}): success=yes uid=1 exe=\"/x\"\n").bytes());
+            log.extend(
+                format!("type=SYSCALL msg=audit(5.000:{serial}): success=yes uid=1 exe=\"/x\"\n").bytes(),
+            );
         }
         let mut read = read(&log, 4096);
         assert_eq!(read.open.len(), MOST_OPEN);

@@ -45,7 +45,9 @@ impl<'a> Record<'a> {
 
     /// The value of a field as it stands there.
     pub(super) fn raw(&self, name: &[u8]) -> Option<&'a [u8]> {
-        let mut fields = self.fields.split(|byte| matches!(byte, b' ' | 0x1d | b'\n' | b'\r'));
+        let mut fields = self
+            .fields
+            .split(|byte| matches!(byte, b' ' | 0x1d | b'\n' | b'\r'));
         fields.find_map(|field| field.strip_prefix(name)?.strip_prefix(b"="))
     }
 
@@ -89,7 +91,8 @@ mod tests {
 
     use super::*;
 
-    const PLAIN: &[u8] = b"type=PATH msg=audit(1761868800.123:4711): item=0 name=\"/srv/pii/a.csv\" inode=1 nametype=NORMAL";
+    const PLAIN: &[u8] =
+        b"type=PATH msg=audit(1761868800.123:4711): item=0 name=\"/srv/pii/a.csv\" inode=1 nametype=NORMAL";
 
     #[test]
     fn fields_are_read_quoted_in_hexadecimal_and_absent() {

@@ -5,7 +5,7 @@
 //! [`KEPT_FOR`] and the reading positions stay in [`Memory`](crate::Memory). All that is kept is withheld of names that
 //! need not be accounts: people type passwords there.
 
-mod accounts;
+pub(crate) mod accounts;
 mod attempt;
 mod compression;
 mod condense;
@@ -13,7 +13,7 @@ mod console;
 mod dropbear;
 mod duplicate;
 mod event;
-mod follow;
+pub(crate) mod follow;
 mod habit;
 mod inspect;
 mod journal;
