@@ -135,22 +135,27 @@ impl SshServer {
 
     /// Fails to log in as root three times from this address of loopback.
     pub fn fail_thrice(&self, source: &str) {
+        self.fail_thrice_as("root", source);
+    }
+
+    /// Fails to log in three times as somebody from this address of loopback.
+    pub fn fail_thrice_as(&self, user: &str, source: &str) {
         assert!(
-            !self.log_in_with(WRONG, source),
+            !self.log_in_with(WRONG, user, source),
             "a wrong password lets nobody in"
         );
     }
 
     /// Logs in as root with the password.
     pub fn log_in(&self, source: &str) {
-        assert!(self.log_in_with(RIGHT, source), "the password lets in");
+        assert!(self.log_in_with(RIGHT, "root", source), "the password lets in");
     }
 
-    fn log_in_with(&self, password: &str, source: &str) -> bool {
+    fn log_in_with(&self, password: &str, user: &str, source: &str) -> bool {
         let status = self
             .client(source)
             .args(["-o", "PubkeyAuthentication=no", "-o", "NumberOfPasswordPrompts=3"])
-            .args(["root@127.0.0.1", "true"])
+            .args([&format!("{user}@127.0.0.1"), "true"])
             .env("SSH_ASKPASS", self.home.join(password))
             .env("SSH_ASKPASS_REQUIRE", "force")
             .status();

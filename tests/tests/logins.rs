@@ -119,3 +119,38 @@ fn a_burst_of_failed_logins_is_in_metrics_and_checklist_and_a_success_after_it_o
     });
     assert_eq!(site.anomalies("success-after-failures"), 1);
 }
+
+#[test]
+fn a_drill_is_found_like_an_attack_kept_as_evidence_and_counted_as_none() {
+    if !namespace::entered("a_drill_is_found_like_an_attack_kept_as_evidence_and_counted_as_none") {
+        return;
+    }
+    let Some(site) = Site::start() else { return };
+    let drill = site.lab.agent_json(&["drill", "logins"]);
+    assert_eq!(drill["detected"], true, "{drill}");
+    let given = || site.lab.collector_json(&["attest", "list"]).to_string();
+    wait_for("the evidence to be kept", || {
+        given().contains("7.1.5.drill").then_some(())
+    });
+    assert_eq!(site.anomalies("brute-force"), 0);
+    assert_eq!((site.hosts("pass"), site.hosts("fail")), (1, 0));
+    let open = site.lab.collector_json(&["incident", "list", "--open"]);
+    assert!(!open.to_string().contains("drill"), "{open}");
+
+    // An attacker who read the label in the log fails to log in under it, from where he really is.
+    let log = std::fs::read_to_string("/var/log/auth.log").unwrap();
+    let label = log
+        .split_whitespace()
+        .find(|word| word.starts_with("drill-"))
+        .unwrap();
+    site.server.fail_thrice_as(label, "127.0.9.9");
+    site.server.fail_thrice_as(label, "127.0.9.9");
+    wait_for("the attack to be counted", || {
+        (site.anomalies("brute-force") == 1).then_some(())
+    });
+    wait_for("the checklist to show it", || {
+        (site.hosts("fail") == 1).then_some(())
+    });
+    let again = site.lab.run("plumbline-agent", &["drill", "logins"]);
+    assert_eq!(again.status.code(), Some(2), "one after the other");
+}

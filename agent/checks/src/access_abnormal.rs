@@ -8,7 +8,7 @@ use plumbline_config::message::Message;
 use plumbline_config::plan::{AccessRules, NameDetail};
 use plumbline_config::seal::sha256_hex;
 use plumbline_facts::access::{AccessFacts, Reader, SLOT_SECONDS};
-use plumbline_facts::{Facts, Known, ProbeId, Unknown};
+use plumbline_facts::{Facts, ProbeId, Unknown};
 use serde_json::{Value, json};
 
 use crate::check::{Check, Context, Verdict};
@@ -311,6 +311,7 @@ mod tests {
     use plumbline_config::finding::Status;
     use plumbline_config::ident::Role;
     use plumbline_config::plan::Plan;
+    use plumbline_facts::Known;
     use plumbline_facts::logins::Reading;
 
     use super::*;

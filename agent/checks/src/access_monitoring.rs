@@ -4,7 +4,7 @@ use std::path::Path;
 
 use plumbline_config::message::Message;
 use plumbline_facts::access::{AccessFacts, Database, Engine, KernelAudit, PathRule};
-use plumbline_facts::{Facts, Known, ProbeId, Unknown};
+use plumbline_facts::{Facts, ProbeId, Unknown};
 use serde_json::json;
 
 use crate::check::{Check, Context, Verdict};
@@ -255,6 +255,7 @@ mod tests {
     use plumbline_config::finding::Status;
     use plumbline_config::ident::Role;
     use plumbline_config::plan::Plan;
+    use plumbline_facts::Known;
     use plumbline_facts::access::Setting;
     use plumbline_facts::logins::Reading;
 

@@ -24,6 +24,7 @@ mod ids_protection;
 mod invariants;
 pub mod logins;
 mod logins_abnormal;
+mod logins_drilled;
 mod logins_monitoring;
 mod mail_filtering;
 mod patch_security_updates;

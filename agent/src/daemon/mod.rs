@@ -5,6 +5,7 @@
 
 mod board;
 mod courier;
+mod drill;
 mod looked;
 mod metrics;
 mod pulse;
@@ -23,6 +24,7 @@ use plumbline_config::settings::AgentSettings;
 use plumbline_facts::Host;
 use tokio::sync::{Notify, watch};
 
+use self::drill::Drills;
 use self::looked::Looked;
 use crate::data_dir::{DataDir, DataDirError};
 use crate::identity::{Identity, IdentityError};
@@ -31,9 +33,11 @@ use crate::spool::{Depth, Enrolment, Spool, SpoolError};
 use crate::transport::ClientError;
 
 pub use board::{
-    Board, CertificateStatus, CheckStatus, PlanStatus, Status, SyncStatus, Trouble, WatchStatus,
+    Board, CertificateStatus, CheckStatus, DrillStage, DrillStatus, PlanStatus, Status, SyncStatus, Trouble,
+    WatchStatus,
 };
-pub use socket::{SocketError, ask};
+pub use drill::DrillReply;
+pub use socket::{SocketError, ask, ask_for_drill};
 
 /// Threads that may read the host or the disk at once: a run, the spool, name resolution, and one to spare.
 const BLOCKING_THREADS: usize = 4;
@@ -98,6 +102,8 @@ struct Shared {
     settings: watch::Sender<Arc<AgentSettings>>,
     identity: watch::Sender<Arc<Identity>>,
     plan: watch::Sender<Arc<(LoadedPlan, Source)>>,
+    /// Drills that were asked for and no run knows of yet.
+    drills: Drills,
     /// Something was kept in the spool.
     kept: Notify,
     /// The collector was asked for its plan.
@@ -205,6 +211,7 @@ fn prepare(options: &Options) -> Result<Shared, DaemonError> {
         watch: WatchStatus::default(),
         run_error,
         checks: std::collections::BTreeMap::new(),
+        drill: None,
     };
     Ok(Shared {
         host: Arc::new(host),
@@ -215,6 +222,7 @@ fn prepare(options: &Options) -> Result<Shared, DaemonError> {
         settings: watch::Sender::new(Arc::new(settings.clone())),
         identity: watch::Sender::new(Arc::new(identity)),
         plan: watch::Sender::new(Arc::new((plan, source))),
+        drills: Drills::default(),
         kept: Notify::new(),
         plan_asked: Notify::new(),
     })

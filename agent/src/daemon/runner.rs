@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 
 use super::board::{CheckStatus, Trouble};
+use super::drill;
 use super::looked::since_boot;
 use super::pulse::{self, Pulse};
 use super::{Shared, duration};
@@ -39,6 +40,8 @@ pub(super) struct Runner {
     pulse: Pulse,
     memory: Memory,
     running: Option<Running>,
+    /// When the last drill is over.
+    drill_over_at: Option<Instant>,
 }
 
 struct Running {
@@ -73,6 +76,7 @@ impl Runner {
             memory,
             checks,
             running: None,
+            drill_over_at: None,
             shared,
         }
     }
@@ -100,6 +104,8 @@ impl Runner {
                 ended = finished(&mut self.running) => self.finish(ended).await,
                 () = until(due) => self.begin(),
                 () = until(overdue) => self.tell_overdue(),
+                () = until(self.drill_over_at) => self.end_drill(),
+                () = shared.drills.asked() => self.announce_drill(),
                 changes = self.watch.next() => self.note(&changes),
                 _ = ticks.tick() => self.beat().await,
                 _ = settings.changed() => {
@@ -135,6 +141,7 @@ impl Runner {
             changed = due.changed.len(),
             "looking"
         );
+        self.memory.drills.extend(self.shared.drills.take());
         let host = Arc::clone(&self.shared.host);
         let plan = self.shared.plan();
         let identity = self.shared.identity();
@@ -186,6 +193,8 @@ impl Runner {
         let Seen {
             assessment, memory, ..
         } = seen;
+        let drill = self.shared.board.read().drill;
+        let stage = drill.and_then(|known| drill::stage(&assessment, &known.drill.id));
         let limit = self.shared.settings().spool_bytes;
         let kept = memory.clone();
         let result = self
@@ -199,7 +208,12 @@ impl Runner {
             Ok(depth) => {
                 self.memory = memory;
                 self.shared.looked.note(due.all(), began);
-                self.shared.board.update(|status| status.spool = depth);
+                self.shared.board.update(|status| {
+                    status.spool = depth;
+                    if let (Some(drill), Some(stage)) = (&mut status.drill, stage) {
+                        drill.stage = stage;
+                    }
+                });
                 self.shared.kept.notify_one();
             }
             Err(error) => {
@@ -229,6 +243,19 @@ impl Runner {
                 status.watch.error = Some(Trouble::now(trouble));
             }
         });
+    }
+
+    /// The check of logins runs at once, so that the collector hears of a drill before it begins, and again when it is over.
+    fn announce_drill(&mut self) {
+        let now = Instant::now();
+        self.schedule.run_extra(drill::CHECK, now);
+        self.drill_over_at = Some(now + drill::looked_for_after());
+    }
+
+    /// The check of logins looks once more whether a drill was found.
+    fn end_drill(&mut self) {
+        self.drill_over_at = None;
+        self.schedule.run_extra(drill::CHECK, Instant::now());
     }
 
     async fn beat(&mut self) {

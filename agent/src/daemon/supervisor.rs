@@ -43,7 +43,7 @@ pub(super) async fn supervise(options: Options) -> Result<(), DaemonError> {
         _ = interrupt.recv() => {}
         () = runner.run() => {}
         () = courier.run() => {}
-        () = socket.serve(&shared.board) => {}
+        () = socket.serve(&shared) => {}
         () = metrics::serve(&shared) => {}
         () = reload_on(hangup, &options, &shared) => {}
         () = feed_watchdog() => {}

@@ -31,6 +31,9 @@ logins-evicted = { $count ->
         [one] One attempt of the last days was dropped, since there are too many to keep.
        *[other] { $count } attempts of the last days were dropped, since there are too many to keep.
     }
+logins-drill-announced = A drill is on: synthetic failed logins are written until { $until } and are to be found.
+logins-drill-detected = Drill: { $count } synthetic failed logins since { $first } were found as any others would be.
+logins-drill-missed = Drill: the synthetic failed logins were not found by { $until }; { $count } of them were read. Real ones would have been missed, too.
 
 ## logins.monitoring
 

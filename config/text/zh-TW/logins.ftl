@@ -24,6 +24,9 @@ logins-privileges-refused = { $user } 要求未獲授權之特權（{ $what }）
 logins-others = 另有 { $count } 個來源或帳號出現異常登入。
 logins-partly-unread = 下列登入紀錄未能讀取或未能完整讀取：{ $sources }。
 logins-evicted = 近日登入嘗試過多，超出保留上限，其中 { $count } 次未予保留。
+logins-drill-announced = 演練進行中：合成之失敗登入寫入至 { $until } 止，應被偵測。
+logins-drill-detected = 演練：自 { $first } 起 { $count } 次合成之失敗登入，已如一般異常登入被偵測。
+logins-drill-missed = 演練：合成之失敗登入至 { $until } 止未被偵測，僅讀得 { $count } 次；真實之異常登入亦將無法察知。
 
 ## logins.monitoring
 

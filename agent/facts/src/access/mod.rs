@@ -175,7 +175,9 @@ fn read_log(
     };
     let mut log = log.0;
     let given_up = ask.now.saturating_sub(EVENT_PATIENCE).ok();
-    let passed = log.newest.and_then(|newest| newest.saturating_sub(EVENT_SPAN).ok());
+    let passed = log
+        .newest
+        .and_then(|newest| newest.saturating_sub(EVENT_SPAN).ok());
     log.settle(passed.max(given_up).unwrap_or(Timestamp::MIN));
     let accesses = std::mem::take(&mut log.accesses);
     let (lines, unparsed) = (log.lines, log.unparsed);

@@ -10,6 +10,7 @@ mod attempt;
 mod compression;
 mod condense;
 mod console;
+mod drill;
 mod dropbear;
 mod duplicate;
 mod event;
@@ -47,6 +48,7 @@ use scan::{Scan, Told};
 use timestamp::Clock;
 use utmp::Records;
 
+pub use drill::{Drill, Drilled};
 pub use event::{LoginEvent, Method, Outcome, Service, Source};
 pub use habit::{Habit, Habits, Network};
 pub use inspect::{Input, InspectError, Inspected, Zone, inspect};
@@ -84,6 +86,8 @@ pub struct LoginFacts {
     pub since: Timestamp,
     /// Attempts, oldest first; names of accounts that may not exist are withheld.
     pub events: Vec<LoginEvent>,
+    /// Drills of this time, with their attempts, which are not among [`Self::events`].
+    pub drills: Vec<Drilled>,
     /// What was done to, or tried for, privileges since then, oldest first.
     pub changes: Vec<PrivilegeChange>,
     /// How users were used to log in before that.
@@ -150,12 +154,16 @@ impl Probe for LoginsProbe {
         memory.kept_for = Some(ask.logins_kept_for);
         let sources = read(host, ask.now, &mut memory);
         let known = if sources.iter().any(shows_failures) {
+            let since = memory.since(ask.now);
+            facts.memory.drills.retain(|drill| drill.until >= since);
+            let mut events = utmp::merge(memory.events.clone(), &memory.records);
             Known::Value(LoginFacts {
-                since: memory.since(ask.now),
+                since,
+                drills: drill::take_out(&facts.memory.drills, &mut events),
                 key: memory.key(),
                 changes: memory.changes.clone(),
                 habits: memory.habits.clone(),
-                events: utmp::merge(memory.events.clone(), &memory.records),
+                events,
                 evicted: memory.evicted,
                 sources,
             })
