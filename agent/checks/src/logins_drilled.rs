@@ -9,8 +9,8 @@ use serde_json::json;
 use crate::check::{Context, Verdict};
 use crate::logins::{AnomalyKind, Observed, detect};
 
-/// Judges one drill. What it says passes while the drill runs and once it was detected, and names no anomaly, so that
-/// nobody counts it as one.
+/// Judges one drill. It is open while it runs, so that the collector sees when it was announced and when found, and passes
+/// once it was detected; it names no anomaly, so that nobody counts it as one.
 pub(crate) fn judge(
     drilled: &Drilled,
     logins: &LoginFacts,
@@ -39,7 +39,7 @@ pub(crate) fn judge(
         }
         None if context.now <= drill.until => {
             let message = Message::new("logins-drill-announced").arg("until", drill.until);
-            ("announced", Verdict::pass(subject, message))
+            ("announced", Verdict::manual(subject, message))
         }
         None => {
             let message = Message::new("logins-drill-missed")
@@ -118,12 +118,12 @@ mod tests {
 
     #[test]
     fn a_drill_is_announced_then_detected_or_missed() {
-        assert_eq!(judged(0, 10), (Status::Pass, "announced".to_owned()));
+        assert_eq!(judged(0, 10), (Status::Manual, "announced".to_owned()));
         assert_eq!(judged(6, 10), (Status::Pass, "detected".to_owned()));
         assert_eq!(judged(6, 4_000), (Status::Pass, "detected".to_owned()));
         assert_eq!(
             judged(3, 10),
-            (Status::Pass, "announced".to_owned()),
+            (Status::Manual, "announced".to_owned()),
             "not enough yet"
         );
         assert_eq!(judged(3, 4_000), (Status::Fail, "missed".to_owned()));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use plumbline_config::message::Message;
-use plumbline_facts::logins::LoginFacts;
+use plumbline_facts::logins::{LoginFacts, SourceReading};
 use plumbline_facts::monitors::{Monitor, MonitorFacts, Product};
 use plumbline_facts::{Facts, Known, ProbeId, Unknown};
 use serde_json::{Value, json};
@@ -19,6 +19,9 @@ const LAGS_BY: SignedDuration = SignedDuration::from_hours(1);
 
 /// Logs of a syslog daemon, among the sources of logins.
 const LOGS: [&str; 3] = ["/var/log/auth.log", "/var/log/secure", "/var/log/messages"];
+
+/// The name of the journal among them.
+const JOURNAL: &str = "journal";
 
 /// Records that a watch tells of.
 const RECORDS: [&str; 2] = ["/var/log/wtmp", "/var/log/btmp"];
@@ -41,13 +44,17 @@ fn judge(facts: &Facts, context: &Context<'_>) -> Result<Vec<Verdict>, Unknown> 
         return Ok(vec![Verdict::switched_off(reason)]);
     }
     let logins = facts.logins.value()?;
-    let MonitorFacts { monitors, watching } = facts.monitors.value()?;
+    let MonitorFacts {
+        monitors,
+        watching,
+        journald,
+    } = facts.monitors.value()?;
     let active: Vec<&Monitor> = monitors.iter().filter(|monitor| is_active(monitor)).collect();
     let mut verdicts = vec![host(&active, monitors, watching.as_ref(), logins)];
     let dead = monitors.iter().filter(|monitor| !is_active(monitor));
     verdicts.extend(dead.map(inactive));
     verdicts.extend(watching.as_ref().and_then(|watching| unwatched(watching, logins)));
-    verdicts.extend(stopped(logins, context.now));
+    verdicts.extend(stopped(logins, *journald, context.now));
     Ok(verdicts)
 }
 
@@ -126,14 +133,25 @@ fn unwatched(watching: &BTreeSet<String>, logins: &LoginFacts) -> Option<Verdict
     })
 }
 
-/// Logs that are not being written any more. Where the journal is read nothing is missed by that.
-fn stopped(logins: &LoginFacts, now: Timestamp) -> Vec<Verdict> {
-    let journal = logins
+/// Logs that are not being written any more. Where the journal is written and read nothing is missed by that.
+fn stopped(logins: &LoginFacts, journald: bool, now: Timestamp) -> Vec<Verdict> {
+    let read = |source: &&SourceReading| matches!(source.reading, Known::Value(_));
+    let mut names = logins
         .sources
         .iter()
-        .any(|source| source.name == "journal" && matches!(source.reading, Known::Value(_)));
-    if journal {
-        return Vec::new();
+        .filter(read)
+        .map(|source| source.name.as_str());
+    if names.clone().any(|name| name == JOURNAL) {
+        if journald {
+            return Vec::new();
+        }
+        if !names.any(|name| LOGS.contains(&name)) {
+            let message = Message::new("logins-monitoring-journal-stopped");
+            return vec![Verdict::fail(JOURNAL, message).compared(
+                json!({ "systemd_journald": true }),
+                json!({ "systemd_journald": false }),
+            )];
+        }
     }
     let last = logins.events.iter().map(|event| event.at).max();
     let logs = logins
@@ -178,7 +196,7 @@ mod tests {
     use plumbline_config::finding::Status;
     use plumbline_config::ident::Role;
     use plumbline_config::plan::Plan;
-    use plumbline_facts::logins::{Reading, SourceReading};
+    use plumbline_facts::logins::Reading;
 
     use super::*;
     use crate::invariants::NOW;
@@ -207,6 +225,7 @@ mod tests {
             }),
             monitors: Known::Value(MonitorFacts {
                 monitors: monitors.to_vec(),
+                journald: true,
                 watching: None,
             }),
             ..Facts::default()
@@ -254,6 +273,14 @@ mod tests {
             });
         }
         assert_eq!(judged(&host), [("host".to_owned(), Status::Pass)]);
+        if let Known::Value(monitors) = &mut host.monitors {
+            monitors.journald = false;
+        }
+        assert!(judged(&host).contains(&stopped), "nobody writes the journal");
+        if let Known::Value(logins) = &mut host.logins {
+            logins.sources.retain(|source| source.name == JOURNAL);
+        }
+        assert!(judged(&host).contains(&(JOURNAL.to_owned(), Status::Fail)));
     }
 
     #[test]

@@ -17,11 +17,16 @@ const LARGEST: u64 = 1024 * 1024;
 /// Most files of one settings directory read.
 const MOST_FILES: usize = 256;
 
+/// The program that writes the journal.
+const JOURNALD: &str = "systemd-journald";
+
 /// What [`MonitorsProbe`] reads.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct MonitorFacts {
     /// Every program that is installed or runs, by name.
     pub monitors: Vec<Monitor>,
+    /// Whether systemd-journald runs: who else would write the journal?
+    pub journald: bool,
     /// Files whose change this very agent would notice at once; `None` where this run is not the daemon's.
     pub watching: Option<BTreeSet<String>>,
 }
@@ -142,7 +147,9 @@ impl Probe for MonitorsProbe {
     ];
 
     fn gather(host: &Host, ask: &Ask, _facts: &mut Facts) -> Known<MonitorFacts> {
-        let wanted = |process: &Running| Product::ALL.iter().any(|product| product.is(process));
+        let wanted = |process: &Running| {
+            process.is(JOURNALD) || Product::ALL.iter().any(|product| product.is(process))
+        };
         match processes::read_those(host, &wanted) {
             Ok(running) => Known::Value(MonitorFacts {
                 watching: ask.watching.clone(),
@@ -177,6 +184,7 @@ fn read(host: &Host, running: &[Running]) -> MonitorFacts {
     };
     MonitorFacts {
         monitors: Product::ALL.into_iter().filter_map(monitor).collect(),
+        journald: running.iter().any(|process| process.is(JOURNALD)),
         watching: None,
     }
 }

@@ -1,7 +1,7 @@
 //! Evidence of drills: a host announced that it would log synthetic failed logins, and then found them.
 //!
 //! The time in between is measured by the collector's own clock, so a host that had not said beforehand what it would do
-//! has no evidence of it. What a host says of a drill passes and names no anomaly, so it is in no count of attacks and
+//! has no evidence of it. What a host says of a drill names no anomaly, so it is in no count of attacks and
 //! opens no case.
 
 use std::collections::BTreeSet;
@@ -21,7 +21,7 @@ use crate::records::attestation::{AttestationStep, Details, Given};
 use crate::records::{Kept, day_of, keep, kept_moment, text::tamed};
 use crate::report;
 use crate::secret::derived_record_id;
-use crate::store::{Incoming, Keep, LatestFinding, Store, StoreError};
+use crate::store::{Incoming, Keep, LatestFinding, Store, StoreError, Transition};
 
 /// The check that tells of drills of failed logins.
 const CHECK: &str = "logins.abnormal";
@@ -31,6 +31,9 @@ const SUBJECT: &str = "drill:";
 
 /// Longest time from the announcement to the finding that shows anything.
 const LONGEST: SignedDuration = SignedDuration::from_mins(15);
+
+/// How many of a host's latest changes are looked through for the announcement.
+const MOST_HISTORY: usize = 1_000;
 
 /// Most characters of a host's name that stand in a record.
 const LONGEST_NAME: usize = 100;
@@ -91,8 +94,15 @@ fn evidence(latest: &LatestFinding, store: &dyn Store, now: Timestamp) -> Result
     let Some(attempts) = detected(&latest.finding).filter(|_| !latest.host_revoked) else {
         return Ok(());
     };
-    // It passed from its announcement on.
-    let took = latest.received_at.duration_since(latest.since);
+    let subject = &latest.finding.subject;
+    // It was open from its announcement on, and passes since it was found.
+    let history = store.history(&latest.host, MOST_HISTORY)?;
+    let told = |change: &&Transition| change.check == CHECK && change.subject == *subject;
+    let opened = |change: &&Transition| change.before.is_none() && change.after == Some(Status::Manual);
+    let Some(announced) = history.iter().filter(told).find(opened) else {
+        return Ok(());
+    };
+    let took = latest.since.duration_since(announced.at);
     if took <= SignedDuration::ZERO || took > LONGEST {
         return Ok(());
     }
@@ -103,7 +113,7 @@ fn evidence(latest: &LatestFinding, store: &dyn Store, now: Timestamp) -> Result
     let lang = Lang::default();
     // A plan that can't be read is told elsewhere; the day is then that of the form's usual zone.
     let zone = report::zone(store).unwrap_or_else(|_| Plan::default().zone());
-    let day = day_of(latest.received_at, &zone);
+    let day = day_of(latest.since, &zone);
     let host = tamed(&latest.host_name, LONGEST_NAME);
     let said = |key| {
         Message::new(key)

@@ -42,6 +42,7 @@ logins-monitoring-none = Nothing that runs on the host watches for abnormal logi
 logins-monitoring-dead = { $monitor } is installed and does not run.
 logins-monitoring-watches-nothing = { $monitor } runs, but is not set to watch logins.
 logins-monitoring-log-stopped = { $log } has not been written to since { $since }, so no one who reads it sees logins any more.
+logins-monitoring-journal-stopped = The journal is all that tells of logins here, and systemd-journald does not run, so nothing is written to it.
 logins-monitoring-unwatched = This agent reads { $files } and would not notice within seconds that something is written there: its watch is dead.
 
 ## inspect logins

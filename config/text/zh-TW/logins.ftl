@@ -35,6 +35,7 @@ logins-monitoring-none = 主機上無執行中之程式監控異常登入行為�
 logins-monitoring-dead = 已安裝 { $monitor }，但未執行。
 logins-monitoring-watches-nothing = { $monitor } 執行中，但未設定監看登入紀錄。
 logins-monitoring-log-stopped = { $log } 自 { $since } 起未再寫入，據此監控者已無法察知登入行為。
+logins-monitoring-journal-stopped = 本機僅能由 journal 得知登入行為，惟 systemd-journald 未執行，無新紀錄寫入。
 logins-monitoring-unwatched = 本代理程式讀取 { $files }，但其監看已失效，無法於數秒內察覺新寫入之紀錄。
 
 ## inspect logins
