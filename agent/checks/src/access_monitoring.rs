@@ -84,7 +84,7 @@ fn recorder(access: &AccessFacts) -> Verdict {
     let evidence = json!({
         "enabled": kernel.enabled, "immutable": kernel.enabled == 2, "auditd": kernel.pid != 0,
         "backlog_limit": kernel.backlog_limit, "lost": kernel.lost,
-        "log": log.map(|log| json!({ "written_at": log.written_at, "lines": log.lines, "lost": log.lost })),
+        "log": log.map(|log| json!({ "lost": log.lost })),
     });
     verdict
         .compared(

@@ -6,6 +6,7 @@
 mod board;
 mod courier;
 mod drill;
+mod gist;
 mod looked;
 mod metrics;
 mod pulse;

@@ -13,6 +13,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 
 use super::board::{CheckStatus, Trouble};
 use super::drill;
+use super::gist::Gists;
 use super::looked::since_boot;
 use super::pulse::{self, Pulse};
 use super::{Shared, duration};
@@ -40,6 +41,7 @@ pub(super) struct Runner {
     pulse: Pulse,
     memory: Memory,
     running: Option<Running>,
+    gists: Gists,
     /// When the last drill is over.
     drill_over_at: Option<Instant>,
 }
@@ -76,6 +78,7 @@ impl Runner {
             memory,
             checks,
             running: None,
+            gists: Gists::default(),
             drill_over_at: None,
             shared,
         }
@@ -193,6 +196,21 @@ impl Runner {
         let Seen {
             assessment, memory, ..
         } = seen;
+        // What a change alone brought may be no news. It is then not written down either: who ends before it is reads on
+        // where what was last kept ends, and loses nothing.
+        let now = Instant::now();
+        let urgent = |id: &str| self.checks.iter().any(|check| check.id == id && is_urgent(check));
+        let for_a_change = due.regular.is_empty() && due.all().all(urgent);
+        let wait = self.gists.can_wait(&assessment, now).filter(|_| for_a_change);
+        if let Some(until) = wait {
+            self.memory = memory;
+            self.shared.looked.note(due.all(), began);
+            for check in due.all() {
+                self.schedule.run_extra(check, until);
+            }
+            return;
+        }
+        let gist = assessment.clone();
         let drill = self.shared.board.read().drill;
         let stage = drill.and_then(|known| drill::stage(&assessment, &known.drill.id));
         let limit = self.shared.settings().spool_bytes;
@@ -207,6 +225,7 @@ impl Runner {
         match result {
             Ok(depth) => {
                 self.memory = memory;
+                self.gists.note(&gist, now);
                 self.shared.looked.note(due.all(), began);
                 self.shared.board.update(|status| {
                     status.spool = depth;

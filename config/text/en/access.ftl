@@ -26,10 +26,10 @@ access-mend-postgresql = Set shared_preload_libraries = 'pgaudit', pgaudit.log =
 
 ## access.abnormal
 
-access-nothing-abnormal = { $count ->
+access-nothing-abnormal = { $readers ->
         [0] Nobody is on record to have opened the declared paths.
-        [one] Nothing abnormal in the one access to the declared paths.
-       *[other] Nothing abnormal among the { $count } accesses to the declared paths; accounts: { $readers }.
+        [one] Nothing abnormal in how the one account opened the declared paths.
+       *[other] Nothing abnormal in how { $readers } accounts opened the declared paths.
     }
 access-bulk-read = { $user } opened personal data { $count } times within the declared time, far more than is usual for that account, between { $first } and { $last }.
 access-off-hours-bulk-read = { $user } opened personal data { $count } times outside working hours, against the account's habit, between { $first } and { $last }.

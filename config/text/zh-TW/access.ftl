@@ -23,9 +23,9 @@ access-mend-postgresql = 設定 shared_preload_libraries = 'pgaudit'、pgaudit.l
 
 ## access.abnormal
 
-access-nothing-abnormal = { $count ->
+access-nothing-abnormal = { $readers ->
         [0] 申報路徑無存取紀錄。
-       *[other] 申報路徑之 { $count } 次存取均無異常；帳號數：{ $readers }。
+       *[other] { $readers } 個帳號對申報路徑之存取均無異常。
     }
 access-bulk-read = { $user } 於 { $first } 至 { $last } 間，在申報期間內存取個資 { $count } 次，遠超過該帳號之習慣。
 access-off-hours-bulk-read = { $user } 於 { $first } 至 { $last } 間，在非上班時間存取個資 { $count } 次，與該帳號之習慣不符。
