@@ -293,7 +293,7 @@ mod tests {
             judged(&host)
         };
         let pass = ("host".to_owned(), Status::Pass);
-        assert_eq!(watching(&["/var/log/auth.log"]), [pass.clone()]);
+        assert_eq!(watching(&["/var/log/auth.log"]), std::slice::from_ref(&pass));
         let blind = ("monitor:plumbline-agent".to_owned(), Status::Fail);
         assert_eq!(watching(&["/var/log/wtmp"]), [pass, blind]);
     }

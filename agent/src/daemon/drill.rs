@@ -92,7 +92,7 @@ pub(super) fn begin(shared: &Shared, now: Timestamp) -> DrillReply {
         status.drill = Some(DrillStatus {
             drill: drill.clone(),
             stage,
-        })
+        });
     });
     shared
         .drills

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use plumbline_checks::Check;
-use plumbline_facts::{PROBES, with_foundations};
+use plumbline_facts::{Host, PROBES, with_foundations};
 
 use super::beneath;
 
@@ -155,7 +155,7 @@ impl Target {
 }
 
 fn directories_in(path: &Path) -> BTreeSet<PathBuf> {
-    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
-    let directories = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
-    directories.take(MOST_EACH).map(|entry| entry.path()).collect()
+    let names = Host::at(path).ok().and_then(|directory| directory.list("/").ok());
+    let entries = names.unwrap_or_default().into_iter().map(|name| path.join(name));
+    entries.filter(|entry| entry.is_dir()).take(MOST_EACH).collect()
 }

@@ -173,7 +173,7 @@ mod tests {
         match ask() {
             Known::Value(audit) => assert!(audit.enabled <= 2, "{audit:?}"),
             Known::Denied(_) | Known::Absent(_) => {
-                eprintln!("SKIPPED: the audit subsystem can't be asked here")
+                eprintln!("SKIPPED: the audit subsystem can't be asked here");
             }
             other => panic!("{other:?}"),
         }

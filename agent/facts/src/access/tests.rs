@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Write;
 
 use super::*;
 use crate::Memory;
@@ -40,8 +41,8 @@ impl World {
 
     fn write(&self, name: &str, text: &str) {
         let path = self.dir.path().join("var/log/audit").join(name);
-        let before = fs::read_to_string(&path).unwrap_or_default();
-        fs::write(path, before + text).unwrap();
+        let mut file = fs::File::options().create(true).append(true).open(path).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
     }
 
     fn look(&mut self) -> AccessFacts {
@@ -77,7 +78,7 @@ fn accesses_of_declared_paths_are_counted_once_over_runs_and_rotation() {
     world.write("audit.log", &event(2, now - 50, "/etc/hosts"));
     let facts = world.look();
     assert_eq!(count(&facts), 1);
-    assert_eq!(facts.paths[Path::new("/srv/gone")], false);
+    assert!(!facts.paths[Path::new("/srv/gone")]);
     assert_eq!(count(&world.look()), 1, "read once");
 
     let next = event(3, now - 40, "/srv/pii/b.csv");
