@@ -9,25 +9,26 @@ use std::ops::Range;
 use plumbline_config::wire::LARGEST_REPORT;
 
 use super::ahead::Ahead;
+use super::bodies::Bodies;
 use super::container::Container;
 use super::gather::{PUBLISH, files_of};
-use super::lines::Lines;
+use super::lines::{Line, Lines};
 use super::name;
 use super::rows::{CheckpointLine, EntryLine, GapLine, HostLine};
 use crate::ledger::audit::{
     ActRow, Archive, CheckpointRow, Excerpt, Fault, FaultKind, GapRow, Incarnation, LeafRow, Place,
-    RecordRow, ReportRow, Signatures, Subject,
+    RecordRow, ReportRow, Signatures, Subject, parallel,
 };
 use crate::ledger::tree::{Frontier, Hash};
 
-/// Longest line of an entry, in bytes: a body whose every byte is escaped, and room for the rest.
+/// Longest line of an entry or a body, in bytes: one whose every byte is escaped, and room for the rest.
 pub(super) const LONGEST_ENTRY: usize = 2 * LARGEST_REPORT + 1024 * 1024;
 
 /// Longest line of any other member, in bytes.
 pub(super) const LONGEST_LINE: usize = 256 * 1024;
 
-/// Bytes of bodies held at once.
-const HELD: usize = 8 * 1024 * 1024;
+/// Bytes of bodies held at once, if they are not of a single report: few enough for a processor's cache.
+const HELD: usize = 1024 * 1024;
 
 /// Checkpoints remembered after they were read: two collectors that sign at once may both follow an older one.
 const REMEMBERED: usize = 2_000;
@@ -49,12 +50,15 @@ pub(super) struct BundleArchive {
 }
 
 struct Reading {
-    entries: Ahead<EntryLine>,
+    entries: Ahead<Line>,
+    /// Entries that were read and not asked for yet.
+    ready: VecDeque<io::Result<EntryLine>>,
+    bodies: Bodies,
     checkpoints: Lines,
     /// Number of the next leaf, at least.
     next: u64,
-    /// Bodies and gaps of the leaves read last.
-    held: HashMap<u64, Held>,
+    /// Bodies and gaps of the leaves read last, in their order.
+    held: Vec<Held>,
     /// Checkpoints read last, and the size of the very last.
     recent: VecDeque<CheckpointRow>,
     last_size: Option<i64>,
@@ -64,7 +68,8 @@ struct Reading {
 }
 
 struct Held {
-    body: Option<String>,
+    leaf: u64,
+    body: Option<io::Result<Vec<u8>>>,
     gaps: Vec<GapLine>,
 }
 
@@ -82,8 +87,8 @@ pub(super) struct Rest {
     /// Members that records and acts name: evidence files, and plans that were published.
     pub(super) named: BTreeSet<String>,
     pub(super) seen: Seen,
-    /// SHA-256 of the members that were read.
-    pub(super) sha256: Vec<(&'static str, io::Result<String>)>,
+    /// SHA-256 of the members that were read; none where their lines are proved one by one.
+    pub(super) sha256: Vec<(&'static str, io::Result<Option<String>>)>,
 }
 
 impl BundleArchive {
@@ -101,16 +106,19 @@ impl BundleArchive {
         };
         let opened = (
             open(name::ENTRIES, LONGEST_ENTRY),
+            open(name::BODIES, LONGEST_ENTRY),
             open(name::CHECKPOINTS, LONGEST_LINE),
             open(name::HOSTS, LONGEST_LINE),
         );
-        let (Some(entries), Some(checkpoints), Some(mut lines)) = opened else {
+        let (Some(entries), Some(bodies), Some(checkpoints), Some(mut lines)) = opened else {
             return Err(faults);
         };
-        let entries = match Ahead::start(entries) {
-            Ok(entries) => entries,
-            Err(error) => return Err(vec![unreadable(name::ENTRIES, &error)]),
+        let bodies = match signatures {
+            Signatures::Every => bodies,
+            Signatures::OfLast => bodies.without_hash(),
         };
+        let entries = Ahead::start(entries, Ok).map_err(|error| vec![unreadable(name::ENTRIES, &error)])?;
+        let bodies = Bodies::start(bodies).map_err(|error| vec![unreadable(name::BODIES, &error)])?;
         let mut hosts = HashMap::new();
         if container
             .size(name::HOSTS)
@@ -140,9 +148,11 @@ impl BundleArchive {
         Ok(Self {
             reading: RefCell::new(Reading {
                 entries,
+                ready: VecDeque::new(),
+                bodies,
                 checkpoints,
                 next: before.size(),
-                held: HashMap::new(),
+                held: Vec::new(),
                 recent: VecDeque::new(),
                 last_size: None,
                 faults,
@@ -159,14 +169,17 @@ impl BundleArchive {
 
     /// What is left of it, and what of it nobody read: that is too much.
     pub(super) fn ended(self) -> Rest {
+        let mut reading = self.reading.into_inner();
+        let more = reading.entry();
         let Reading {
-            mut entries,
+            entries,
+            bodies,
             mut checkpoints,
             mut faults,
             named,
             ..
-        } = self.reading.into_inner();
-        if let Ok(Some(line)) = entries.next() {
+        } = reading;
+        if let Ok(Some(line)) = more {
             let fault = Fault::new(FaultKind::LeafOutside)
                 .leaf(line.leaf)
                 .member(name::ENTRIES);
@@ -176,12 +189,15 @@ impl BundleArchive {
             let fault = Fault::new(FaultKind::CheckpointAhead).checkpoint(line.size);
             faults.push(fault.member(name::CHECKPOINTS));
         }
+        let (of_bodies, bodies) = bodies.ended();
+        faults.extend(of_bodies);
         Rest {
             faults,
             named,
             seen: self.seen,
             sha256: vec![
                 (name::ENTRIES, entries.sha256()),
+                (name::BODIES, bodies),
                 (name::CHECKPOINTS, checkpoints.sha256()),
             ],
         }
@@ -216,10 +232,27 @@ pub(super) fn unreadable(name: &str, why: &dyn ToString) -> Fault {
 }
 
 impl Reading {
+    /// The next entry; `None`: there are no more.
+    fn entry(&mut self) -> io::Result<Option<EntryLine>> {
+        if self.ready.is_empty() {
+            self.ready = parallel::map(&self.entries.batch(), |line| match line {
+                Ok(line) => line.read(),
+                Err(error) => Err(io::Error::new(error.kind(), error.to_string())),
+            })
+            .into();
+        }
+        self.ready.pop_front().transpose()
+    }
+
+    fn held(&mut self, leaf: u64) -> Option<&mut Held> {
+        let at = self.held.binary_search_by_key(&leaf, |held| held.leaf).ok()?;
+        self.held.get_mut(at)
+    }
+
     /// The next leaf in order; what is out of order is a fault.
     fn leaf(&mut self) -> Option<LeafRow> {
         loop {
-            let mut line = match self.entries.next() {
+            let mut line = match self.entry() {
                 Ok(line) => line?,
                 Err(error) => {
                     let goes_on =
@@ -242,11 +275,11 @@ impl Reading {
             }
             self.next = line.leaf.saturating_add(1);
             if let Some(report) = &mut line.report {
-                let held = Held {
-                    body: report.body.take(),
+                self.held.push(Held {
+                    leaf: line.leaf,
+                    body: self.bodies.of(line.leaf, report.has_body),
                     gaps: std::mem::take(&mut report.gaps),
-                };
-                self.held.insert(line.leaf, held);
+                });
             }
             let row = line.row();
             if let Subject::Act(act) = &row.of {
@@ -336,8 +369,8 @@ impl Archive for BundleArchive {
         let mut held = 0;
         while page.len() < limit && held < HELD {
             let Some(leaf) = reading.leaf() else { break };
-            let body = reading.held.get(&leaf.index).and_then(|held| held.body.as_ref());
-            held += body.map_or(0, String::len);
+            let body = reading.held(leaf.index).and_then(|held| held.body.as_ref());
+            held += body.and_then(|body| body.as_ref().ok()).map_or(0, Vec::len);
             let is_last = leaf.index.saturating_add(1) >= self.after.size();
             page.push(leaf);
             if is_last {
@@ -369,10 +402,8 @@ impl Archive for BundleArchive {
 
     fn body(&self, report: &ReportRow) -> Result<Option<io::Result<Vec<u8>>>, Infallible> {
         let mut reading = self.reading.borrow_mut();
-        let held = report.leaf.and_then(|leaf| reading.held.get_mut(&leaf));
-        Ok(held
-            .and_then(|held| held.body.take())
-            .map(|body| Ok(body.into_bytes())))
+        let held = report.leaf.and_then(|leaf| reading.held(leaf));
+        Ok(held.and_then(|held| held.body.take()))
     }
 
     fn gaps(&self, _after: Option<&GapRow>, _limit: usize) -> Result<Vec<GapRow>, Infallible> {
@@ -399,10 +430,7 @@ impl Excerpt for BundleArchive {
 
     fn told(&self, leaf: u64) -> Vec<GapRow> {
         let mut reading = self.reading.borrow_mut();
-        let gaps = reading
-            .held
-            .get_mut(&leaf)
-            .map(|held| std::mem::take(&mut held.gaps));
+        let gaps = reading.held(leaf).map(|held| std::mem::take(&mut held.gaps));
         let place = |gap: GapLine| {
             gap.row(Place {
                 host: String::new(),

@@ -94,6 +94,15 @@ pub enum ExportError {
     Interrupted,
 }
 
+impl ExportError {
+    pub(super) fn damaged(leaf: u64, why: &str) -> Self {
+        Self::Damaged {
+            leaf,
+            why: why.to_owned(),
+        }
+    }
+}
+
 /// Writes the bundle to `path`, for its owner alone and in one step: what fails leaves nothing.
 pub fn export(
     export: &Export<'_>,

@@ -9,11 +9,11 @@ use jiff::Timestamp;
 
 use super::export::{ExportError, Exported, Vault};
 use super::manifest::Tree;
-use super::name;
 use super::rows::{ActLine, CheckpointLine, EarlierLine, EntryLine, GapLine, HostLine, ReportLine};
 use super::writer::{MemberWriter, Writer};
+use super::{bodies, name};
 use crate::evidence::files_in;
-use crate::ledger::audit::{ActRow, GapRow, Incarnation, Place, ReportRow, Subject, signed_by};
+use crate::ledger::audit::{ActRow, GapRow, Incarnation, LeafRow, Place, ReportRow, Subject, signed_by};
 use crate::ledger::proof::{self, Nodes};
 use crate::ledger::tree::{Frontier, Hash};
 use crate::store::{Family, Kept, StoreError};
@@ -42,9 +42,10 @@ impl Gathering<'_, '_> {
         let nodes = KeptNodes(kept);
         let before = proof::frontier_at(&nodes, leaves.start)?;
         let after = proof::frontier_at(&nodes, leaves.end)?;
+        let Bodies { signers, gone } = self.bodies(kept, &leaves)?;
         self.checkpoints(kept, &leaves)?;
         self.earlier(kept, &leaves)?;
-        let signers = self.entries(kept, &leaves)?;
+        self.entries(kept, &leaves, &gone)?;
         self.evidence()?;
         self.writer.member(name::HOSTS, |out| hosts(out, &signers))?;
         let hashes = |edge: &Frontier| edge.hashes().iter().map(Hash::hex).collect();
@@ -54,6 +55,30 @@ impl Gathering<'_, '_> {
             size: leaves.end,
             after: hashes(&after),
         })
+    }
+
+    /// The bodies of the reports.
+    fn bodies(&mut self, kept: &Kept<'_>, leaves: &Range<u64>) -> Result<Bodies, ExportError> {
+        let mut found = Bodies::default();
+        let count = leaves.end - leaves.start;
+        let progress = &mut self.progress;
+        self.writer.member(name::BODIES, |out| {
+            each_leaf(kept, leaves, &mut |passed| progress(passed, 2 * count), |leaf| {
+                let Subject::Report(report) = &leaf.of else {
+                    return Ok(());
+                };
+                let body = body(kept, report).map_err(|why| match why {
+                    Unreadable::Store(error) => error.into(),
+                    Unreadable::Body(why) => ExportError::damaged(leaf.index, &why),
+                })?;
+                found.gone.next(leaf.index, body.is_none());
+                if let Some(body) = &body {
+                    found.signers.add(kept, report, body.as_bytes())?;
+                }
+                Ok(bodies::write(out, leaf.index, body.as_deref())?)
+            })
+        })?;
+        Ok(found)
     }
 
     fn checkpoints(&mut self, kept: &Kept<'_>, leaves: &Range<u64>) -> Result<(), ExportError> {
@@ -105,24 +130,19 @@ impl Gathering<'_, '_> {
         })
     }
 
-    /// The leaves with what they stand for; gives the keys that signed the reports.
-    fn entries(&mut self, kept: &Kept<'_>, leaves: &Range<u64>) -> Result<Signers, ExportError> {
+    /// The leaves with what they stand for.
+    fn entries(&mut self, kept: &Kept<'_>, leaves: &Range<u64>, gone: &Gone) -> Result<(), ExportError> {
         let gaps = gaps(kept)?;
-        let mut signers = Signers::default();
         let (files, done, published) = (&mut self.files, &mut self.done, &mut self.published);
+        let count = leaves.end - leaves.start;
         let progress = &mut self.progress;
         self.writer.member(name::ENTRIES, |out| {
-            let mut next = leaves.start;
-            while next < leaves.end {
-                let page = kept.leaves(next, PAGE)?;
-                let Some(last) = page.last().map(|leaf| leaf.index) else {
-                    break;
-                };
-                for leaf in page.into_iter().filter(|leaf| leaf.index < leaves.end) {
-                    let damaged = |why: &str| ExportError::Damaged {
-                        leaf: leaf.index,
-                        why: why.to_owned(),
-                    };
+            each_leaf(
+                kept,
+                leaves,
+                &mut |passed| progress(count + passed, 2 * count),
+                |leaf| {
+                    let damaged = |why: &str| ExportError::damaged(leaf.index, why);
                     let mut line = EntryLine {
                         leaf: leaf.index,
                         hash: leaf.hash.ok_or_else(|| damaged("its hash is none"))?.hex(),
@@ -131,15 +151,8 @@ impl Gathering<'_, '_> {
                     };
                     match leaf.of {
                         Subject::Report(report) => {
-                            let body = body(kept, &report).map_err(|why| match why {
-                                Unreadable::Store(error) => error.into(),
-                                Unreadable::Body(why) => damaged(&why),
-                            })?;
-                            if let Some(body) = &body {
-                                signers.add(kept, &report, body.as_bytes())?;
-                            }
                             let told = gaps.get(&report.place).cloned().unwrap_or_default();
-                            line.report = Some(ReportLine::of(&report, told, body));
+                            line.report = Some(ReportLine::of(&report, told, !gone.holds(leaf.index)));
                             done.reports += 1;
                         }
                         Subject::Act(act) => {
@@ -152,26 +165,16 @@ impl Gathering<'_, '_> {
                         }
                         Subject::Missing(what) => return Err(damaged(&format!("{what} is not there"))),
                     }
-                    out.line(&line)?;
                     done.leaves += 1;
-                }
-                next = last.saturating_add(1);
-                progress(next.min(leaves.end) - leaves.start, leaves.end - leaves.start);
-            }
-            if done.leaves == leaves.end - leaves.start {
+                    Ok(out.line(&line)?)
+                },
+            )?;
+            if done.leaves == count {
                 return Ok(());
             }
-            let why = format!(
-                "of {} leaves {} are there",
-                leaves.end - leaves.start,
-                done.leaves
-            );
-            Err(ExportError::Damaged {
-                leaf: leaves.start,
-                why,
-            })
-        })?;
-        Ok(signers)
+            let why = format!("of {count} leaves {} are there", done.leaves);
+            Err(ExportError::damaged(leaves.start, &why))
+        })
     }
 
     /// The evidence files that are kept.
@@ -185,6 +188,28 @@ impl Gathering<'_, '_> {
         }
         Ok(())
     }
+}
+
+/// Calls `each` with every leaf in order, and `progress` with how many were passed.
+fn each_leaf(
+    kept: &Kept<'_>,
+    leaves: &Range<u64>,
+    progress: &mut dyn FnMut(u64),
+    mut each: impl FnMut(LeafRow) -> Result<(), ExportError>,
+) -> Result<(), ExportError> {
+    let mut next = leaves.start;
+    while next < leaves.end {
+        let page = kept.leaves(next, PAGE)?;
+        let Some(last) = page.last().map(|leaf| leaf.index) else {
+            break;
+        };
+        for leaf in page.into_iter().filter(|leaf| leaf.index < leaves.end) {
+            each(leaf)?;
+        }
+        next = last.saturating_add(1);
+        progress(next.min(leaves.end) - leaves.start);
+    }
+    Ok(())
 }
 
 /// What an act that publishes a plan is called.
@@ -266,6 +291,38 @@ fn gaps(kept: &Kept<'_>) -> Result<BTreeMap<Place, Vec<GapLine>>, StoreError> {
     }
 }
 
+/// What the bodies of the reports told.
+#[derive(Default)]
+struct Bodies {
+    signers: Signers,
+    gone: Gone,
+}
+
+/// The reports whose bodies are no longer kept: in stretches, for most often they are the oldest.
+#[derive(Default)]
+struct Gone {
+    /// First and last leaf of each stretch, in order.
+    stretches: Vec<(u64, u64)>,
+    goes_on: bool,
+}
+
+impl Gone {
+    /// The next report, by its leaf.
+    fn next(&mut self, leaf: u64, is_gone: bool) {
+        match self.stretches.last_mut().filter(|_| self.goes_on) {
+            Some((_, last)) if is_gone => *last = leaf,
+            _ if is_gone => self.stretches.push((leaf, leaf)),
+            _ => {}
+        }
+        self.goes_on = is_gone;
+    }
+
+    fn holds(&self, leaf: u64) -> bool {
+        let after = self.stretches.partition_point(|(_, last)| *last < leaf);
+        self.stretches.get(after).is_some_and(|(first, _)| *first <= leaf)
+    }
+}
+
 /// The keys of each incarnation of a host, and which of them signed something.
 #[derive(Default)]
 struct Signers(BTreeMap<(String, i64), Signing>);
@@ -342,4 +399,24 @@ impl Nodes for KeptNodes<'_, '_> {
 
 fn signed(size: u64) -> i64 {
     i64::try_from(size).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn stretches_hold_the_bodies_that_are_gone(reports in prop::collection::btree_map(0_u64..300, any::<bool>(), 0..100)) {
+            let mut gone = Gone::default();
+            for (leaf, is_gone) in &reports {
+                gone.next(*leaf, *is_gone);
+            }
+            for (leaf, is_gone) in &reports {
+                prop_assert_eq!(gone.holds(*leaf), *is_gone);
+            }
+        }
+    }
 }

@@ -5,22 +5,24 @@ use std::io::{self, BufRead, BufReader, Read};
 use ring::digest::{Context, SHA256};
 use serde::de::DeserializeOwned;
 
+use memchr::memchr;
+
 use super::container::{Container, MemberReader};
 
 /// Bytes read at once.
 const CHUNK: usize = 256 * 1024;
 
-/// Reads a member and hashes what it reads.
+/// Reads a member and hashes what it reads, if that is wanted.
 pub(super) struct Hashing {
     member: MemberReader,
-    sha256: Context,
+    sha256: Option<Context>,
 }
 
 impl Hashing {
     fn new(member: MemberReader) -> Self {
         Self {
             member,
-            sha256: Context::new(&SHA256),
+            sha256: Some(Context::new(&SHA256)),
         }
     }
 }
@@ -28,19 +30,27 @@ impl Hashing {
 impl Read for Hashing {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.member.read(buffer)?;
-        self.sha256.update(buffer.get(..read).unwrap_or_default());
+        if let Some(sha256) = &mut self.sha256 {
+            sha256.update(buffer.get(..read).unwrap_or_default());
+        }
         Ok(read)
     }
 }
 
+impl Hashing {
+    fn finish(self) -> Option<String> {
+        self.sha256.map(|sha256| hex::encode(sha256.finish()))
+    }
+}
+
 /// SHA-256 of a member, in hexadecimal.
-pub(super) fn sha256_of(member: MemberReader) -> io::Result<String> {
+pub(super) fn sha256_of(member: MemberReader) -> io::Result<Option<String>> {
     let mut hashing = Hashing::new(member);
     io::copy(
         &mut BufReader::with_capacity(CHUNK, &mut hashing),
         &mut io::sink(),
     )?;
-    Ok(hex::encode(hashing.sha256.finish()))
+    Ok(hashing.finish())
 }
 
 /// A line as it is, without its end.
@@ -50,8 +60,22 @@ pub(super) struct Line {
 }
 
 impl Line {
+    #[cfg(test)]
+    pub(super) const fn new(bytes: Vec<u8>, number: u64) -> Self {
+        Self { bytes, number }
+    }
+
     pub(super) const fn len(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// Its number, from 1.
+    pub(super) const fn number(&self) -> u64 {
+        self.number
+    }
+
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
     }
 
     /// What it says; that it says no such thing is told by [`io::ErrorKind::InvalidData`].
@@ -88,6 +112,12 @@ impl Lines {
         }))
     }
 
+    /// The same lines, of a member whose hash nobody wants.
+    pub(super) fn without_hash(mut self) -> Self {
+        self.reader.get_mut().sha256 = None;
+        self
+    }
+
     /// Number of the line that was read last, from 1.
     pub(super) const fn number(&self) -> u64 {
         self.number
@@ -113,18 +143,34 @@ impl Lines {
     fn advance(&mut self) -> io::Result<bool> {
         self.line.clear();
         self.number += 1;
-        let longest = u64::try_from(self.longest).unwrap_or(u64::MAX);
-        let read = (&mut self.reader)
-            .take(longest)
-            .read_until(b'\n', &mut self.line)?;
-        if read == 0 {
-            return Ok(false);
-        }
-        if self.line.pop_if(|last| *last == b'\n').is_some() {
-            return Ok(true);
-        }
-        if read == self.longest {
-            self.reader.skip_until(b'\n')?;
+        loop {
+            let buffered = self.reader.fill_buf()?;
+            let end = memchr(b'\n', buffered);
+            let Some(part) = buffered.get(..end.unwrap_or(buffered.len())) else {
+                break;
+            };
+            if part.is_empty() && end.is_none() {
+                if self.line.is_empty() {
+                    return Ok(false);
+                }
+                break;
+            }
+            let is_too_long = self.line.len() + part.len() >= self.longest;
+            if !is_too_long {
+                self.line.extend_from_slice(part);
+            }
+            let read = part.len() + usize::from(end.is_some());
+            self.reader.consume(read);
+            match end {
+                _ if is_too_long => {
+                    if end.is_none() {
+                        self.reader.skip_until(b'\n')?;
+                    }
+                    break;
+                }
+                Some(_) => return Ok(true),
+                None => {}
+            }
         }
         Err(damaged(format!(
             "line {} is too long, or has no end",
@@ -132,9 +178,9 @@ impl Lines {
         )))
     }
 
-    /// Reads the rest, and gives SHA-256 of the member in hexadecimal.
-    pub(super) fn sha256(mut self) -> io::Result<String> {
+    /// Reads the rest, and gives SHA-256 of the member in hexadecimal; `None`: nobody wanted it.
+    pub(super) fn sha256(mut self) -> io::Result<Option<String>> {
         io::copy(&mut self.reader, &mut io::sink())?;
-        Ok(hex::encode(self.reader.into_inner().sha256.finish()))
+        Ok(self.reader.into_inner().finish())
     }
 }

@@ -10,7 +10,7 @@ use crate::ledger::note::{Note, NoteError, VerifierKey};
 use crate::ledger::tree::{Frontier, Hash};
 
 /// The format, and what every signed text begins with.
-pub(super) const FORMAT: &str = "plumbline/bundle/v1";
+pub(super) const FORMAT: &str = "plumbline/bundle/v2";
 
 /// Largest manifest read, in bytes.
 pub(super) const LARGEST_MANIFEST: u64 = 16 * 1024 * 1024;
@@ -19,7 +19,7 @@ pub(super) const LARGEST_MANIFEST: u64 = 16 * 1024 * 1024;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// Always `plumbline/bundle/v1`.
+    /// Always `plumbline/bundle/v2`.
     pub format: String,
     /// Which ledger.
     pub origin: String,

@@ -7,6 +7,7 @@
 
 mod ahead;
 mod archive;
+mod bodies;
 mod container;
 mod export;
 mod gather;
@@ -27,6 +28,7 @@ pub use verify::{Identity, Verified, key_of, verify};
 /// Names of the members.
 pub(crate) mod name {
     pub(crate) const README: &str = "README.txt";
+    pub(crate) const BODIES: &str = "bodies.txt";
     pub(crate) const CHECKLIST: &str = "checklist.json";
     pub(crate) const CHECKPOINTS: &str = "checkpoints.jsonl";
     pub(crate) const EARLIER: &str = "earlier.jsonl";
@@ -41,7 +43,7 @@ pub(crate) mod name {
     pub(crate) const PLAN: &str = "plans/";
 
     /// Members of every bundle.
-    pub(crate) const ALWAYS: [&str; 6] = [README, CHECKPOINTS, EARLIER, ENTRIES, HOSTS, PLANS];
+    pub(crate) const ALWAYS: [&str; 7] = [README, BODIES, CHECKPOINTS, EARLIER, ENTRIES, HOSTS, PLANS];
     /// Members of every bundle with a report.
     pub(crate) const OF_REPORT: [&str; 3] = [CHECKLIST, "report.en.html", "report.zh-TW.html"];
 }

@@ -32,8 +32,8 @@ pub(super) struct ReportLine {
     pub(super) signature: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) gaps: Vec<GapLine>,
-    /// As the host signed it; `None`: it is not kept any more.
-    pub(super) body: Option<String>,
+    /// Whether its body is still kept.
+    pub(super) has_body: bool,
 }
 
 /// A gap that a report told of.
@@ -125,7 +125,7 @@ impl EntryLine {
 }
 
 impl ReportLine {
-    pub(super) fn of(row: &ReportRow, gaps: Vec<GapLine>, body: Option<String>) -> Self {
+    pub(super) fn of(row: &ReportRow, gaps: Vec<GapLine>, has_body: bool) -> Self {
         Self {
             host: row.place.host.clone(),
             incarnation: row.place.incarnation,
@@ -136,7 +136,7 @@ impl ReportLine {
             body_sha256: row.body_sha256.clone(),
             signature: row.signature.clone(),
             gaps,
-            body,
+            has_body,
         }
     }
 

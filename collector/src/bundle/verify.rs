@@ -425,7 +425,7 @@ impl Checking<'_> {
             };
             let sha256 = opened.and_then(sha256_of);
             let own = member.name.strip_prefix(name::EVIDENCE);
-            if let (Some(own), Ok(sha256)) = (own, &sha256)
+            if let (Some(own), Ok(Some(sha256))) = (own, &sha256)
                 && own != sha256
             {
                 self.fault(FaultKind::MemberChanged, &member.name, "sha256", [&own, sha256]);
@@ -435,14 +435,14 @@ impl Checking<'_> {
     }
 
     /// A member must have the hash that the manifest names.
-    fn compare(&mut self, name: &str, sha256: io::Result<String>) {
+    fn compare(&mut self, name: &str, sha256: io::Result<Option<String>>) {
         let manifest = self.manifest;
         let Some(member) = manifest.members.iter().find(|member| member.name == name) else {
             return;
         };
         match sha256 {
             Err(error) => self.faults.push(unreadable(name, &error)),
-            Ok(sha256) if sha256 != member.sha256 => {
+            Ok(Some(sha256)) if sha256 != member.sha256 => {
                 self.fault(
                     FaultKind::MemberChanged,
                     name,

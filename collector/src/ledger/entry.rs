@@ -153,10 +153,10 @@ impl Kind for ReportEntry {
         to.plain("host", &self.host);
         to.plain("incarnation", self.incarnation);
         to.plain("sequence", self.sequence);
-        to.plain("previous", self.previous);
+        to.hex("previous", self.previous.as_bytes());
         to.plain("received_at", self.received_at);
         to.plain("sealed_at", self.sealed_at);
-        to.plain("body_sha256", self.body_sha256);
+        to.hex("body_sha256", self.body_sha256.as_bytes());
         to.hex("signature", &self.signature);
     }
 

@@ -43,7 +43,12 @@ impl Hash {
     /// The hash in lower-case hexadecimal, if `text` is one.
     #[must_use]
     pub fn from_hex(text: &str) -> Option<Self> {
-        Self::from_bytes(&HEXLOWER.decode(text.as_bytes()).ok()?)
+        let mut hash = [0; SHA256_OUTPUT_LEN];
+        if text.len() != 2 * hash.len() {
+            return None;
+        }
+        HEXLOWER.decode_mut(text.as_bytes(), &mut hash).ok()?;
+        Some(Self(hash))
     }
 
     /// The hash in base64 (RFC 4648, 4), if `text` is one.

@@ -111,7 +111,7 @@ impl Company {
         manifest.members = listed;
         let bytes = serde_json::to_vec(&manifest).unwrap();
         let origin = self.key.name();
-        let text = format!("{origin}\nplumbline/bundle/v1\nsha256 {}\n", Hash::of(&bytes));
+        let text = format!("{origin}\nplumbline/bundle/v2\nsha256 {}\n", Hash::of(&bytes));
         let note = Note::sign(&text, origin, &self.pair).unwrap().to_string();
         members.insert("manifest.json".to_owned(), bytes);
         members.insert("manifest.note".to_owned(), note.into_bytes());
@@ -202,7 +202,25 @@ fn remake(members: &mut Members) {
 }
 
 /// Members that the ledger vouches for, whoever signs the manifest.
-const LEDGERED: [&str; 3] = ["entries.jsonl", "checkpoints.jsonl", "earlier.jsonl"];
+const LEDGERED: [&str; 4] = ["entries.jsonl", BODIES, "checkpoints.jsonl", "earlier.jsonl"];
+
+/// The member whose lines are the number of a leaf and a body.
+const BODIES: &str = "bodies.txt";
+
+fn value_of(row: &str) -> Option<Value> {
+    serde_json::from_str(row).ok().or_else(|| {
+        let (leaf, body) = row.split_once(' ')?;
+        Some(json!({ "leaf": leaf.parse::<i64>().ok()?, "body": body }))
+    })
+}
+
+fn row_of(name: &str, value: &Value) -> String {
+    if name == BODIES {
+        format!("{} {}", value["leaf"], value["body"].as_str().unwrap())
+    } else {
+        value.to_string()
+    }
+}
 
 /// What a fault may say to name what a line stands for.
 fn names_of(line: &Value) -> Vec<String> {
@@ -286,9 +304,9 @@ struct Done {
 /// Changes one thing; `None` when the draw changes nothing.
 fn tamper(members: &mut Members, random: &mut Random) -> Option<Done> {
     let all: Vec<String> = members.keys().cloned().collect();
-    // Half of all changes go to the entries.
+    // Half of all changes go to the entries and their bodies.
     let name = if random.below(2) == 0 {
-        "entries.jsonl".to_owned()
+        (*random.of(&["entries.jsonl", BODIES])).to_owned()
     } else {
         random.of(&all).clone()
     };
@@ -310,7 +328,7 @@ fn tamper(members: &mut Members, random: &mut Random) -> Option<Done> {
                 done(
                     "dropped".to_owned(),
                     names,
-                    name == "entries.jsonl" || name == "checkpoints.jsonl",
+                    is_ledgered && name != "earlier.jsonl",
                 )
             }
             1 => {
@@ -330,10 +348,7 @@ fn tamper(members: &mut Members, random: &mut Random) -> Option<Done> {
                 let before = bytes[..at].iter().filter(|byte| **byte == b'\n').count();
                 let text = String::from_utf8_lossy(bytes).into_owned();
                 let near = text.lines().skip(before).take(2);
-                names.extend(
-                    near.filter_map(|line| serde_json::from_str(line).ok())
-                        .flat_map(|line| names_of(&line)),
-                );
+                names.extend(near.filter_map(value_of).flat_map(|line| names_of(&line)));
                 done(format!("byte {at}"), names, false)
             }
         };
@@ -343,7 +358,7 @@ fn tamper(members: &mut Members, random: &mut Random) -> Option<Done> {
         return None;
     }
     let (one, other) = (random.below(rows.len()), random.below(rows.len()));
-    let value = |row: &String| -> Value { serde_json::from_str(row).unwrap() };
+    let value = |row: &String| value_of(row).unwrap();
     names.extend(names_of(&value(&rows[one])));
     let what = match random.below(8) {
         0 => {
@@ -379,7 +394,7 @@ fn tamper(members: &mut Members, random: &mut Random) -> Option<Done> {
                 first[number] = second[number].take();
                 second[number] = place;
             }
-            (rows[one], rows[other]) = (first.to_string(), second.to_string());
+            (rows[one], rows[other]) = (row_of(&name, &first), row_of(&name, &second));
             format!("lines {one} and {other} take each other's places")
         }
         3 => {
@@ -397,7 +412,7 @@ fn tamper(members: &mut Members, random: &mut Random) -> Option<Done> {
             // The number of an act is the database's, and nothing that was signed.
             let by_number = changed["act"]["id"] != before["act"]["id"];
             names.extend(names_of(&changed));
-            rows[one] = changed.to_string();
+            rows[one] = row_of(&name, &changed);
             if by_number {
                 members.insert(name.clone(), joined(&rows));
                 return done(format!("line {one}: {changed}"), names, false);
@@ -487,6 +502,19 @@ async fn a_bundle_proves_what_the_store_holds_and_every_change_of_it_is_named() 
         }
     }
     assert!(by_insiders > TAMPERINGS / 3, "{by_insiders}");
+
+    // Nor can a body be called one that is not kept any more.
+    let mut members = company.members.clone();
+    let mut rows = lines(&members[BODIES]);
+    let leaf = value_of(&rows[3]).unwrap()["leaf"].as_u64();
+    rows[3] = format!("{} null", leaf.unwrap());
+    members.insert(BODIES.to_owned(), joined(&rows));
+    company.sign(&mut members);
+    let faults = company
+        .verified(&members, &[], Signatures::OfLast)
+        .findings
+        .faults;
+    assert!(faults.iter().any(|fault| fault.leaf == leaf), "{faults:#?}");
 }
 
 /// Runs the program where no collector ever was.
@@ -625,15 +653,19 @@ async fn a_file_that_no_collector_writes_is_refused_and_named() {
     // What is a ZIP file, but holds what no line may be.
     let deep = ["[".repeat(100_000), "]".repeat(100_000), "\n".to_owned()].concat();
     let long = ["\"", &"x".repeat(12 * 1024 * 1024), "\"\n"].concat();
-    for line in [
+    let lines = [
         deep,
         long,
         "\u{0}\n".to_owned(),
         "{}".to_owned(),
         "{}\n".repeat(5_000),
-    ] {
+    ];
+    for (name, line) in ["entries.jsonl", BODIES]
+        .into_iter()
+        .flat_map(|name| lines.iter().map(move |line| (name, line)))
+    {
         let mut members = company.members.clone();
-        members.insert("entries.jsonl".to_owned(), line.into_bytes());
+        members.insert(name.to_owned(), line.clone().into_bytes());
         remake(&mut members);
         let stored = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
         let mut zip = ZipWriter::new(File::create(&path).unwrap());

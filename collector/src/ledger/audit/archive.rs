@@ -196,6 +196,19 @@ pub struct GapRow {
     pub noticed_at: i64,
 }
 
+impl Subject {
+    /// The hash of the leaf that it must have; `None` when a column is not what it can be, or it is not there.
+    #[must_use]
+    pub fn leaf_hash(&self) -> Option<Hash> {
+        let entry = match self {
+            Self::Report(report) => report.entry(),
+            Self::Act(act) => act.entry(),
+            Self::Missing(_) => None,
+        };
+        Some(entry?.leaf_hash())
+    }
+}
+
 impl ReportRow {
     /// The entry that it must have been taken in as; `None` when a column is not what it can be.
     #[must_use]

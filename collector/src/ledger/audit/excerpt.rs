@@ -1,6 +1,6 @@
 //! The reports of an excerpt, in the order of their leaves: the chains of all hosts are followed at once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 
 use super::archive::{Archive, Excerpt, LeafRow, Place, ReportRow, Signatures, Subject};
@@ -11,15 +11,30 @@ use super::{Audit, parallel};
 
 /// The chains of all hosts, by host and incarnation.
 #[derive(Default)]
-pub(super) struct Chains(HashMap<(String, i64), Chain>);
+pub(super) struct Chains(HashMap<String, BTreeMap<i64, Chain>>);
 
 impl Chains {
     pub(super) fn of(&self, place: &Place) -> Option<&Chain> {
-        self.0.get(&(place.host.clone(), place.incarnation))
+        self.0.get(&place.host)?.get(&place.incarnation)
     }
 
     pub(super) fn of_mut(&mut self, place: &Place) -> Option<&mut Chain> {
-        self.0.get_mut(&(place.host.clone(), place.incarnation))
+        self.0.get_mut(&place.host)?.get_mut(&place.incarnation)
+    }
+
+    fn take(&mut self, place: &Place) -> Option<Chain> {
+        self.0.get_mut(&place.host)?.remove(&place.incarnation)
+    }
+
+    fn put(&mut self, place: &Place, chain: Chain) {
+        match self.0.get_mut(&place.host) {
+            Some(chains) => chains.insert(place.incarnation, chain),
+            None => self
+                .0
+                .entry(place.host.clone())
+                .or_default()
+                .insert(place.incarnation, chain),
+        };
     }
 }
 
@@ -38,9 +53,8 @@ impl<A: Archive + ?Sized> Audit<'_, A> {
                 continue;
             };
             if self.chains.of(&report.place).is_none() {
-                let key = (report.place.host.clone(), report.place.incarnation);
                 let chain = self.begin_at(report)?;
-                self.chains.0.insert(key, chain);
+                self.chains.put(&report.place, chain);
             }
             let body = self.archive.body(report)?;
             reports.push(Bodied { report, body });
@@ -66,8 +80,7 @@ impl<A: Archive + ?Sized> Audit<'_, A> {
     ) {
         let Bodied { report, body } = bodied;
         let place = &report.place;
-        let key = (place.host.clone(), place.incarnation);
-        let Some((key, mut chain)) = self.chains.0.remove_entry(&key) else {
+        let Some(mut chain) = self.chains.take(place) else {
             return;
         };
         if place.sequence <= chain.sequence {
@@ -93,6 +106,6 @@ impl<A: Archive + ?Sized> Audit<'_, A> {
                 self.unverified.next(place, vouches, signed);
             }
         }
-        self.chains.0.insert(key, chain);
+        self.chains.put(place, chain);
     }
 }

@@ -7,17 +7,19 @@ use std::thread;
 pub(crate) fn map<T: Sync, U: Send>(things: &[T], each: impl Fn(&T) -> U + Sync) -> Vec<U> {
     let workers = thread::available_parallelism().map_or(1, NonZero::get);
     let share = things.len().div_ceil(workers).max(1);
+    let (here, elsewhere) = things.split_at(share.min(things.len()));
     let each = &each;
     thread::scope(|scope| {
-        let parts: Vec<_> = things
+        let parts: Vec<_> = elsewhere
             .chunks(share)
             .map(|part| scope.spawn(move || part.iter().map(each).collect::<Vec<_>>()))
             .collect();
-        let parts = parts.into_iter().zip(things.chunks(share));
-        // A part whose thread failed is done again, here.
-        let whole = |(part, of): (thread::ScopedJoinHandle<'_, Vec<U>>, &[T])| {
-            part.join().unwrap_or_else(|_| of.iter().map(each).collect())
-        };
-        parts.flat_map(whole).collect()
+        let mut all = Vec::with_capacity(things.len());
+        all.extend(here.iter().map(each));
+        for (part, of) in parts.into_iter().zip(elsewhere.chunks(share)) {
+            // A part whose thread failed is done again, here.
+            all.extend(part.join().unwrap_or_else(|_| of.iter().map(each).collect()));
+        }
+        all
     })
 }

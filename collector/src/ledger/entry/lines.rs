@@ -6,12 +6,15 @@ use std::str::{FromStr, Split};
 
 use data_encoding::HEXLOWER;
 
+/// Bytes of most entries, at most.
+const USUAL: usize = 640;
+
 /// Writes an entry.
 pub(super) struct Writer(String);
 
 impl Writer {
-    pub(super) const fn new() -> Self {
-        Self(String::new())
+    pub(super) fn new() -> Self {
+        Self(String::with_capacity(USUAL))
     }
 
     /// A line as it is.
@@ -28,7 +31,10 @@ impl Writer {
 
     /// A member of bytes.
     pub(super) fn hex(&mut self, name: &str, bytes: &[u8]) {
-        self.plain(name, HEXLOWER.encode(bytes));
+        self.0.push_str(name);
+        self.0.push(' ');
+        HEXLOWER.encode_append(bytes, &mut self.0);
+        self.0.push('\n');
     }
 
     /// A member in words.
