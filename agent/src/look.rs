@@ -9,6 +9,7 @@ use plumbline_checks::{Check, Context, assess};
 use plumbline_config::ident::{HostId, Role};
 use plumbline_config::plan::LoadedPlan;
 use plumbline_config::wire::{Assessment, HostInfo, Scope};
+use plumbline_facts::outside::OutsideFacts;
 use plumbline_facts::{Ask, Host, Memory, ProbeId, gather_watched, with_foundations};
 
 /// What to look at, and what to judge by.
@@ -26,6 +27,8 @@ pub struct Look<'a> {
     pub checks: &'a [&'static Check],
     /// Files whose change would be noticed at once; `None` where nothing is watched.
     pub watching: Option<BTreeSet<String>>,
+    /// What came of proofs from outside; the daemon's looks alone know.
+    pub outside: Option<&'a OutsideFacts>,
     /// What earlier looks left.
     pub memory: &'a Memory,
 }
@@ -60,6 +63,7 @@ pub fn look(look: &Look<'_>, begin: &dyn Fn(ProbeId)) -> Seen {
             .nominal()
             .saturating_add(SignedDuration::from_hours(24)),
         watching: look.watching.clone(),
+        outside: look.outside.cloned(),
         memory: look.memory.clone(),
     };
     let reading = Stopwatch::default();

@@ -27,6 +27,7 @@ mod oidc;
 mod pki;
 pub mod plan_document;
 mod presence;
+mod prover;
 pub mod records;
 pub mod report;
 mod secret;

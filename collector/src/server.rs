@@ -176,6 +176,7 @@ impl Server {
             days: jobs::Days::default(),
             alarms,
             drills,
+            prover: crate::prover::Prover::default(),
             evidence,
             intakes: Semaphore::new(INTAKES_AT_A_TIME),
             bodies: Semaphore::new(BODY_BUDGET_KIB),

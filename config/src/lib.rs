@@ -10,6 +10,7 @@ pub mod ident;
 pub mod interval;
 pub mod lang;
 pub mod message;
+pub mod outside;
 pub mod plan;
 pub mod seal;
 pub mod settings;

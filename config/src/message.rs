@@ -2,7 +2,7 @@
 //! the values, and gets the sentence in both languages.
 
 use std::borrow::Cow;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, PoisonError, RwLock};
 
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
@@ -83,13 +83,10 @@ impl Message {
             };
             args.set(*name, value);
         }
-        let bundle = bundle(lang);
-        let Some(pattern) = bundle.get_message(self.key).and_then(|message| message.value()) else {
-            return self.key.to_owned();
-        };
-        bundle
-            .format_pattern(pattern, Some(&args), &mut Vec::new())
-            .into_owned()
+        let sentences = sentences(lang);
+        sentences
+            .render(self.key, &args)
+            .unwrap_or_else(|| self.key.to_owned())
     }
 }
 
@@ -102,18 +99,96 @@ pub fn text(lang: Lang, key: &'static str) -> String {
 /// Whether both languages have a sentence under `key`.
 #[must_use]
 pub fn exists(key: &str) -> bool {
-    Lang::ALL.into_iter().all(|lang| bundle(lang).has_message(key))
+    Lang::ALL
+        .into_iter()
+        .all(|lang| sentences(lang).source(key).is_some())
 }
 
 type Bundle = FluentBundle<FluentResource>;
 
-fn bundle(lang: Lang) -> &'static Bundle {
-    static ZH_TW: LazyLock<Bundle> = LazyLock::new(|| build(Lang::ZhTw));
-    static EN: LazyLock<Bundle> = LazyLock::new(|| build(Lang::En));
+/// The sentences of one language. A program says few of them: each is parsed when it is first said.
+struct Sentences {
+    /// Key and source of each message, by key.
+    sources: Vec<(&'static str, &'static str)>,
+    /// The messages that have been said.
+    said: RwLock<Bundle>,
+}
+
+fn sentences(lang: Lang) -> &'static Sentences {
+    static ZH_TW: LazyLock<Sentences> = LazyLock::new(|| Sentences::new(Lang::ZhTw));
+    static EN: LazyLock<Sentences> = LazyLock::new(|| Sentences::new(Lang::En));
     match lang {
         Lang::ZhTw => &ZH_TW,
         Lang::En => &EN,
     }
+}
+
+impl Sentences {
+    fn new(lang: Lang) -> Self {
+        let locale: LanguageIdentifier = lang.tag().parse().unwrap_or_default();
+        let mut said = Bundle::new_concurrent(vec![locale]);
+        // Isolation marks are for bidirectional text; in PDF, CSV and terminals they are rubbish.
+        said.set_use_isolating(false);
+        let mut sources: Vec<_> = files(lang).iter().flat_map(|file| messages(file)).collect();
+        sources.sort_unstable_by_key(|(key, _)| *key);
+        Self {
+            sources,
+            said: RwLock::new(said),
+        }
+    }
+
+    /// The source of a message; the tests prove that no key stands twice.
+    fn source(&self, key: &str) -> Option<&'static str> {
+        let place = self.sources.binary_search_by_key(&key, |(key, _)| key).ok()?;
+        self.sources.get(place).map(|(_, source)| *source)
+    }
+
+    fn render(&self, key: &str, args: &FluentArgs<'_>) -> Option<String> {
+        let rendered = {
+            let said = self.said.read().unwrap_or_else(PoisonError::into_inner);
+            format(&said, key, args)
+        };
+        if rendered.is_some() {
+            return rendered;
+        }
+        let source = self.source(key)?.to_owned();
+        // The files are part of the program; the tests prove that each message parses.
+        let resource = FluentResource::try_new(source).unwrap_or_else(|(partial, _errors)| partial);
+        let mut said = self.said.write().unwrap_or_else(PoisonError::into_inner);
+        // Another thread may have been faster; the message is the same.
+        said.add_resource_overriding(resource);
+        format(&said, key, args)
+    }
+}
+
+fn format(bundle: &Bundle, key: &str, args: &FluentArgs<'_>) -> Option<String> {
+    let pattern = bundle.get_message(key)?.value()?;
+    let text = bundle.format_pattern(pattern, Some(args), &mut Vec::new());
+    Some(text.into_owned())
+}
+
+/// The messages of a file, key and source: a message begins with its key at the beginning of a line, and goes on until
+/// the next begins.
+fn messages(file: &'static str) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let starts = |line: &str| line.starts_with(|c: char| c.is_ascii_lowercase());
+    let mut rest = file;
+    std::iter::from_fn(move || {
+        while !rest.is_empty() && !starts(rest) {
+            rest = rest.split_once('\n').map_or("", |(_, after)| after);
+        }
+        let mut end = 0;
+        for line in rest.split_inclusive('\n') {
+            if end > 0 && starts(line) {
+                break;
+            }
+            end += line.len();
+        }
+        let (source, after) = rest
+            .split_at_checked(end)
+            .filter(|(source, _)| !source.is_empty())?;
+        rest = after;
+        Some((source.split_once(" =")?.0, source))
+    })
 }
 
 macro_rules! files {
@@ -144,25 +219,11 @@ macro_rules! files {
     };
 }
 
-fn sources(lang: Lang) -> &'static [&'static str] {
+fn files(lang: Lang) -> &'static [&'static str] {
     match lang {
         Lang::ZhTw => files!("zh-TW"),
         Lang::En => files!("en"),
     }
-}
-
-fn build(lang: Lang) -> Bundle {
-    let locale: LanguageIdentifier = lang.tag().parse().unwrap_or_default();
-    let mut bundle = Bundle::new_concurrent(vec![locale]);
-    // Isolation marks are for bidirectional text; in PDF, CSV and terminals they are rubbish.
-    bundle.set_use_isolating(false);
-    for source in sources(lang) {
-        // The files are part of the program; the tests prove that each parses and that no key stands twice.
-        let resource =
-            FluentResource::try_new((*source).to_owned()).unwrap_or_else(|(partial, _errors)| partial);
-        bundle.add_resource_overriding(resource);
-    }
-    bundle
 }
 
 #[cfg(test)]
@@ -174,7 +235,7 @@ mod tests {
     /// Key → names of the values its sentence uses, for one language; fails on a file that does not parse.
     fn keys(lang: Lang) -> BTreeMap<String, BTreeSet<String>> {
         let mut found = BTreeMap::new();
-        for source in sources(lang) {
+        for source in files(lang) {
             FluentResource::try_new((*source).to_owned())
                 .unwrap_or_else(|(_, errors)| panic!("{lang}: {errors:?} in {source}"));
             let mut key = String::new();
@@ -214,6 +275,29 @@ mod tests {
         assert!(missing.is_empty(), "not in en: {missing:?}");
         for (key, names) in &en {
             assert_eq!(names, &zh[key], "{key} uses other values in the two languages");
+        }
+    }
+
+    #[test]
+    fn each_message_is_found_and_parses_by_itself() {
+        for lang in Lang::ALL {
+            let found = sentences(lang);
+            let wanted = keys(lang);
+            let whole = files(lang)
+                .iter()
+                .map(|file| FluentResource::try_new((*file).to_owned()).unwrap());
+            let in_files: usize = whole.map(|file| file.entries().count()).sum();
+            assert_eq!(
+                (found.sources.len(), wanted.len()),
+                (in_files, in_files),
+                "{lang}"
+            );
+            for (key, source) in &found.sources {
+                assert!(wanted.contains_key(*key), "{lang}: {key}");
+                let alone = FluentResource::try_new((*source).to_owned())
+                    .unwrap_or_else(|(_, errors)| panic!("{lang}: {errors:?} in {source}"));
+                assert_eq!(alone.entries().count(), 1, "{lang}: {source}");
+            }
         }
     }
 

@@ -7,6 +7,9 @@
 //! | `POST /agent/v1/reports` (header [`SIGNATURE_HEADER`]) | [`Report`] | [`Ack`] |
 //! | `POST /agent/v1/heartbeat` | [`Heartbeat`] | [`HeartbeatReply`] |
 //! | `GET /agent/v1/plan` (`If-None-Match: "sha256"`) | – | [`SignedPlan`], or 304 |
+//! | `POST /agent/v1/proof` | [`ProofRequest`](crate::outside::ProofRequest) | [`ProofReply`](crate::outside::ProofReply) |
+//! | `GET /agent/v1/proof/consents` (a prover) | – | list of [`Consent`](crate::outside::Consent) |
+//! | `GET /agent/v1/proof/found` | – | list of [`Testimony`](crate::outside::Testimony) |
 //!
 //! # Cost grows with change
 //!

@@ -114,6 +114,11 @@ impl Lab {
         self.dir.path()
     }
 
+    /// SHA-256 of the collector's CA, as agents are told it.
+    pub fn ca_sha256(&self) -> &str {
+        &self.ca_sha256
+    }
+
     /// Where the collector keeps everything.
     pub fn data_dir(&self) -> &Path {
         &self.data_dir

@@ -1,13 +1,13 @@
-//! A network and mounts of its own for a test, so that neither the machine's sockets nor its firewall are part of it,
-//! and what it mounts is gone with it.
+//! A network, mounts and processes of its own for a test, so that neither the machine's sockets nor its firewall nor its
+//! containers are part of it, and what it mounts and starts is gone with it.
 
 use std::process::Command;
 
 /// Set in the process that runs inside the namespace.
 const INSIDE: &str = "PLUMBLINE_TEST_NAMESPACE";
 
-/// Runs the test `name` of this test program again in network and mount namespaces of its own with loopback up, as root of a
-/// user namespace where we are not root already. Returns whether the caller is the one inside, and goes on; outside,
+/// Runs the test `name` of this test program again in network, mount and process namespaces of its own with loopback up, as
+/// root of a user namespace where we are not root already. Returns whether the caller is the one inside, and goes on; outside,
 /// returns after the inner run has passed.
 ///
 /// Where the kernel allows no namespace, the test is skipped and says so.
@@ -18,7 +18,15 @@ pub fn entered(name: &str) -> bool {
     }
     let unshare = |arguments: &[&str]| {
         let mut command = Command::new("unshare");
-        command.args(["--net", "--mount"]).args(arguments);
+        let apart = [
+            "--net",
+            "--mount",
+            "--pid",
+            "--fork",
+            "--kill-child",
+            "--mount-proc",
+        ];
+        command.args(apart).args(arguments);
         command
     };
     let maps: &[&[&str]] = &[&[], &["--user", "--map-root-user"]];
@@ -32,7 +40,7 @@ pub fn entered(name: &str) -> bool {
         return false;
     };
     let status = unshare(arguments)
-        .args(["sh", "-c", "ip link set lo up && exec \"$@\"", "sh"])
+        .args(["sh", "-c", "ip link set lo up && \"$@\"", "sh"])
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", name, "--nocapture"])
         .env(INSIDE, "1")

@@ -107,7 +107,7 @@ impl Verdict {
         Self::new(Status::NotApplicable, subject, message)
     }
 
-    /// For a person to answer, for the reason in the message.
+    /// Only a person can say; the collector keeps it as an attestation.
     #[must_use]
     pub fn manual(subject: impl Into<String>, message: Message) -> Self {
         Self::new(Status::Manual, subject, message)

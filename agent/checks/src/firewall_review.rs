@@ -1,5 +1,6 @@
 //! `firewall.review`: the rules have been changed within the declared interval. That they were gone through and left as
-//! they are, only a person can say; then the collector keeps it as an attestation.
+//! they are, only a person can say: the finding is `manual`, and an attestation that is not older than the interval
+//! answers it on the checklist.
 
 use jiff::Timestamp;
 use plumbline_config::message::Message;
@@ -43,13 +44,13 @@ fn judge(facts: &Facts, context: &Context<'_>) -> Result<Vec<Verdict>, Unknown> 
     };
     let verdict = match (last, review.watched_since) {
         (Some(at), _) if is_young(at) => Verdict::pass(Verdict::HOST, said("firewall-review-changed", at)),
-        (Some(at), _) => Verdict::fail(Verdict::HOST, said("firewall-review-old", at)),
+        (Some(at), _) => Verdict::manual(Verdict::HOST, said("firewall-review-old", at)),
         (None, Some(since)) if !is_young(since) => {
-            Verdict::fail(Verdict::HOST, said("firewall-review-unchanged", since))
+            Verdict::manual(Verdict::HOST, said("firewall-review-unchanged", since))
         }
         (None, since) => {
             let since = since.unwrap_or(context.now);
-            Verdict::error(Verdict::HOST, said("firewall-review-unknown", since))
+            Verdict::manual(Verdict::HOST, said("firewall-review-unknown", since))
         }
     };
     let recent: Vec<_> = review.changes.iter().rev().take(MOST_CHANGES).collect();
@@ -93,13 +94,22 @@ fn reviewed(changed_at: Option<&str>, watched_since: &str, file: Option<&str>) -
 #[cfg(test)]
 fn examples() -> crate::check::Examples {
     use plumbline_config::plan::Plan;
+    use plumbline_facts::Known;
+    use plumbline_facts::firewall::{FirewallFacts, Review};
+
     crate::check::Examples {
         passing: (
             reviewed(Some("2026-09-01T00:00:00Z"), "2026-01-01T00:00:00Z", None),
             Plan::default(),
         ),
         failing: (
-            reviewed(None, "2026-11-01T00:00:00Z", Some("2025-01-01T00:00:00Z")),
+            Facts {
+                firewall: Known::Value(FirewallFacts {
+                    review: Some(Review::default()),
+                    ..FirewallFacts::default()
+                }),
+                ..Facts::default()
+            },
             Plan::default(),
         ),
     }
@@ -131,16 +141,16 @@ mod tests {
         );
         assert_eq!(
             judged(Some(old), old, None),
-            (Status::Fail, "firewall-review-old")
+            (Status::Manual, "firewall-review-old")
         );
         // Watched for longer than the interval without a change; or not long enough to tell.
         assert_eq!(
             judged(None, old, None),
-            (Status::Fail, "firewall-review-unchanged")
+            (Status::Manual, "firewall-review-unchanged")
         );
         assert_eq!(
             judged(None, young, None),
-            (Status::Error, "firewall-review-unknown")
+            (Status::Manual, "firewall-review-unknown")
         );
     }
 }

@@ -17,6 +17,7 @@ mod encryption_swap;
 mod encryption_volumes;
 mod endpoint_protection;
 mod firewall_active;
+mod firewall_outside_proof;
 mod firewall_reachable_ports;
 mod firewall_review;
 mod ids_protection;
@@ -36,6 +37,7 @@ mod transfer_cleartext_services;
 mod transfer_endpoints;
 #[cfg(test)]
 mod transfer_examples;
+mod transfer_inward;
 mod transfer_ssh;
 mod transfer_tested;
 mod waf_protection;
@@ -57,6 +59,7 @@ pub const CHECKS: &[Check] = &[
     transfer_tested::CHECK,
     firewall_active::CHECK,
     firewall_reachable_ports::CHECK,
+    firewall_outside_proof::CHECK,
     firewall_review::CHECK,
     waf_protection::CHECK,
     mail_filtering::CHECK,

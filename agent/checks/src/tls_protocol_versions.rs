@@ -8,7 +8,7 @@ use plumbline_facts::{Facts, ProbeId, Unknown};
 use serde_json::{Value, json};
 
 use crate::check::{Check, Context, Verdict};
-use crate::transfer_endpoints::{Mend, Tried, tried};
+use crate::transfer_endpoints::{Mend, Tried, tried, unseen};
 
 /// The check.
 pub(crate) const CHECK: Check = Check {
@@ -30,6 +30,7 @@ fn judge(facts: &Facts, context: &Context<'_>) -> Result<Vec<Verdict>, Unknown> 
     let facts = facts.tls.value()?;
     let verdicts: Vec<Verdict> = tried(facts)
         .map(|tried| judge_one(&tried, transfer.minimum_tls))
+        .chain(unseen(facts))
         .collect();
     Ok(if verdicts.is_empty() {
         vec![Verdict::not_applicable(
@@ -94,6 +95,7 @@ fn evidence(tried: &Tried<'_>) -> Value {
         .collect();
     json!({
         "endpoint": endpoint.endpoint,
+        "namespace": tried.namespace_name(),
         "process": tried.process,
         "protocol": endpoint.protocol.name(),
         "speaks": endpoint.speaks,
@@ -128,6 +130,7 @@ mod tests {
                     name: "nginx".to_owned(),
                 }),
             },
+            namespace: None,
             endpoint: Endpoint {
                 protocol,
                 versions,

@@ -2,7 +2,9 @@
 
 use plumbline_config::finding::Severity;
 use plumbline_config::message::Message;
-use plumbline_facts::tls::{Endpoint, Protocol, TlsListeners};
+use plumbline_facts::namespaces::OWN;
+use plumbline_facts::sockets::Listener;
+use plumbline_facts::tls::{Elsewhere, Endpoint, Protocol, TlsListener, TlsListeners, Unseen};
 
 use crate::check::Verdict;
 
@@ -13,14 +15,16 @@ pub(crate) struct Tried<'f> {
     pub(crate) endpoint: &'f Endpoint,
     /// The process behind it.
     pub(crate) process: Option<&'f str>,
-    /// Only the host itself can reach it.
+    /// Only the host itself, or the namespace that it is in, can reach it.
     pub(crate) loopback: bool,
+    /// The network namespace that it is in, where that is not the host's own.
+    pub(crate) namespace: Option<&'f Elsewhere>,
     subject: Subject<'f>,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Subject<'f> {
-    Socket(&'f plumbline_facts::sockets::Listener),
+    Socket(&'f TlsListener),
     Named(&'f str),
 }
 
@@ -34,28 +38,55 @@ pub(crate) fn tried(facts: &TlsListeners) -> impl Iterator<Item = Tried<'_>> {
             .as_ref()
             .map(|process| process.name.as_str()),
         loopback: tried.listener.address.is_loopback(),
-        subject: Subject::Socket(&tried.listener),
+        namespace: tried.namespace.as_ref(),
+        subject: Subject::Socket(tried),
     });
     let named = facts.named.iter().map(|endpoint| Tried {
         endpoint,
         process: None,
         loopback: false,
+        namespace: None,
         subject: Subject::Named(&endpoint.endpoint),
     });
     own.chain(named)
 }
 
 impl Tried<'_> {
-    /// `tcp/[::]:443`, or the endpoint as the plan names it.
+    /// `tcp/[::]:443`, `tcp/0.0.0.0:443@web` in the namespace `web`, or the endpoint as the plan names it.
     pub(crate) fn subject(&self) -> String {
         match self.subject {
-            Subject::Socket(listener) => listener.subject(),
+            Subject::Socket(tried) => tried.subject(),
             Subject::Named(name) => name.to_owned(),
         }
     }
 
+    /// The socket, where it is one of this machine.
+    pub(crate) fn socket(&self) -> Option<&Listener> {
+        match self.subject {
+            Subject::Socket(tried) => Some(&tried.listener),
+            Subject::Named(_) => None,
+        }
+    }
+
+    /// The network namespace that it is in.
+    pub(crate) fn namespace_name(&self) -> &str {
+        self.namespace.map_or(OWN, |namespace| namespace.name.as_str())
+    }
+
+    /// What is said of a socket in a namespace that the agent may not enter.
+    pub(crate) fn closed(&self) -> Option<Verdict> {
+        let closed = self.namespace.filter(|namespace| namespace.closed)?;
+        Some(Verdict::error(
+            self.subject(),
+            Message::new("tls-namespace-closed").arg("namespace", &closed.name),
+        ))
+    }
+
     /// What a check of TLS says of an endpoint that does not speak it; `None` of one that does.
     pub(crate) fn without_tls(&self) -> Option<Verdict> {
+        if let Some(verdict) = self.closed() {
+            return Some(verdict);
+        }
         let subject = self.subject();
         let endpoint = self.endpoint;
         Some(match endpoint.protocol {
@@ -99,6 +130,20 @@ impl Tried<'_> {
             .arg("file", program.file);
         Some(message.arg("setting", setting))
     }
+}
+
+/// What is said of sockets that may be there and could not be listed.
+pub(crate) fn unseen(facts: &TlsListeners) -> impl Iterator<Item = Verdict> {
+    facts.unseen.iter().map(|unseen| match unseen {
+        Unseen::Hidden => Verdict::error(unseen.subject(), Message::new("tls-namespaces-hidden")),
+        Unseen::TooMany => Verdict::error(unseen.subject(), Message::new("tls-namespaces-too-many")),
+        Unseen::Unlisted { name, why } => Verdict::error(
+            unseen.subject(),
+            Message::new("tls-namespace-unlisted")
+                .arg("namespace", name)
+                .arg("why", why),
+        ),
+    })
 }
 
 /// What is to be mended.
@@ -191,8 +236,48 @@ const PROGRAMS: &[Program] = &[
         processes: &["vsftpd"],
         name: "vsftpd",
         file: "/etc/vsftpd.conf",
-        versions: "ssl_tlsv1=NO, ssl_tlsv1_1=NO, ssl_sslv2=NO, ssl_sslv3=NO",
+        // Before 3.0.4 it has no word for TLS 1.1, which has none of these suites.
+        versions: "ssl_tlsv1=NO, ssl_sslv2=NO, ssl_sslv3=NO, ssl_ciphers=ECDHE+AESGCM:ECDHE+CHACHA20",
         suites: "ssl_ciphers=ECDHE+AESGCM:ECDHE+CHACHA20",
         certificate: "rsa_cert_file, rsa_private_key_file",
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use plumbline_facts::Known;
+
+    use super::*;
+    use crate::transfer_examples::{endpoint, host};
+
+    #[test]
+    fn every_remedy_names_endpoint_program_file_and_setting() {
+        for program in PROGRAMS {
+            for process in program.processes {
+                let mut facts = host(vec![endpoint()]);
+                let Known::Value(tls) = &mut facts.tls else {
+                    panic!("the example has listeners");
+                };
+                tls.listeners[0].listener.process.as_mut().unwrap().name = (*process).to_owned();
+                let tried = tried(tls).next().unwrap();
+                for (what, setting) in [
+                    (Mend::Versions, program.versions),
+                    (Mend::Suites, program.suites),
+                    (Mend::Certificate, program.certificate),
+                ] {
+                    let text = tried.mend(what).unwrap().render();
+                    for text in [text.en, text.zh_tw] {
+                        for part in ["tcp/[::]:443", program.name, program.file, setting] {
+                            assert!(text.contains(part), "{process}: {part} is not in {text}");
+                        }
+                    }
+                }
+            }
+        }
+        let mut unknown = host(vec![endpoint()]);
+        if let Known::Value(tls) = &mut unknown.tls {
+            tls.listeners[0].listener.process = None;
+            assert_eq!(tried(tls).next().unwrap().mend(Mend::Versions), None);
+        }
+    }
+}

@@ -25,6 +25,7 @@ pub(crate) fn host(endpoints: Vec<Endpoint>) -> Facts {
                     name: "nginx".to_owned(),
                 }),
             },
+            namespace: None,
             endpoint,
         })
         .collect();

@@ -17,6 +17,8 @@ pub(crate) const CHECK: Check = Check {
     examples: tests::examples,
 };
 
+/// The process of OpenSSH's server.
+const SERVER: &str = "sshd";
 /// Shortest RSA host key that is not weak, in bits.
 const LEAST_RSA_BITS: usize = 2048;
 
@@ -27,8 +29,16 @@ fn judge(facts: &Facts, context: &Context<'_>) -> Result<Vec<Verdict>, Unknown> 
     }
     let facts = facts.tls.value()?;
     let mut verdicts = Vec::new();
-    for tried in tried(facts).filter(|tried| tried.endpoint.protocol == Protocol::Ssh) {
+    for tried in tried(facts) {
         let subject = tried.subject();
+        if tried.process == Some(SERVER)
+            && let Some(verdict) = tried.closed()
+        {
+            verdicts.push(verdict);
+        }
+        if tried.endpoint.protocol != Protocol::Ssh {
+            continue;
+        }
         let verdict = match (&tried.endpoint.ssh, &tried.endpoint.error) {
             (Some(offer), _) => judge_offer(subject, offer).remedy(mend(&tried, offer)),
             (None, why) => {

@@ -58,6 +58,10 @@ fn not_blocking(product: &Product, settings: &Settings) -> Option<Verdict> {
         Settings { blocking, .. } if blocking.is_empty() => {
             Some(Verdict::error(subject, said("protection-waf-unsaid", &[])))
         }
+        // ModSecurity stops nothing by itself; a rule set that lies there unread does not, either.
+        Settings { with_rules, .. } if with_rules.is_empty() && product.name == "ModSecurity" => {
+            Some(Verdict::error(subject, said("protection-waf-no-rules", &[])))
+        }
         _ => None,
     }
 }
@@ -67,7 +71,8 @@ fn settings(blocking: bool) -> Settings {
     let files = vec!["/etc/modsecurity/modsecurity.conf".to_owned()];
     if blocking {
         Settings {
-            blocking: files,
+            blocking: files.clone(),
+            with_rules: files,
             ..Settings::default()
         }
     } else {
@@ -120,6 +125,11 @@ mod tests {
         );
         assert_eq!(judged(settings(false), false), (Status::Pass, "protection-well"));
         assert_eq!(judged(off, true), (Status::Fail, "protection-waf-off"));
+        let bare = Settings {
+            with_rules: Vec::new(),
+            ..settings(true)
+        };
+        assert_eq!(judged(bare, true), (Status::Error, "protection-waf-no-rules"));
         assert_eq!(
             judged(Settings::default(), true),
             (Status::Error, "protection-waf-unsaid")

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::memory::Memory;
+use crate::outside::OutsideFacts;
 use crate::probe::ProbeId;
 
 /// What a run asks of the probes: which facts, and the little that a probe must be told to find them.
@@ -29,6 +30,8 @@ pub struct Ask {
     pub logins_kept_for: SignedDuration,
     /// Files whose change the agent would notice at once; `None` for one run that watches nothing.
     pub watching: Option<BTreeSet<String>>,
+    /// What came of connections from outside; nothing on a one-shot run.
+    pub outside: Option<OutsideFacts>,
     /// What earlier runs left for the probes that look at change.
     pub memory: Memory,
 }

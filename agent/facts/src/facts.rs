@@ -8,6 +8,7 @@ use crate::logins::LoginFacts;
 use crate::memory::Memory;
 use crate::monitors::MonitorFacts;
 use crate::os::OsFacts;
+use crate::outside::OutsideFacts;
 use crate::packages::PackageFacts;
 use crate::protection::ProtectionFacts;
 use crate::sockets::Sockets;
@@ -27,6 +28,8 @@ pub struct Facts {
     pub os: Known<OsFacts>,
     /// The packet filter.
     pub firewall: Known<FirewallFacts>,
+    /// What others found when they connected.
+    pub outside: Known<OutsideFacts>,
     /// Listening sockets and the processes behind them.
     pub sockets: Known<Sockets>,
     /// What the listening TCP sockets speak.

@@ -12,6 +12,7 @@ use crate::known::{Denial, Known};
 use crate::logins::LoginsProbe;
 use crate::monitors::MonitorsProbe;
 use crate::os::OsProbe;
+use crate::outside::OutsideProbe;
 use crate::packages::PackagesProbe;
 use crate::protection::ProtectionProbe;
 use crate::sockets::SocketsProbe;
@@ -31,6 +32,8 @@ pub enum ProbeId {
     Os,
     /// The packet filter.
     Firewall,
+    /// What others found when they connected to this host.
+    Outside,
     /// Listening sockets and the processes behind them.
     Sockets,
     /// What the listening TCP sockets speak.
@@ -107,6 +110,7 @@ impl ProbeEntry {
 pub const PROBES: &[ProbeEntry] = &[
     ProbeEntry::of::<OsProbe>(&[]),
     ProbeEntry::of::<FirewallProbe>(&[]),
+    ProbeEntry::of::<OutsideProbe>(&[]),
     ProbeEntry::of::<SocketsProbe>(&[]),
     ProbeEntry::of::<TlsProbe>(&[ProbeId::Os, ProbeId::Sockets]),
     ProbeEntry::of::<LoginsProbe>(&[]),

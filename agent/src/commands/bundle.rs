@@ -65,6 +65,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Outcome, Failure> {
         checks: &checks,
         watching: None,
         memory: &Memory::default(),
+        outside: None,
     };
     let Seen { assessment, .. } = look(&once, &|probe| progress.say(&format!("{probe:?}")));
     drop(progress);

@@ -4,11 +4,13 @@
 //! and tell each other of news by watch channels; none calls another.
 
 mod board;
+mod connect;
 mod courier;
 mod drill;
 mod gist;
 mod looked;
 mod metrics;
+mod outside;
 mod pulse;
 mod runner;
 mod socket;
@@ -23,6 +25,7 @@ use plumbline_checks::CHECKS;
 use plumbline_config::plan::LoadedPlan;
 use plumbline_config::settings::AgentSettings;
 use plumbline_facts::Host;
+use plumbline_facts::outside::OutsideFacts;
 use tokio::sync::{Notify, watch};
 
 use self::drill::Drills;
@@ -42,8 +45,9 @@ pub use socket::{SocketError, ask, ask_for_drill};
 
 /// Threads that may read the host or the disk at once: a run, the spool, name resolution, and one to spare.
 const BLOCKING_THREADS: usize = 4;
-/// Threads with nothing to do end after this.
-const THREAD_KEEP_ALIVE: Duration = Duration::from_secs(10);
+/// Threads with nothing to do end after this, and their stacks with them: well before the next pulse, which would keep
+/// the one that ran the checks, and all that its stack took, for ever.
+const THREAD_KEEP_ALIVE: Duration = Duration::from_secs(2);
 /// How long a run or a write that is under way at the end is waited for.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 
@@ -105,6 +109,8 @@ struct Shared {
     plan: watch::Sender<Arc<(LoadedPlan, Source)>>,
     /// Drills that were asked for and no run knows of yet.
     drills: Drills,
+    /// What came of proofs from outside.
+    outside: watch::Sender<Arc<OutsideFacts>>,
     /// Something was kept in the spool.
     kept: Notify,
     /// The collector was asked for its plan.
@@ -224,6 +230,7 @@ fn prepare(options: &Options) -> Result<Shared, DaemonError> {
         identity: watch::Sender::new(Arc::new(identity)),
         plan: watch::Sender::new(Arc::new((plan, source))),
         drills: Drills::default(),
+        outside: watch::Sender::new(Arc::new(outside::remembered(&settings.data_dir))),
         kept: Notify::new(),
         plan_asked: Notify::new(),
     })

@@ -94,6 +94,7 @@ impl Runner {
         }
         let mut plan = shared.plan.subscribe();
         let mut identity = shared.identity.subscribe();
+        let mut outside = shared.outside.subscribe();
         let mut ticks = interval_at(Instant::now(), pulse::PERIOD);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let changes = self.watch.inspect();
@@ -118,6 +119,9 @@ impl Runner {
                 // Under another plan, or role, the same facts mean something else.
                 _ = plan.changed() => self.schedule.run_all_extra(Instant::now()),
                 _ = identity.changed() => self.schedule.run_all_extra(Instant::now()),
+                _ = outside.changed() => {
+                    self.schedule.run_extra(plumbline_config::outside::CHECK, Instant::now());
+                }
             }
         }
     }
@@ -150,6 +154,7 @@ impl Runner {
         let identity = self.shared.identity();
         let memory = self.memory.clone();
         let watching = self.watching(&checks);
+        let outside = Arc::clone(&self.shared.outside.borrow());
         let task = tokio::task::spawn_blocking(move || {
             let what = Look {
                 host: &host,
@@ -159,6 +164,7 @@ impl Runner {
                 checks: &checks,
                 watching: Some(watching),
                 memory: &memory,
+                outside: Some(&outside),
             };
             look(&what, &|_| {})
         });

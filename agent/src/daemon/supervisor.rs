@@ -10,6 +10,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::board::Trouble;
 use super::courier::Courier;
+use super::outside::Proving;
 use super::runner::Runner;
 use super::socket::StatusSocket;
 use super::{DaemonError, Options, Shared, certificate_status, metrics, prepare};
@@ -30,6 +31,7 @@ pub(super) async fn supervise(options: Options) -> Result<(), DaemonError> {
     let socket = StatusSocket::bind(&options.settings.socket)?;
     let runner = Runner::new(Arc::clone(&shared)).await;
     let courier = Courier::new(Arc::clone(&shared))?;
+    let proving = Proving::new(Arc::clone(&shared))?;
 
     tell(&[NotifyState::Ready]);
     tracing::info!(
@@ -43,6 +45,7 @@ pub(super) async fn supervise(options: Options) -> Result<(), DaemonError> {
         _ = interrupt.recv() => {}
         () = runner.run() => {}
         () = courier.run() => {}
+        () = proving.run() => {}
         () = socket.serve(&shared) => {}
         () = metrics::serve(&shared) => {}
         () = reload_on(hangup, &options, &shared) => {}

@@ -7,6 +7,7 @@ mod logins;
 mod os;
 mod packages;
 mod tls;
+mod tls_listening;
 
 use plumbline_checks::Verdict;
 use plumbline_config::lang::Lang;

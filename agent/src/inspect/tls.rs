@@ -15,6 +15,7 @@ use plumbline_config::message::text;
 use plumbline_config::plan::Plan;
 use plumbline_console::{Failure, Format, Outcome, Output};
 use plumbline_facts::firewall::FirewallFacts;
+use plumbline_facts::namespaces::OWN;
 use plumbline_facts::tls::{
     Certificate, Depth, Endpoint, HOST_ANCHORS, MOST_CONNECTIONS, Options, SshOffer, StartTls, Suite, Target,
     TlsListeners, Trust, survey,
@@ -22,6 +23,7 @@ use plumbline_facts::tls::{
 use plumbline_facts::{Facts, Host, Known, ProbeId};
 use serde::Serialize;
 
+use super::tls_listening;
 use crate::commands::check::load_plan;
 use crate::progress::Progress;
 
@@ -40,12 +42,17 @@ const OVER_ALL: &str = "transfer.tested";
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example: plumbline-agent inspect tls mail.example.tw:587 --starttls smtp\n\
-                        Example: plumbline-agent inspect tls --input endpoints.txt --lines"
+                        Example: plumbline-agent inspect tls --input endpoints.txt --lines\n\
+                        Example: plumbline-agent inspect tls --listening"
 )]
 pub(crate) struct Args {
     /// Endpoints to speak to
-    #[arg(value_name = "HOST:PORT", required_unless_present = "input")]
+    #[arg(value_name = "HOST:PORT", required_unless_present_any = ["input", "listening"])]
     endpoints: Vec<String>,
+
+    /// Speak to every listening socket of this host, those of its other network namespaces from within
+    #[arg(long, conflicts_with_all = ["endpoints", "input", "starttls", "sni", "name", "udp"])]
+    listening: bool,
 
     /// Begin TLS by this protocol instead of finding out: smtp, imap, pop3, ftp, ldap, postgresql, mysql, xmpp,
     /// xmpp-server, lmtp, sieve, nntp
@@ -103,27 +110,31 @@ pub(crate) struct Args {
 
 /// An endpoint as it is printed.
 #[derive(Serialize)]
-struct Shown<'a> {
-    endpoint: &'a str,
-    reachable: bool,
-    protocol: &'static str,
-    speaks: Option<&'static str>,
-    versions: BTreeMap<&'static str, bool>,
-    versions_unknown: Vec<&'static str>,
-    cipher_suites: &'a [Suite],
-    cipher_suites_complete: bool,
-    groups: &'a [String],
-    groups_complete: bool,
-    client_certificate_required: bool,
-    certificates: &'a [Certificate],
+pub(super) struct Shown<'a> {
+    pub(super) endpoint: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    ssh: Option<&'a SshOffer>,
-    verdicts: Vec<ShownVerdict>,
-    error: Option<&'a str>,
+    pub(super) namespace: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) process: Option<&'a str>,
+    pub(super) reachable: bool,
+    pub(super) protocol: &'static str,
+    pub(super) speaks: Option<&'static str>,
+    pub(super) versions: BTreeMap<&'static str, bool>,
+    pub(super) versions_unknown: Vec<&'static str>,
+    pub(super) cipher_suites: &'a [Suite],
+    pub(super) cipher_suites_complete: bool,
+    pub(super) groups: &'a [String],
+    pub(super) groups_complete: bool,
+    pub(super) client_certificate_required: bool,
+    pub(super) certificates: &'a [Certificate],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) ssh: Option<&'a SshOffer>,
+    pub(super) verdicts: Vec<ShownVerdict>,
+    pub(super) error: Option<&'a str>,
 }
 
 #[derive(Serialize)]
-struct ShownVerdict {
+pub(super) struct ShownVerdict {
     rule: &'static str,
     status: Status,
     detail: String,
@@ -142,7 +153,6 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Outcome, Failure> {
         now: Timestamp::now(),
         lang: output.lang,
     });
-    let targets = targets(args)?;
     let options = Options {
         depth: if args.versions_only {
             Depth::Versions
@@ -157,6 +167,10 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Outcome, Failure> {
         trust: trust(args, judge.as_ref())?,
         ..Options::default()
     };
+    if args.listening {
+        return tls_listening::run(&options, judge.as_ref(), args.lines, output);
+    }
+    let targets = targets(args)?;
     let progress = Progress::over(targets.len());
     let printed = Mutex::new(Ok(()));
     let each = |endpoint: &Endpoint| {
@@ -179,9 +193,13 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Outcome, Failure> {
     if !args.lines {
         print(&shown, output)?;
     }
+    Ok(outcome(&shown))
+}
+
+pub(super) fn outcome(shown: &[Shown<'_>]) -> Outcome {
     let failing = |verdict: &ShownVerdict| verdict.status == Status::Fail;
     let any = shown.iter().any(|shown| shown.verdicts.iter().any(failing));
-    Ok(if any { Outcome::Failing } else { Outcome::Clean })
+    if any { Outcome::Failing } else { Outcome::Clean }
 }
 
 /// The endpoints named, on the command line and in the file.
@@ -272,6 +290,7 @@ fn trust(args: &Args, judge: Option<&Judge<'_>>) -> Result<Trust, Failure> {
     });
     Ok(Trust {
         anchors,
+        known: Vec::new(),
         now: Timestamp::now(),
         notice: Duration::from_secs(notice.nominal_seconds().try_into().unwrap_or_default()),
     })
@@ -283,16 +302,16 @@ fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 /// Judges an endpoint by the checks that rest on TLS alone, the same as for the host's own sockets.
-struct Judge<'a> {
+pub(super) struct Judge<'a> {
     plan: &'a Plan,
     role: Role,
-    now: Timestamp,
+    pub(super) now: Timestamp,
     lang: Lang,
 }
 
 impl Judge<'_> {
-    fn verdicts(&self, endpoint: &Endpoint) -> Vec<ShownVerdict> {
-        let facts = Facts {
+    fn of_named(&self, endpoint: &Endpoint) -> Vec<ShownVerdict> {
+        self.verdicts(&Facts {
             tls: Known::Value(TlsListeners {
                 named: vec![endpoint.clone()],
                 ..TlsListeners::default()
@@ -300,7 +319,10 @@ impl Judge<'_> {
             // Whoever asks has reached it.
             firewall: Known::Value(FirewallFacts::default()),
             ..Facts::default()
-        };
+        })
+    }
+
+    pub(super) fn verdicts(&self, facts: &Facts) -> Vec<ShownVerdict> {
         let context = Context {
             plan: self.plan,
             role: self.role,
@@ -310,7 +332,7 @@ impl Judge<'_> {
         let checks = CHECKS.iter().filter(about_one);
         checks
             .flat_map(|check| {
-                let verdicts = (check.judge)(&facts, &context).unwrap_or_default();
+                let verdicts = (check.judge)(facts, &context).unwrap_or_default();
                 verdicts.into_iter().map(|verdict| ShownVerdict {
                     rule: check.id,
                     status: verdict.status,
@@ -321,7 +343,7 @@ impl Judge<'_> {
     }
 }
 
-fn print(endpoints: &[Shown<'_>], output: &Output) -> Result<(), Failure> {
+pub(super) fn print(endpoints: &[Shown<'_>], output: &Output) -> Result<(), Failure> {
     if output.format == Format::Json {
         return output.json(&endpoints);
     }
@@ -332,8 +354,12 @@ fn print(endpoints: &[Shown<'_>], output: &Output) -> Result<(), Failure> {
             .filter(|(_, is)| **is)
             .map(|(name, _)| *name)
             .collect();
+        let place = shown.namespace.filter(|name| *name != OWN);
         [
-            shown.endpoint.to_owned(),
+            place.map_or_else(
+                || shown.endpoint.to_owned(),
+                |name| format!("{}@{name}", shown.endpoint),
+            ),
             shown.speaks.unwrap_or(shown.protocol).to_owned(),
             offered.join(" "),
             shown.cipher_suites.len().to_string(),
@@ -367,9 +393,11 @@ fn weaknesses(shown: &Shown<'_>) -> Vec<&'static str> {
     all.into_iter().collect()
 }
 
-fn shown<'a>(endpoint: &'a Endpoint, judge: Option<&Judge<'_>>) -> Shown<'a> {
+pub(super) fn shown<'a>(endpoint: &'a Endpoint, judge: Option<&Judge<'_>>) -> Shown<'a> {
     Shown {
         endpoint: &endpoint.endpoint,
+        namespace: None,
+        process: None,
         reachable: endpoint.reachable,
         protocol: endpoint.protocol.name(),
         speaks: endpoint.speaks,
@@ -382,7 +410,7 @@ fn shown<'a>(endpoint: &'a Endpoint, judge: Option<&Judge<'_>>) -> Shown<'a> {
         client_certificate_required: endpoint.client_certificate_required,
         certificates: &endpoint.certificates,
         ssh: endpoint.ssh.as_ref(),
-        verdicts: judge.map(|judge| judge.verdicts(endpoint)).unwrap_or_default(),
+        verdicts: judge.map(|judge| judge.of_named(endpoint)).unwrap_or_default(),
         error: endpoint.error.as_deref(),
     }
 }

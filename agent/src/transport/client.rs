@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use plumbline_config::outside::{Consent, ProofReply, ProofRequest, Testimony};
 use plumbline_config::seal::Sealer;
 use plumbline_config::wire::{
     Ack, EnrollReply, EnrollRequest, Heartbeat, HeartbeatReply, Problem, RenewReply, RenewRequest,
@@ -122,6 +123,24 @@ impl Client {
                 read(&url, response).await.map(Some)
             }
         }
+    }
+
+    /// Has the collector connect to ports of this host.
+    pub async fn prove(&self, request: &ProofRequest) -> Result<ProofReply, ClientError> {
+        let url = format!("{}/agent/v1/proof", self.base);
+        answer(&url, self.http.post(&url).json(request)).await
+    }
+
+    /// The hosts that this one may connect to as a prover, as far as they consent.
+    pub async fn consents(&self) -> Result<Vec<Consent>, ClientError> {
+        let url = format!("{}/agent/v1/proof/consents", self.base);
+        answer(&url, self.http.get(&url)).await
+    }
+
+    /// What other hosts found as provers of this one.
+    pub async fn testimonies(&self) -> Result<Vec<Testimony>, ClientError> {
+        let url = format!("{}/agent/v1/proof/found", self.base);
+        answer(&url, self.http.get(&url)).await
     }
 
     /// A fresh certificate for the same key.

@@ -58,6 +58,14 @@ impl Evidence {
         self.hosts.fail + self.hosts.stale + self.hosts.error + self.hosts.manual + self.hosts.waived
     }
 
+    /// The same once people have said what only they can say: an attestation in force answers hosts that ask for one.
+    const fn unanswered(&self) -> u32 {
+        match self.attested {
+            LineStatus::Conforming => self.against() - self.hosts.manual,
+            _ => self.against(),
+        }
+    }
+
     /// What measurement alone says; `None` when nothing was measured.
     fn measurement(&self) -> Option<LineStatus> {
         if self.measured_checks == 0 {
@@ -88,17 +96,23 @@ pub(super) fn line_status(evidence: &Evidence) -> (LineStatus, Basis) {
     let measured = evidence.measurement();
     let attested = evidence.attested;
     let basis = match (measured, attested != Nonconforming) {
+        // What only a person can say was said.
+        (Some(_), _)
+            if evidence.asked == catalogue::Basis::Either && evidence.unanswered() < evidence.against() =>
+        {
+            Basis::Attested
+        }
         (Some(_), _) if evidence.asked != catalogue::Basis::Attested => Basis::Measured,
         (_, true) if evidence.asked != catalogue::Basis::Measured => Basis::Attested,
         _ => Basis::None,
     };
     let status = match evidence.asked {
         catalogue::Basis::Measured => measured.unwrap_or(Nonconforming),
-        catalogue::Basis::Attested if attested == Conforming && evidence.against() > 0 => Partly,
+        catalogue::Basis::Attested if attested == Conforming && evidence.unanswered() > 0 => Partly,
         catalogue::Basis::Attested => attested,
         catalogue::Basis::Either => match measured {
             None => attested,
-            Some(_) if attested == Conforming && evidence.against() == 0 => Conforming,
+            Some(_) if attested == Conforming && evidence.unanswered() == 0 => Conforming,
             Some(Nonconforming) if attested != Nonconforming => Partly,
             Some(status) => status,
         },
@@ -296,6 +310,44 @@ mod tests {
             ..attested(catalogue::Basis::Both, hosts(1, 0, 0), 1)
         };
         assert_eq!(status(unattested), (LineStatus::Partly, Basis::Measured));
+    }
+
+    #[test]
+    fn an_attestation_answers_hosts_that_ask_for_one_and_no_others() {
+        use catalogue::Basis::Either;
+        let asks = HostCounts {
+            manual: 2,
+            pass: 1,
+            ..HostCounts::default()
+        };
+        let with = |hosts, attested| {
+            line_status(&Evidence {
+                asked: Either,
+                attested,
+                ..measured(hosts, 1, 1)
+            })
+        };
+        assert_eq!(
+            with(asks, LineStatus::Nonconforming),
+            (LineStatus::Partly, Basis::Measured)
+        );
+        assert_eq!(
+            with(asks, LineStatus::Conforming),
+            (LineStatus::Conforming, Basis::Attested)
+        );
+        for silent in [
+            HostCounts { stale: 1, ..asks },
+            HostCounts { error: 1, ..asks },
+            HostCounts { fail: 1, ..asks },
+        ] {
+            assert_eq!(with(silent, LineStatus::Conforming).0, LineStatus::Partly);
+        }
+        let only = HostCounts {
+            manual: 2,
+            ..HostCounts::default()
+        };
+        assert_eq!(with(only, LineStatus::Nonconforming).0, LineStatus::Nonconforming);
+        assert_eq!(with(only, LineStatus::Conforming).0, LineStatus::Conforming);
     }
 
     #[test]

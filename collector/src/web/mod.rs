@@ -48,6 +48,7 @@ use crate::metrics::Metrics;
 use crate::oidc::Oidc;
 use crate::pki::{Authority, FileIdentity, ServerIdentity, Signer};
 use crate::presence::Pulses;
+use crate::prover::Prover;
 use crate::records::waived::InForce;
 use crate::records::{Remembered, day_of};
 use crate::report;
@@ -97,6 +98,8 @@ pub(crate) struct App {
     pub(crate) alarms: Arc<Alarms>,
     /// Hosts that told of a drill.
     pub(crate) drills: Arc<Drills>,
+    /// Connects to hosts that ask for it.
+    pub(crate) prover: Prover,
     /// Where files of evidence are kept.
     pub(crate) evidence: Arc<Evidence>,
     /// Permits for files of evidence that come in.

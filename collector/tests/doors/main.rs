@@ -19,6 +19,7 @@ mod records_commands;
 mod refused;
 mod reports;
 mod resumed;
+mod reviews;
 mod running;
 mod sign_in;
 mod tamper;

@@ -31,6 +31,8 @@ pub struct AgentSettings {
     pub evidence_interval: Interval,
     /// Most bytes of reports kept while the collector can't be reached.
     pub spool_bytes: u64,
+    /// Whether those whom the plan names as provers may connect to the TCP ports of this host (see [`crate::outside`]).
+    pub outside_proof: bool,
     /// HTTP proxy to the collector, such as `http://proxy.example:3128`; the environment's is never used.
     pub proxy: Option<String>,
 }
@@ -46,6 +48,7 @@ impl Default for AgentSettings {
             heartbeat_interval: Interval::minutes(5),
             evidence_interval: Interval::new(24, Unit::Hour),
             spool_bytes: 64 * 1024 * 1024,
+            outside_proof: false,
             proxy: None,
         }
     }

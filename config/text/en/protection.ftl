@@ -13,4 +13,5 @@ protection-no-web-server = No web server that is known runs on this host.
 protection-no-mail-server = No mail server that is known runs on this host.
 protection-waf-watches = { $product } only notes suspicious requests and lets them pass, by { $files }; the plan declares that they are stopped.
 protection-waf-off = { $product } is switched off by { $files }; the plan declares that suspicious requests are stopped.
+protection-waf-no-rules = { $product } is told to stop suspicious requests, but no settings were found that load rules for it, such as the OWASP Core Rule Set; without rules it stops nothing.
 protection-waf-unsaid = { $product } is loaded; whether it stops suspicious requests is not said in the settings that were read.

@@ -13,4 +13,5 @@ protection-no-web-server = 本機未執行任何可辨識之網站伺服器。
 protection-no-mail-server = 本機未執行任何可辨識之郵件伺服器。
 protection-waf-watches = 依 { $files }，{ $product } 僅記錄可疑之要求而未阻斷；計畫申報應予阻斷。
 protection-waf-off = 依 { $files }，{ $product } 已停用；計畫申報可疑之要求應予阻斷。
+protection-waf-no-rules = { $product } 設定為阻斷可疑請求，但未找到載入規則（例如 OWASP 核心規則集）之設定；沒有規則即無從阻斷。
 protection-waf-unsaid = 已載入 { $product }，但由讀取之設定無法判定是否阻斷可疑之要求。

@@ -2,6 +2,8 @@
 //!
 //! Source: `include/uapi/linux/netlink.h`. Attributes of nf_tables hold numbers in network order.
 
+use std::borrow::Cow;
+
 /// Bytes of `struct nlmsghdr`.
 pub(super) const MESSAGE_HEADER: usize = 16;
 /// Bytes of `struct nfgenmsg`.
@@ -114,9 +116,17 @@ impl<'a> Attributes<'a> {
 
     /// A text that ends at its first NUL.
     pub(super) fn text(self, kind: u16) -> Option<String> {
+        self.name(kind).map(Cow::into_owned)
+    }
+
+    /// As [`Self::text`], where it stands.
+    pub(super) fn name(self, kind: u16) -> Option<Cow<'a, str>> {
         let bytes = self.get(kind)?;
         let text = bytes.split(|byte| *byte == 0).next()?;
-        Some(String::from_utf8_lossy(text).into_owned())
+        Some(match std::str::from_utf8(text) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => String::from_utf8_lossy(text),
+        })
     }
 }
 

@@ -256,7 +256,7 @@ impl SetReader {
 
 /// `enum nft_table_attributes`.
 fn add_table(ruleset: &mut Ruleset, family: Family, attributes: Attributes<'_>) -> Option<()> {
-    let table = ruleset.table_mut(family, &attributes.text(1)?)?;
+    let table = ruleset.table_mut(family, &attributes.name(1)?)?;
     table.dormant = attributes.number(2).unwrap_or_default() & 1 != 0;
     Some(())
 }
@@ -268,7 +268,7 @@ fn add_chain(ruleset: &mut Ruleset, family: Family, attributes: Attributes<'_>) 
         Some(hook) => Some(base(family, attributes, Attributes(hook))?),
         None => None,
     };
-    let table = ruleset.table_mut(family, &attributes.text(1)?)?;
+    let table = ruleset.table_mut(family, &attributes.name(1)?)?;
     table.chains.entry(name).or_default().base = base;
     Some(())
 }
@@ -288,7 +288,7 @@ fn base(family: Family, chain: Attributes<'_>, hook: Attributes<'_>) -> Option<B
     Some(Base {
         hook: Hook::from_number(family, hook.number(1)?)?,
         priority: hook.number(2).unwrap_or_default().cast_signed(),
-        nat: chain.text(7).as_deref() == Some("nat"),
+        nat: chain.name(7).as_deref() == Some("nat"),
         // NF_DROP is 0, NF_ACCEPT 1.
         drops: chain.number(5) == Some(0),
         devices,
@@ -301,8 +301,12 @@ fn add_rule(ruleset: &mut Ruleset, family: Family, attributes: Attributes<'_>) -
         handle: attributes.long(3).unwrap_or_default(),
         expressions: expressions(attributes.nested(4)),
     };
-    let table = ruleset.table_mut(family, &attributes.text(1)?)?;
-    let chain: &mut Chain = table.chains.entry(attributes.text(2)?).or_default();
+    let table = ruleset.table_mut(family, &attributes.name(1)?)?;
+    let name = attributes.name(2)?;
+    let chain: &mut Chain = match table.chains.get_mut(name.as_ref()) {
+        Some(chain) => chain,
+        None => table.chains.entry(name.into_owned()).or_default(),
+    };
     chain.rules.push(rule);
     Some(())
 }
@@ -324,7 +328,7 @@ fn add_object(ruleset: &mut Ruleset, family: Family, attributes: Attributes<'_>)
             .zip(data.long(4))
             .is_some_and(|(bytes, used)| used >= bytes);
     let inverted = (inverted.unwrap_or_default() & 1 != 0) != spent;
-    let table = ruleset.table_mut(family, &attributes.text(1)?)?;
+    let table = ruleset.table_mut(family, &attributes.name(1)?)?;
     let name = attributes.text(2)?;
     table.objects.insert((kind, name), Object { inverted });
     Some(())

@@ -19,9 +19,11 @@ pub(super) fn expressions(list: Attributes<'_>) -> Vec<Expression> {
         .take(MOST_EXPRESSIONS)
         .map(|(_, element)| {
             let element = Attributes(element);
-            let name = element.text(1).unwrap_or_default();
+            let name = element.name(1).unwrap_or_default();
             let data = element.nested(2);
-            read_expression(&name, data).unwrap_or(Expression::Opaque { name })
+            read_expression(&name, data).unwrap_or_else(|| Expression::Opaque {
+                name: name.into_owned(),
+            })
         })
         .collect();
     if list.count() > MOST_EXPRESSIONS {
@@ -130,7 +132,7 @@ fn set_update(data: Attributes<'_>) -> Option<Expression> {
     let one = data.get(7).map(Attributes);
     let several = data.nested(10).map(|(_, element)| Attributes(element));
     let exceeds = one.into_iter().chain(several).any(|element| {
-        let name = element.text(1).unwrap_or_default();
+        let name = element.name(1).unwrap_or_default();
         let inner = read_expression(&name, element.nested(2));
         matches!(inner, Some(Expression::Limit { inverted: true, .. }))
     });

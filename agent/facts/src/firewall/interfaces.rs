@@ -88,7 +88,7 @@ impl Surroundings {
         if !host.is_live() {
             return Ok(surroundings);
         }
-        let (interfaces, routes) = rtnetlink::read().map_err(|error: DumpError| Unknown::Failed {
+        let network = rtnetlink::read().map_err(|error: DumpError| Unknown::Failed {
             what: "interfaces and routes".to_owned(),
             why: error.to_string(),
         })?;
@@ -98,12 +98,21 @@ impl Surroundings {
         };
         let on = |path: &str| number(path).map(|number| number != 0);
         let all = on("/proc/sys/net/ipv4/conf/all/route_localnet") == Some(true);
+        let interfaces = network.interfaces;
+        let switches = &network.switches;
+        let routed = |name: &str| match switches.get(name) {
+            Some(switches) => switches.route_localnet,
+            None => on(&format!("/proc/sys/net/ipv4/conf/{name}/route_localnet")) == Some(true),
+        };
         surroundings.loopback_routed = interfaces
             .iter()
             .map(|interface| interface.name.clone())
-            .filter(|name| all || on(&format!("/proc/sys/net/ipv4/conf/{name}/route_localnet")) == Some(true))
+            .filter(|name| all || routed(name))
             .collect();
-        let checked = |name: &str| number(&format!("/proc/sys/net/ipv4/conf/{name}/rp_filter")).unwrap_or(0);
+        let checked = |name: &str| match switches.get(name) {
+            Some(switches) => switches.rp_filter,
+            None => number(&format!("/proc/sys/net/ipv4/conf/{name}/rp_filter")).unwrap_or(0),
+        };
         let everywhere = checked("all");
         surroundings.reverse_checked = interfaces
             .iter()
@@ -117,7 +126,7 @@ impl Surroundings {
         surroundings.groups = proc_net::groups(host);
         surroundings.queues = proc_net::queues(host);
         surroundings.interfaces = Some(interfaces);
-        surroundings.routes = routes;
+        surroundings.routes = network.routes;
         if surroundings.forwarding.contains(&Some(true)) {
             surroundings.namespaces = namespaces::read(host);
         }

@@ -80,6 +80,11 @@ impl FirewallFacts {
     }
 }
 
+/// The interfaces of the network namespace that this thread is in; `None` where they can't be read.
+pub(crate) fn links_here() -> Option<Vec<Interface>> {
+    rtnetlink::read().ok().map(|network| network.interfaces)
+}
+
 /// Reads the packet filter.
 pub struct FirewallProbe;
 

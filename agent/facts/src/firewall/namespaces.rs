@@ -8,12 +8,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use serde::{Deserialize, Serialize};
 
 use crate::host::Host;
+use crate::namespaces::others;
 use crate::sockets::{self, Listener};
 
-/// Most namespaces looked at.
-const MOST_NAMESPACES: usize = 512;
-/// Most processes looked at to find them.
-const MOST_PROCESSES: usize = 50_000;
 /// Largest table of addresses taken, in bytes.
 const LARGEST_TABLE: u64 = 1024 * 1024;
 
@@ -28,30 +25,16 @@ pub struct Namespace {
 
 /// The namespaces that processes run in.
 pub(super) fn read(host: &Host) -> Vec<Namespace> {
-    let of = |process: &str| host.read_link(format!("/proc/{process}/ns/net")).ok();
-    let mut seen: BTreeSet<_> = of("thread-self").into_iter().collect();
-    let mut found = Vec::new();
-    let processes = host.list("/proc").unwrap_or_default();
-    let numbers = processes
-        .iter()
-        .filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
-    for process in numbers.take(MOST_PROCESSES) {
-        if !of(process).is_some_and(|namespace| seen.insert(namespace)) {
-            continue;
-        }
-        if found.len() == MOST_NAMESPACES {
-            break;
-        }
-        // A process that has just ended takes its tables with it.
-        let Ok(listeners) = sockets::of_process(host, process) else {
-            continue;
-        };
-        let addresses = addresses(host, process);
-        if !addresses.is_empty() {
-            found.push(Namespace { addresses, listeners });
-        }
-    }
-    found
+    let namespaces = others(host).namespaces.into_iter();
+    namespaces
+        .filter_map(|namespace| {
+            let process = namespace.process?.to_string();
+            // A process that has just ended takes its tables with it.
+            let listeners = sockets::of_process(host, &process).ok()?;
+            let addresses = addresses(host, &process);
+            (!addresses.is_empty()).then_some(Namespace { addresses, listeners })
+        })
+        .collect()
 }
 
 fn addresses(host: &Host, process: &str) -> Vec<IpAddr> {

@@ -89,7 +89,7 @@ fn attempt(
     }
     for name in decoder.wanted_sets() {
         let whole = match keys {
-            Some(keys) => asked_elements(&mut decoder, &name, keys)?,
+            Some(keys) => asked_elements(connection, &mut decoder, &name, keys)?,
             None => elements(connection, &mut decoder, &name, see)?,
         };
         if !whole {
@@ -130,11 +130,14 @@ fn elements(
 pub type Keys = BTreeSet<Vec<u8>>;
 
 /// The elements of a set, or, where there are many, those that hold one of the keys.
-fn asked_elements(decoder: &mut Decoder, name: &SetName, keys: &Keys) -> Result<bool, DumpError> {
+fn asked_elements(
+    connection: &mut Connection,
+    decoder: &mut Decoder,
+    name: &SetName,
+    keys: &Keys,
+) -> Result<bool, DumpError> {
     let (family, table, set) = name;
     let attributes = [text(1, table), text(2, set)].concat();
-    // A dump that is not taken to its end takes its connection with it.
-    let mut connection = Connection::open(NETFILTER)?;
     let most = if decoder.has_single_field(name) {
         MANY_BYTES
     } else {
@@ -150,7 +153,8 @@ fn asked_elements(decoder: &mut Decoder, name: &SetName, keys: &Keys) -> Result<
         decoder.close_set(name, None);
         return Ok(whole);
     }
-    let mut connection = Connection::open(NETFILTER)?;
+    // A dump that is not taken to its end takes its connection with it.
+    *connection = Connection::open(NETFILTER)?;
     for key in keys {
         // NFTA_SET_ELEM_LIST_ELEMENTS, an element, its NFTA_SET_ELEM_KEY, NFTA_DATA_VALUE.
         let element = attribute(1, &attribute(1, key));

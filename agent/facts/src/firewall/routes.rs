@@ -181,12 +181,12 @@ impl Routes {
         let mut best: Option<&Route> = None;
         let mut inside = Vec::new();
         for route in self.routes.iter().filter(|route| route.table == table) {
-            if route.destination.contains(&to) {
+            if covers(route.destination, to) {
                 let rank = |route: &Route| (route.destination.prefix_len(), u32::MAX - route.metric);
                 if best.is_none_or(|best| rank(route) > rank(best)) {
                     best = Some(route);
                 }
-            } else if to.contains(&route.destination) {
+            } else if covers(to, route.destination) {
                 inside.push(route);
             }
         }
@@ -206,6 +206,22 @@ impl Routes {
             Way::Found(best.kind, best.interfaces.clone())
         })
     }
+}
+
+/// Whether every address of `narrow` is one of `wide`.
+fn covers(wide: IpNet, narrow: IpNet) -> bool {
+    let differs = |one: u128, other: u128, width: u32| {
+        let low = width.saturating_sub(wide.prefix_len().into());
+        (one ^ other).checked_shr(low).unwrap_or(0) != 0
+    };
+    wide.prefix_len() <= narrow.prefix_len()
+        && match (wide.addr(), narrow.addr()) {
+            (IpAddr::V4(one), IpAddr::V4(other)) => {
+                !differs(one.to_bits().into(), other.to_bits().into(), 32)
+            }
+            (IpAddr::V6(one), IpAddr::V6(other)) => !differs(one.to_bits(), other.to_bits(), 128),
+            _ => false,
+        }
 }
 
 impl RoutingRule {
@@ -245,6 +261,8 @@ impl RoutingRule {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn route(table: u32, destination: &str, kind: RouteKind, interface: u32) -> Route {
@@ -280,6 +298,23 @@ mod tests {
             mark: Some(mark),
             inward: "eth0",
         })
+    }
+
+    proptest! {
+        #[test]
+        fn a_network_covers_what_ipnet_says_it_contains(
+            one in any::<u32>(), flip in 0u32..32, other in any::<u32>(), lengths in (0u8..=32, 0u8..=32), v6 in any::<bool>(),
+        ) {
+            // Neighbours that differ in one bit, and strangers.
+            for other in [one ^ (1 << flip), other] {
+                let net = |bits: u32, length: u8| match v6 {
+                    true => IpNet::new(IpAddr::from((u128::from(bits) << 96).to_be_bytes()), length).unwrap(),
+                    false => IpNet::new(IpAddr::from(bits.to_be_bytes()), length).unwrap(),
+                };
+                let (wide, narrow) = (net(one, lengths.0), net(other, lengths.1));
+                prop_assert_eq!(covers(wide, narrow), wide.contains(&narrow));
+            }
+        }
     }
 
     #[test]

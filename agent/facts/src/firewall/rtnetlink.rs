@@ -28,12 +28,32 @@ const MOST_ATTEMPTS: u32 = 10;
 /// `RTM_F_CLONED`: an entry of the cache, not a route.
 const CLONED: u32 = 0x200;
 
-/// Interfaces and routes; the routes are `None` where there are too many of them.
-pub(super) fn read() -> Result<(Vec<Interface>, Option<Routes>), DumpError> {
+/// What rtnetlink(7) tells of a network namespace.
+pub(super) struct Network {
+    pub(super) interfaces: Vec<Interface>,
+    /// Of each interface that has them, by its name.
+    pub(super) switches: BTreeMap<String, Switches>,
+    /// `None` where there are too many of them.
+    pub(super) routes: Option<Routes>,
+}
+
+/// `net.ipv4.conf.INTERFACE.…`
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Switches {
+    pub(super) route_localnet: bool,
+    pub(super) rp_filter: u8,
+}
+
+/// Reads it.
+pub(super) fn read() -> Result<Network, DumpError> {
     let mut connection = Connection::open(ROUTE)?;
     let mut interfaces: BTreeMap<u32, Interface> = BTreeMap::new();
+    let mut switched = BTreeMap::new();
     for message in dump(&mut connection, GET_LINK, 0)? {
         if let Some(interface) = link(&message) {
+            if let Some(switches) = switches(&message) {
+                switched.insert(interface.name.clone(), switches);
+            }
             interfaces.insert(interface.index, interface);
         }
     }
@@ -58,7 +78,11 @@ pub(super) fn read() -> Result<(Vec<Interface>, Option<Routes>), DumpError> {
         }
     }
     routes.rules.sort_by_key(|rule| (rule.v6, rule.priority));
-    Ok((interfaces.into_values().collect(), whole.then_some(routes)))
+    Ok(Network {
+        interfaces: interfaces.into_values().collect(),
+        switches: switched,
+        routes: whole.then_some(routes),
+    })
 }
 
 /// The payloads of the answer; none where the kernel lacks the family.
@@ -109,6 +133,24 @@ fn link(message: &[u8]) -> Option<Interface> {
         master: number(attributes, 10),
         mac: attributes.get(1).and_then(|bytes| bytes.try_into().ok()),
         addresses: Vec::new(),
+    })
+}
+
+/// IFLA_AF_SPEC holds, of AF_INET, IFLA_INET_CONF: the switches in the order of `IPV4_DEVCONF_…`, which begins at 1.
+fn switches(message: &[u8]) -> Option<Switches> {
+    const RP_FILTER: usize = 8;
+    const ROUTE_LOCALNET: usize = 26;
+    let values = Attributes(message.get(16..)?)
+        .nested(26)
+        .nested(V4.into())
+        .get(1)?;
+    let switch = |number: usize| {
+        let value = values.get((number - 1) * 4..)?.first_chunk()?;
+        Some(i32::from_ne_bytes(*value))
+    };
+    Some(Switches {
+        route_localnet: switch(ROUTE_LOCALNET)? != 0,
+        rp_filter: u8::try_from(switch(RP_FILTER)?).unwrap_or_default(),
     })
 }
 
@@ -232,18 +274,39 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_read_to_an_end(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = (link(&bytes), address(&bytes), route(&bytes), rule(&bytes));
+            let _ = (link(&bytes), switches(&bytes), address(&bytes), route(&bytes), rule(&bytes));
         }
     }
 
     #[test]
     fn this_host_has_a_loopback_interface_that_its_routes_lead_to() {
-        let (interfaces, routes) = read().unwrap();
-        let lo = interfaces
+        let network = read().unwrap();
+        let lo = network
+            .interfaces
             .iter()
             .find(|interface| interface.name == "lo")
             .unwrap();
         assert!(lo.loopback && lo.index == 1);
-        assert!(!routes.unwrap().rules.is_empty());
+        assert!(!network.routes.unwrap().rules.is_empty());
+    }
+
+    #[test]
+    fn switches_of_interfaces_are_what_their_files_say() {
+        let network = read().unwrap();
+        assert!(network.switches.contains_key("lo"));
+        let host = crate::host::Host::live().unwrap();
+        for (name, switches) in network.switches {
+            let file = |switch: &str| {
+                let path = format!("/proc/sys/net/ipv4/conf/{name}/{switch}");
+                let text = host.read_text(path, 64).unwrap();
+                text.trim().parse::<u8>().unwrap()
+            };
+            assert_eq!(switches.rp_filter, file("rp_filter"), "{name}");
+            assert_eq!(
+                u8::from(switches.route_localnet),
+                file("route_localnet"),
+                "{name}"
+            );
+        }
     }
 }

@@ -148,7 +148,7 @@ fn find(
         running: own.chain(loaded).cloned().collect(),
         scheduled,
         periodic: entry.processes.is_empty() && entry.modules.is_empty(),
-        rules: newest(host, &entry.rules),
+        rules: newest(host, entry),
         verified: entry.verified,
     }
 }
@@ -176,10 +176,14 @@ fn has_loaded(host: &Host, process: &Running, modules: &[String]) -> bool {
         .any(|module| memchr::memmem::find(&maps, module.as_bytes()).is_some())
 }
 
-/// The newest file among these files and beneath these directories.
-fn newest(host: &Host, paths: &[String]) -> Option<Rules> {
+/// The newest of a product's rule files.
+fn newest(host: &Host, entry: &ProductEntry) -> Option<Rules> {
+    let ends = |file: &std::path::PathBuf| {
+        let name = file.to_string_lossy();
+        entry.endings.is_empty() || entry.endings.iter().any(|end| name.ends_with(end))
+    };
     let mut found: Option<Rules> = None;
-    for path in paths {
+    for path in &entry.rules {
         let Ok(metadata) = host.metadata(path) else {
             continue;
         };
@@ -188,7 +192,7 @@ fn newest(host: &Host, paths: &[String]) -> Option<Rules> {
         } else {
             vec![path.into()]
         };
-        for file in files {
+        for file in files.into_iter().filter(ends) {
             let changed = host
                 .metadata(&file)
                 .ok()
@@ -271,5 +275,55 @@ mod tests {
             ]
         );
         assert_eq!((facts.web_servers.len(), facts.mail_servers.len()), (1, 0));
+    }
+
+    #[test]
+    fn what_a_product_writes_all_the_time_is_not_its_rules() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path();
+        let write = |path: &str, day: &str| {
+            let file = root.join(path);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            let at: Timestamp = format!("{day}T00:00:00Z").parse().unwrap();
+            let file = std::fs::File::create(file).unwrap();
+            file.set_modified(at.into()).unwrap();
+        };
+        for (path, day) in [
+            ("usr/share/rspamd/rules/rspamd.lua", "2026-01-01"),
+            ("var/lib/rspamd/rspamd.rrd", "2026-11-20"),
+            ("var/lib/rspamd/stats.ucl", "2026-11-20"),
+            ("var/lib/rspamd/0a1b.map", "2026-02-01"),
+            ("usr/bin/spamassassin", "2026-01-01"),
+            (
+                "var/lib/spamassassin/4.000001/updates_spamassassin_org/20_drugs.cf",
+                "2026-03-01",
+            ),
+            ("var/lib/spamassassin/.spamassassin/bayes_toks", "2026-11-20"),
+            ("etc/rspamd/options.inc", "2026-01-01"),
+        ] {
+            write(path, day);
+        }
+        process(root, 1, "systemd", "/lib/systemd/systemd", "/sbin/init\0");
+        let facts = read(&Host::at(root).unwrap()).unwrap();
+        let ages: Vec<_> = facts
+            .products
+            .iter()
+            .map(|product| {
+                (
+                    product.name.as_str(),
+                    product.rules.as_ref().unwrap().path.as_str(),
+                )
+            })
+            .collect();
+        assert_eq!(
+            ages,
+            [
+                ("Rspamd", "/var/lib/rspamd/0a1b.map"),
+                (
+                    "SpamAssassin",
+                    "/var/lib/spamassassin/4.000001/updates_spamassassin_org/20_drugs.cf"
+                ),
+            ]
+        );
     }
 }

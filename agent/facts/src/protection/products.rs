@@ -47,6 +47,9 @@ pub struct ProductEntry {
     /// Files and directories of its rules.
     #[serde(default)]
     pub rules: Vec<String>,
+    /// Ends of the names of its rule files; empty: any.
+    #[serde(default)]
+    pub endings: Vec<String>,
     /// Words in the names of what starts it now and then.
     #[serde(default)]
     pub scheduled: Vec<String>,

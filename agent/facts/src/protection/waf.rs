@@ -35,6 +35,8 @@ pub struct Settings {
     pub watching: Vec<String>,
     /// They are not looked at.
     pub off: Vec<String>,
+    /// Files that hold rules, or load files of rules that are there.
+    pub with_rules: Vec<String>,
 }
 
 impl Settings {
@@ -51,6 +53,9 @@ impl Settings {
             };
             for line in text.lines() {
                 found.line(line, &file);
+                if has_rules(host, &file, line) && found.with_rules.last() != Some(&file) {
+                    found.with_rules.push(file.clone());
+                }
             }
         }
         found
@@ -74,6 +79,41 @@ impl Settings {
         }
         if !list.iter().any(|known| known == file) {
             list.push(file.to_owned());
+        }
+    }
+}
+
+/// Whether a line is a rule, or loads rules: the Core Rule Set, or what lies in a directory of rules. A pattern that
+/// matches no file loads nothing, and the rules of the file that ModSecurity comes with only set it up.
+fn has_rules(host: &Host, file: &str, line: &str) -> bool {
+    let mut words = line.split_ascii_whitespace();
+    let (Some(directive), Some(argument)) = (words.next(), words.next()) else {
+        return false;
+    };
+    match directive.to_ascii_lowercase().as_str() {
+        "secrule" => !file.ends_with("/modsecurity.conf"),
+        "secremoterules" | "modsecurity_rules_remote" => true,
+        "include" | "includeoptional" | "modsecurity_rules_file" => {
+            let path = argument.trim_matches(['"', '\'', ';']);
+            let of_rules = ["crs", "owasp", "/rules/", "activated_rules"];
+            of_rules.iter().any(|word| path.contains(word)) && is_there(host, path)
+        }
+        _ => false,
+    }
+}
+
+/// Whether a path, or a pattern in its last part, has a file.
+fn is_there(host: &Host, path: &str) -> bool {
+    let Some((directory, name)) = path.rsplit_once('/') else {
+        return false;
+    };
+    match name.split_once('*') {
+        None => host.exists(path),
+        Some((start, end)) => {
+            let fits = |file: &String| {
+                file.len() >= start.len() + end.len() && file.starts_with(start) && file.ends_with(end)
+            };
+            host.list(directory).unwrap_or_default().iter().any(fits)
         }
     }
 }
@@ -140,5 +180,56 @@ mod tests {
         assert_eq!(settings.watching, ["/etc/modsecurity/modsecurity.conf"]);
         assert_eq!(settings.off, ["/etc/nginx/sites-enabled/shop"]);
         assert!(settings.blocking.is_empty());
+        assert!(settings.with_rules.is_empty());
+    }
+
+    #[test]
+    fn rules_are_there_where_settings_load_some_that_exist() {
+        // As Debian's packages libapache2-mod-security2 and modsecurity-crs lay it out.
+        let dir = tempfile::tempdir().unwrap();
+        for path in [
+            "etc/apache2/mods-available",
+            "etc/apache2/mods-enabled",
+            "usr/share/modsecurity-crs",
+        ] {
+            std::fs::create_dir_all(dir.path().join(path)).unwrap();
+        }
+        std::fs::write(
+            dir.path().join("etc/apache2/mods-available/security2.conf"),
+            "<IfModule security2_module>\n\tIncludeOptional /etc/modsecurity/*.conf\n\
+             \tIncludeOptional /usr/share/modsecurity-crs/*.load\n</IfModule>\n",
+        )
+        .unwrap();
+        std::os::unix::fs::symlink(
+            "../mods-available/security2.conf",
+            dir.path().join("etc/apache2/mods-enabled/security2.conf"),
+        )
+        .unwrap();
+        let host = Host::at(dir.path()).unwrap();
+        assert!(Settings::read(&host).with_rules.is_empty());
+        std::fs::write(dir.path().join("usr/share/modsecurity-crs/owasp-crs.load"), "").unwrap();
+        assert_eq!(
+            Settings::read(&host).with_rules,
+            ["/etc/apache2/mods-enabled/security2.conf"]
+        );
+        for (line, rules) in [
+            ("SecRule ARGS \"@rx x\" \"id:1,deny\"", true),
+            (
+                "modsecurity_rules_file /usr/share/modsecurity-crs/owasp-crs.load;",
+                true,
+            ),
+            ("Include /usr/share/modsecurity-crs/none.load", false),
+            ("# Include /usr/share/modsecurity-crs/owasp-crs.load", false),
+            ("Include /etc/apache2/mods-enabled/security2.conf", false),
+            ("SecRuleEngine On", false),
+        ] {
+            assert_eq!(
+                has_rules(&host, "/etc/modsecurity/own.conf", line),
+                rules,
+                "{line}"
+            );
+        }
+        let own = "SecRule REQUEST_HEADERS:Content-Type \"text/xml\" \"id:200000,phase:1\"";
+        assert!(!has_rules(&host, "/etc/modsecurity/modsecurity.conf", own));
     }
 }

@@ -6,6 +6,8 @@
 
 use std::ops::BitOr;
 
+use smallvec::SmallVec;
+
 /// Which property of a packet an unknown bit belongs to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Cause(u8);
@@ -124,18 +126,21 @@ impl Byte {
     }
 }
 
+/// Bytes of which some bits are known; up to the width of an address they need no memory of their own.
+pub(super) type Bytes = SmallVec<[Byte; 16]>;
+
 /// Known bytes.
-pub(super) fn known(bytes: &[u8]) -> Vec<Byte> {
+pub(super) fn known(bytes: &[u8]) -> Bytes {
     bytes.iter().copied().map(Byte::known).collect()
 }
 
 /// So many bytes of which nothing is known.
-pub(super) fn unknown(length: usize, cause: Cause) -> Vec<Byte> {
-    vec![Byte::unknown(cause); length]
+pub(super) fn unknown(length: usize, cause: Cause) -> Bytes {
+    smallvec::smallvec![Byte::unknown(cause); length]
 }
 
 /// The value, where every bit is known.
-pub(super) fn value(bytes: &[Byte]) -> Option<Vec<u8>> {
+pub(super) fn value(bytes: &[Byte]) -> Option<SmallVec<[u8; 16]>> {
     bytes
         .iter()
         .map(|byte| (byte.known == u8::MAX).then_some(byte.value))
@@ -148,12 +153,12 @@ pub(super) fn cause(bytes: &[Byte]) -> Cause {
 }
 
 /// The lowest value they can have, compared as memcmp(3) does.
-pub(super) fn lowest(bytes: &[Byte]) -> Vec<u8> {
+pub(super) fn lowest(bytes: &[Byte]) -> SmallVec<[u8; 16]> {
     bytes.iter().map(|byte| byte.lowest()).collect()
 }
 
 /// The highest value they can have.
-pub(super) fn highest(bytes: &[Byte]) -> Vec<u8> {
+pub(super) fn highest(bytes: &[Byte]) -> SmallVec<[u8; 16]> {
     bytes.iter().map(|byte| byte.highest()).collect()
 }
 
@@ -185,9 +190,9 @@ pub(super) fn less(bytes: &[Byte], data: &[u8]) -> Truth {
     let Some(bytes) = bytes.get(..data.len()) else {
         return Truth::Unknown(Cause::OTHER);
     };
-    if highest(bytes).as_slice() < data {
+    if bytes.iter().map(|byte| byte.highest()).lt(data.iter().copied()) {
         Truth::Yes
-    } else if lowest(bytes).as_slice() >= data {
+    } else if bytes.iter().map(|byte| byte.lowest()).ge(data.iter().copied()) {
         Truth::No
     } else {
         Truth::Unknown(cause(bytes))
@@ -199,9 +204,9 @@ pub(super) fn greater(bytes: &[Byte], data: &[u8]) -> Truth {
     let Some(bytes) = bytes.get(..data.len()) else {
         return Truth::Unknown(Cause::OTHER);
     };
-    if lowest(bytes).as_slice() > data {
+    if bytes.iter().map(|byte| byte.lowest()).gt(data.iter().copied()) {
         Truth::Yes
-    } else if highest(bytes).as_slice() <= data {
+    } else if bytes.iter().map(|byte| byte.highest()).le(data.iter().copied()) {
         Truth::No
     } else {
         Truth::Unknown(cause(bytes))

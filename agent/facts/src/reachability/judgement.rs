@@ -53,9 +53,9 @@ impl Tally {
         notes.doubt(end.reason);
     }
 
-    pub(super) fn open(&mut self, state: &State) {
+    pub(super) fn open(&mut self, state: State) {
         self.ends.push((Answer::Open, state.usual));
-        self.reasons.extend(state.passed.iter().cloned());
+        self.reasons.extend(state.passed);
     }
 
     /// Adds the ends of later packets: a connection of which they are dropped does not come about.

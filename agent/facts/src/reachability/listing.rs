@@ -12,7 +12,6 @@ use crate::sockets::Listener;
 use super::heard::takes_both;
 use super::judgement::Answer;
 use super::links::{self, LinkClass};
-use super::machine::Machine;
 use super::packet::{Flow, Link};
 use super::path::{Aim, Path};
 use super::space::{AddressBlock, PortBlock, port_ranges};
@@ -59,10 +58,7 @@ struct Listing<'p> {
 }
 
 pub(super) fn list(facts: &FirewallFacts, listeners: &[Listener]) -> Reachability {
-    let path = Path {
-        machine: Machine::new(&facts.ruleset, &facts.surroundings),
-        surroundings: &facts.surroundings,
-    };
+    let path = Path::new(facts);
     let mut listing = Listing {
         facts,
         survey: Survey::new(&path),
@@ -96,10 +92,7 @@ pub(super) fn list(facts: &FirewallFacts, listeners: &[Listener]) -> Reachabilit
 
 /// What happens to connections that no rule is about.
 pub(super) fn default_input(facts: &FirewallFacts) -> DefaultInput {
-    let path = Path {
-        machine: Machine::new(&facts.ruleset, &facts.surroundings),
-        surroundings: &facts.surroundings,
-    };
+    let path = Path::new(facts);
     let mut survey = Survey::new(&path);
     DefaultInput {
         ip: default_fate(&mut survey, false),

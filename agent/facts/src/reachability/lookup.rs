@@ -1,9 +1,11 @@
 //! The search in a set with a key of which some bits are not known.
 
+use std::borrow::Cow;
+
 use crate::firewall::expression::LookupTo;
 use crate::firewall::set::{Data, Set};
 
-use super::bits::{self, Byte, Cause, Truth, known};
+use super::bits::{self, Byte, Bytes, Cause, Truth, known};
 use super::machine::place_of;
 use super::step::{Effect, Way, maybe, undecided};
 
@@ -89,7 +91,7 @@ pub(super) fn holds(found: &Found<'_>) -> Truth {
     }
 }
 
-pub(super) fn unknown_lookup(to: Option<LookupTo>, doubt: String) -> Effect {
+pub(super) fn unknown_lookup(to: Option<LookupTo>, doubt: String) -> Effect<'static> {
     match to {
         Some(_) => undecided(doubt),
         None => maybe(doubt),
@@ -97,12 +99,12 @@ pub(super) fn unknown_lookup(to: Option<LookupTo>, doubt: String) -> Effect {
 }
 
 /// `nft_lookup_eval`. `updated`: the name of the set, where rules change it.
-pub(super) fn lookup(
-    found: Found<'_>,
+pub(super) fn lookup<'s>(
+    found: Found<'s>,
     to: Option<LookupTo>,
     inverted: bool,
     updated: Option<&String>,
-) -> Effect {
+) -> Effect<'s> {
     let doubt = updated.map(|name| format!("set {name} is changed by the rules themselves"));
     let Some(to) = to else {
         let inside = holds(&found);
@@ -125,7 +127,7 @@ pub(super) fn lookup(
     let mut ways = Vec::new();
     for data in found.hits {
         let (verdict, bytes) = match data {
-            Data::Verdict(verdict) => (Some(verdict.clone()), Vec::new()),
+            Data::Verdict(verdict) => (Some(Cow::Borrowed(verdict)), Bytes::new()),
             Data::Value(value) => (None, known(value)),
             Data::None => return undecided("a map of objects"),
         };

@@ -4,7 +4,7 @@
 //! Of some expressions the usual answer is known though not the certain one (a rate limit is not exceeded, a source
 //! has a way back). The path of usual answers is marked, so that a verdict may rest on it and say so.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::firewall::Surroundings;
 use crate::firewall::expression::{Expression, LookupTo, REGISTER_BYTES, Register};
@@ -29,6 +29,8 @@ pub(super) struct Machine<'r> {
     pub(super) ruleset: &'r Ruleset,
     pub(super) surroundings: &'r Surroundings,
     bases: Vec<BaseChain<'r>>,
+    /// Chains that may be jumped to, of each table.
+    chains: Vec<HashMap<&'r str, &'r Chain>>,
     /// Sets that rules themselves change, by table and name.
     updated: BTreeSet<(usize, &'r str)>,
 }
@@ -95,6 +97,8 @@ pub(super) struct Notes {
     pub(super) doubts: Vec<String>,
     /// Expressions run.
     pub(super) steps: u64,
+    /// Some expression left more than one way open, whether or not it mattered.
+    pub(super) parted: bool,
 }
 
 impl Notes {
@@ -111,8 +115,16 @@ pub(super) type Registers = [Byte; REGISTER_BYTES];
 impl<'r> Machine<'r> {
     pub(super) fn new(ruleset: &'r Ruleset, surroundings: &'r Surroundings) -> Self {
         let mut bases = Vec::new();
+        let mut chains = Vec::with_capacity(ruleset.tables.len());
         let mut updated = BTreeSet::new();
         for (place, table) in ruleset.tables.iter().enumerate() {
+            chains.push(
+                table
+                    .chains
+                    .iter()
+                    .map(|(name, chain)| (name.as_str(), chain))
+                    .collect(),
+            );
             for (name, chain) in &table.chains {
                 for expression in chain.rules.iter().flat_map(|rule| &rule.expressions) {
                     if let Expression::SetUpdate { set, .. } = expression {
@@ -143,6 +155,7 @@ impl<'r> Machine<'r> {
             ruleset,
             surroundings,
             bases,
+            chains,
             updated,
         }
     }
@@ -150,6 +163,11 @@ impl<'r> Machine<'r> {
     /// Whether a rule changes this set, so that what it holds now may not be what it holds then.
     pub(super) fn is_updated(&self, place: usize, set: &str) -> bool {
         self.updated.contains(&(place, set))
+    }
+
+    /// The chain of that name, of the table at that place.
+    pub(super) fn chain(&self, place: usize, name: &str) -> Option<&'r Chain> {
+        self.chains.get(place)?.get(name).copied()
     }
 
     /// Whether any chain of these families and hooks may stop a packet.
@@ -174,11 +192,14 @@ impl<'r> Machine<'r> {
             }
             let mut at = at.clone();
             at.tracked = base.tracked();
-            let (skipped, asked): (Vec<_>, Vec<_>) = std::mem::take(&mut outcome.passed)
-                .into_iter()
-                .partition(|state| {
-                    base.base.nat && (at.stage != Stage::First || state.untracked || state.translated)
-                });
+            let passes = |state: &State| {
+                base.base.nat && (at.stage != Stage::First || state.untracked || state.translated)
+            };
+            let states = std::mem::take(&mut outcome.passed);
+            let (skipped, asked) = match states.iter().any(passes) {
+                true => states.into_iter().partition(passes),
+                false => (Vec::new(), states),
+            };
             let mut result = Outcome {
                 passed: skipped,
                 ..Outcome::default()
@@ -189,17 +210,22 @@ impl<'r> Machine<'r> {
                 place: base.place,
                 table: base.table,
             };
-            let fallen = walk.chain(base.name, base.chain, asked, 0, &mut result, notes);
-            for mut state in fallen {
-                let reason = format!("{} {} {} policy", base.table.family, base.table.name, base.name);
-                if base.base.drops {
-                    result.dropped.push(End {
-                        usual: state.usual,
-                        reason: format!("{reason} drop"),
-                    });
+            let mut fallen = walk.chain(base.name, base.chain, asked, &mut result, notes);
+            if base.base.drops {
+                result.dropped.extend(fallen.iter().map(|state| End {
+                    usual: state.usual,
+                    reason: format!("{} drop", base.policy()),
+                }));
+            } else {
+                for state in fallen.iter_mut().filter(|_| at.is_told()) {
+                    state.note(format!("{} accept", base.policy()));
+                }
+                if result.passed.is_empty() {
+                    result.passed = fallen;
                 } else {
-                    state.note(format!("{reason} accept"));
-                    merge(&mut result.passed, state);
+                    fallen
+                        .into_iter()
+                        .for_each(|state| merge(&mut result.passed, state));
                 }
             }
             outcome.passed = result.passed;
@@ -225,6 +251,11 @@ fn apply(rewrite: &mut Option<(&[Byte], &[Byte])>, v6: bool, states: &mut [State
 }
 
 impl BaseChain<'_> {
+    /// Its policy in words, what that is left out.
+    fn policy(&self) -> String {
+        format!("{} {} {} policy", self.table.family, self.table.name, self.name)
+    }
+
     fn sees(&self, at: &At<'_>) -> bool {
         let family = match self.table.family {
             Family::Inet | Family::Netdev => true,
@@ -262,6 +293,11 @@ impl BaseChain<'_> {
 }
 
 impl At<'_> {
+    /// Whether what lets the packet pass is told: of a connection that is its first packet's way.
+    pub(super) fn is_told(&self) -> bool {
+        self.stage == Stage::First
+    }
+
     /// What connection tracking makes of the packet; `None` where it can't be told.
     pub(super) fn tracking(&self, state: &State) -> Option<Tracking> {
         match (state.untracked, self.tracked?) {

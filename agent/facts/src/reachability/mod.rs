@@ -1,15 +1,16 @@
 //! What other hosts can reach: derived from the loaded rules and the listening sockets.
 //!
 //! This is derivation, not judgement: a pure function of facts, which knows nothing of the plan. A packet that stands
-//! for a class ([`bits`], [`packet`]) runs through the rules ([`machine`], [`walk`], [`step`], [`reading`], [`lookup`],
-//! [`routing`], [`xt`]) and the hooks ([`path`], [`way`], [`passing`], [`heard`],
-//! [`judgement`]); where it fares differently within its class, the class is split ([`space`], [`survey`]). Nothing is
-//! called unreachable unless every packet of the class is stopped.
+//! for a class ([`bits`], [`packet`]) runs through the rules ([`machine`], [`walk`], [`rule`], [`step`], [`reading`],
+//! [`lookup`], [`routing`], [`xt`]) and the hooks ([`path`], [`way`], [`passing`], [`heard`], [`judgement`]); where it
+//! fares differently within its class, the class is split ([`space`], [`survey`]), and what ports do not decide is run
+//! once for many ([`alike`]). Nothing is called unreachable unless every packet of the class is stopped.
 //!
 //! Packets are ordinary ones: no IP options or extension headers, no fragments, no IPsec; that neighbours find each other
 //! (ARP, neighbour discovery) is taken for granted. Filters outside
 //! netfilter (tc, XDP, BPF, a provider's security groups) are not looked at.
 
+mod alike;
 mod bits;
 mod heard;
 mod judgement;
@@ -23,6 +24,7 @@ mod path;
 mod question;
 mod reading;
 mod routing;
+mod rule;
 mod space;
 mod step;
 mod survey;

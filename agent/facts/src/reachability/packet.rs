@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use plumbline_config::plan::Transport;
 
-use super::bits::{Byte, Cause, known, unknown};
+use super::bits::{Byte, Bytes, Cause, known, unknown};
 use super::space::{AddressBlock, PortBlock};
 
 /// Bytes kept of the network header: IPv4 without options, or IPv6 without extension headers.
@@ -85,7 +85,7 @@ impl Flow {
     }
 
     /// Bytes of the destination address.
-    fn destination_bytes(&self) -> Vec<Byte> {
+    fn destination_bytes(&self) -> Bytes {
         match self.destination {
             Some(IpAddr::V4(address)) => known(&address.octets()),
             Some(IpAddr::V6(address)) => known(&address.octets()),
@@ -97,10 +97,10 @@ impl Flow {
 /// Addresses and ports of a packet.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Tuple {
-    pub(super) source: Vec<Byte>,
-    pub(super) destination: Vec<Byte>,
-    pub(super) source_port: Vec<Byte>,
-    pub(super) port: Vec<Byte>,
+    pub(super) source: Bytes,
+    pub(super) destination: Bytes,
+    pub(super) source_port: Bytes,
+    pub(super) port: Bytes,
 }
 
 impl Tuple {
@@ -147,7 +147,7 @@ pub(super) struct State {
     pub(super) changed: Vec<(SetId, bool)>,
     /// Largest segment that the sender takes, where it is known.
     pub(super) segment_size: Option<u16>,
-    /// The rules that let it pass.
+    /// The rules that let the first packet pass.
     pub(super) passed: Vec<String>,
 }
 
@@ -288,10 +288,10 @@ impl State {
     /// Addresses and ports as they are now.
     pub(super) fn tuple(&self, v6: bool) -> Tuple {
         Tuple {
-            source: self.source(v6).to_vec(),
-            destination: self.destination(v6).to_vec(),
-            source_port: self.transport.get(..2).unwrap_or_default().to_vec(),
-            port: self.port().to_vec(),
+            source: self.source(v6).into(),
+            destination: self.destination(v6).into(),
+            source_port: self.transport.get(..2).unwrap_or_default().into(),
+            port: self.port().into(),
         }
     }
 

@@ -96,7 +96,7 @@ impl Path<'_> {
                 tally.take_later(ends, notes);
                 for mut later in laters {
                     later.passed.clone_from(&state.passed);
-                    tally.open(&later);
+                    tally.open(later);
                     if there == Behind::Unknown {
                         // Whether anything listens there is another host's matter.
                         tally.ends.push((Answer::Unsure, false));

@@ -4,11 +4,12 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use plumbline_config::plan::Transport;
 
-use crate::firewall::Surroundings;
 use crate::firewall::routes::{RouteKind, Way};
 use crate::firewall::ruleset::{Family, Hook};
+use crate::firewall::{FirewallFacts, Surroundings};
 use crate::sockets::Listener;
 
+use super::alike::Alike;
 use super::bits::Cause;
 use super::heard::{Heard, heard, listeners_of, takes_both, target};
 use super::judgement::{Answer, Judgement, Tally};
@@ -39,9 +40,18 @@ impl Aim<'_> {
 pub(super) struct Path<'a> {
     pub(super) machine: Machine<'a>,
     pub(super) surroundings: &'a Surroundings,
+    alike: Alike,
 }
 
 impl<'a> Path<'a> {
+    pub(super) fn new(facts: &'a FirewallFacts) -> Self {
+        Self {
+            machine: Machine::new(&facts.ruleset, &facts.surroundings),
+            surroundings: &facts.surroundings,
+            alike: Alike::default(),
+        }
+    }
+
     /// Judges a class of connections.
     pub(super) fn judge(&self, flow: &Flow, aim: Aim<'_>) -> Judgement {
         let mut notes = Notes::default();
@@ -54,7 +64,13 @@ impl<'a> Path<'a> {
             return tally.judge(notes, aim.is_question());
         }
         let original = Tuple::of(flow);
-        let arrived = self.arrive(flow, &original, &mut tally, &mut notes);
+        let arrived = match self.alike.arrives(self, flow) {
+            Some(passed) => vec![State {
+                passed,
+                ..State::new(&original, flow, Stage::First)
+            }],
+            None => self.arrive(flow, &original, &mut tally, &mut notes),
+        };
         for state in arrived {
             if aim.is_question() && !self.is_routed_back(flow, &original, &state, &mut tally, &mut notes) {
                 continue;
@@ -84,7 +100,13 @@ impl<'a> Path<'a> {
         (!open).then(|| format!("{to} is a loopback address"))
     }
 
-    fn arrive(&self, flow: &Flow, original: &Tuple, tally: &mut Tally, notes: &mut Notes) -> Vec<State> {
+    pub(super) fn arrive(
+        &self,
+        flow: &Flow,
+        original: &Tuple,
+        tally: &mut Tally,
+        notes: &mut Notes,
+    ) -> Vec<State> {
         let mut states = vec![State::new(original, flow, Stage::First)];
         // What this host sends to itself goes out first.
         let out: &[Hook] = if flow.link.is_loopback() {
@@ -216,7 +238,11 @@ impl<'a> Path<'a> {
                 }
                 let at = self.at(Hook::Input, Stage::First, flow, original);
                 for state in self.run(&at, vec![state], tally, notes) {
-                    self.converse(flow, original, state, tally, notes);
+                    let as_sent = state.is_as_sent(flow, original);
+                    match as_sent.then(|| self.alike.converses(self, flow)).flatten() {
+                        Some(()) => tally.open(state),
+                        None => self.converse(flow, original, state, tally, notes),
+                    }
                 }
             }
         }
@@ -274,12 +300,19 @@ impl<'a> Path<'a> {
         }
         let at = self.at(Hook::Input, Stage::First, flow, original);
         for state in self.run(&at, vec![state], tally, notes) {
-            tally.open(&state);
+            tally.open(state);
         }
     }
 
     /// The answer out, and for TCP the next packet in.
-    fn converse(&self, flow: &Flow, original: &Tuple, state: State, tally: &mut Tally, notes: &mut Notes) {
+    pub(super) fn converse(
+        &self,
+        flow: &Flow,
+        original: &Tuple,
+        state: State,
+        tally: &mut Tally,
+        notes: &mut Notes,
+    ) {
         let now = state.tuple(flow.is_v6());
         let mut answer = State::new(&now.reversed(), flow, Stage::Reply);
         answer.inherit(&state);
@@ -324,7 +357,7 @@ impl<'a> Path<'a> {
             tally.take_later(ends, notes);
             for mut later in laters {
                 later.passed.clone_from(&state.passed);
-                tally.open(&later);
+                tally.open(later);
             }
         }
     }

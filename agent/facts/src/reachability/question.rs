@@ -12,7 +12,6 @@ use crate::sockets::Listener;
 use super::Confidence;
 use super::judgement::Answer;
 use super::links;
-use super::machine::Machine;
 use super::packet::{Flow, Link};
 use super::path::{Aim, Path};
 use super::space::{AddressBlock, PortBlock};
@@ -117,10 +116,7 @@ impl<'f> Answerer<'f> {
     /// About this host. `listeners` as for [`answer`].
     #[must_use]
     pub fn new(facts: &'f FirewallFacts, listeners: Option<&'f [Listener]>) -> Self {
-        let path = Path {
-            machine: Machine::new(&facts.ruleset, &facts.surroundings),
-            surroundings: &facts.surroundings,
-        };
+        let path = Path::new(facts);
         Self {
             facts,
             listeners,
@@ -186,10 +182,6 @@ fn answer_for(
         };
         parts.extend(survey.sources(&flow, Aim::Either(listeners)));
     }
-    let because: BTreeSet<_> = parts
-        .iter()
-        .flat_map(|part| part.reasons.iter().cloned())
-        .collect();
     let every = |answer| {
         parts
             .iter()
@@ -211,7 +203,8 @@ fn answer_for(
         _ if every(Answer::Shut) => Verdict::Blocked,
         _ => Verdict::Unknown,
     };
-    reply(verdict, exact, because)
+    let because = parts.into_iter().flat_map(|part| part.reasons);
+    reply(verdict, exact, because.collect())
 }
 
 /// The interfaces that the packet may come in on.

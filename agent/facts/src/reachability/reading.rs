@@ -8,10 +8,10 @@ use crate::firewall::Interface;
 use crate::firewall::expression::{Conntrack, FibDevice, FibResult, Header, Meta, Register};
 use crate::firewall::ruleset::Hook;
 
-use super::bits::{Byte, Cause, known, unknown};
+use super::bits::{Byte, Bytes, Cause, known, unknown};
 use super::machine::{At, Machine, Registers};
 use super::packet::{
-    Link, STATE_ESTABLISHED, STATE_INVALID, STATE_NEW, STATE_UNTRACKED, Stage, State, Tracking, Tuple,
+    Link, STATE_ESTABLISHED, STATE_INVALID, STATE_NEW, STATE_UNTRACKED, Stage, State, Tracking,
 };
 use super::routing::Told;
 use super::step::{Effect, Way, load};
@@ -19,7 +19,7 @@ use super::step::{Effect, Way, load};
 /// What an expression reads.
 pub(super) enum Load {
     /// These bytes.
-    Known(Vec<Byte>),
+    Known(Bytes),
     /// So many bytes that can't be told, or nothing: then the rule does not match.
     Unknown(usize),
     /// Nothing: the rule does not match.
@@ -40,9 +40,9 @@ pub(super) fn meta(machine: &Machine<'_>, at: &At<'_>, state: &State, key: Meta)
     };
     let name = |link: Option<&Link>| {
         let name = link.map_or("", |link| link.name.as_str());
-        let mut bytes = name.as_bytes().to_vec();
-        bytes.resize(16, 0);
-        Load::Known(known(&bytes))
+        let mut bytes = known(name.as_bytes());
+        bytes.resize(16, Byte::known(0));
+        Load::Known(bytes)
     };
     let leaves = matches!(
         at.hook,
@@ -50,7 +50,7 @@ pub(super) fn meta(machine: &Machine<'_>, at: &At<'_>, state: &State, key: Meta)
     );
     match key {
         Meta::Protocol => Load::Known(known(if at.v6 { &[0x86, 0xdd] } else { &[0x08, 0x00] })),
-        Meta::Mark => Load::Known(state.mark.to_vec()),
+        Meta::Mark => Load::Known(Bytes::from_slice(&state.mark)),
         Meta::Iif => index(at.inward),
         Meta::IifName => name(at.inward),
         Meta::Oif if leaves && at.outward.is_none() => Load::Unknown(4),
@@ -78,9 +78,9 @@ fn other_meta(machine: &Machine<'_>, at: &At<'_>, state: &State, key: u32) -> Lo
     let group = |interface: &Interface| Load::Known(known(&interface.group.to_ne_bytes()));
     let kind = |interface: &Interface| match &interface.kind {
         Some(kind) => {
-            let mut bytes = kind.clone().into_bytes();
-            bytes.resize(16, 0);
-            Load::Known(known(&bytes))
+            let mut bytes = known(kind.as_bytes());
+            bytes.resize(16, Byte::known(0));
+            Load::Known(bytes)
         }
         None => Load::Nothing,
     };
@@ -162,24 +162,27 @@ pub(super) fn payload(
     let (offset, length) = (offset as usize, (length as usize).min(16));
     let network = if at.v6 { 40 } else { 20 };
     let transport = if at.protocol == 6 { 20 } else { 8 };
-    let header = state.transport.iter().take(transport);
-    let bytes: Vec<Byte> = match base {
+    let header = state.transport.get(..transport).unwrap_or_default();
+    let end = offset.saturating_add(length);
+    let across;
+    let bytes: &[Byte] = match base {
         // There being no options, the transport header follows the network header.
-        Header::Network => state
-            .network
-            .iter()
-            .take(network)
-            .chain(header)
-            .copied()
-            .collect(),
-        Header::Transport => header.copied().collect(),
-        Header::Link => link_header(machine, at),
-        Header::Inner => Vec::new(),
+        Header::Network if end <= network => &state.network,
+        Header::Network => {
+            let network = state.network.get(..network).unwrap_or_default();
+            across = [network, header].concat();
+            &across
+        }
+        Header::Transport => header,
+        Header::Link => {
+            across = link_header(machine, at);
+            &across
+        }
+        Header::Inner => &[],
     };
-    match bytes.get(offset..offset.saturating_add(length)) {
-        Some(bytes) => Load::Known(bytes.to_vec()),
-        None => Load::Unknown(length),
-    }
+    bytes
+        .get(offset..end)
+        .map_or(Load::Unknown(length), |bytes| Load::Known(bytes.into()))
 }
 
 /// The header of Ethernet: whose hardware address a sender has is not known.
@@ -194,7 +197,7 @@ fn link_header(machine: &Machine<'_>, at: &At<'_>) -> Vec<Byte> {
         .mac
         .map_or_else(|| unknown(6, Cause::OTHER), |mac| known(&mac));
     let kind: [u8; 2] = if at.v6 { [0x86, 0xdd] } else { [0x08, 0x00] };
-    [own, unknown(6, Cause::OTHER), known(&kind)].concat()
+    [own.as_slice(), &unknown(6, Cause::OTHER), &known(&kind)].concat()
 }
 
 /// `nft_ct_get_eval`.
@@ -234,7 +237,7 @@ pub(super) fn conntrack(at: &At<'_>, state: &State, key: Conntrack, reply: Optio
                     .collect(),
             )
         }
-        Conntrack::Mark => Load::Known(state.connection_mark.to_vec()),
+        Conntrack::Mark => Load::Known(Bytes::from_slice(&state.connection_mark)),
         Conntrack::Family => Load::Known(known(if at.v6 { &[10] } else { &[2] })),
         Conntrack::Protocol => Load::Known(known(&[at.protocol])),
         Conntrack::Source | Conntrack::Destination | Conntrack::SourcePort | Conntrack::DestinationPort => {
@@ -242,17 +245,14 @@ pub(super) fn conntrack(at: &At<'_>, state: &State, key: Conntrack, reply: Optio
             if reply && state.redirected {
                 return Load::Unknown(16);
             }
-            let tuple = if reply {
-                at.original.reversed()
-            } else {
-                Tuple::clone(at.original)
+            let tuple = at.original;
+            let asked = match (key, reply) {
+                (Conntrack::Source, false) | (Conntrack::Destination, true) => &tuple.source,
+                (Conntrack::Destination, false) | (Conntrack::Source, true) => &tuple.destination,
+                (Conntrack::SourcePort, false) | (Conntrack::DestinationPort, true) => &tuple.source_port,
+                _ => &tuple.port,
             };
-            Load::Known(match key {
-                Conntrack::Source => tuple.source,
-                Conntrack::Destination => tuple.destination,
-                Conntrack::SourcePort => tuple.source_port,
-                _ => tuple.port,
-            })
+            Load::Known(asked.clone())
         }
         // NFT_CT_HELPER: no helper expected it.
         Conntrack::Other(6) => Load::Nothing,
@@ -277,7 +277,7 @@ pub(super) fn fib(
     state: &State,
     asked: &FibAsked,
     registers: &mut Registers,
-) -> Effect {
+) -> Effect<'static> {
     let to = asked.to;
     let device = match asked.device {
         None => None,
@@ -348,13 +348,13 @@ pub(super) fn fib(
 }
 
 /// What is put into the register for a route by that interface, or for none.
-fn found_route(asked: &FibAsked, link: Option<&Link>) -> Vec<Byte> {
+fn found_route(asked: &FibAsked, link: Option<&Link>) -> Bytes {
     match asked.result {
         _ if asked.presence => known(&[u8::from(link.is_some())]),
         FibResult::InterfaceName => {
-            let mut name = link.map_or_else(Vec::new, |link| link.name.clone().into_bytes());
-            name.resize(16, 0);
-            known(&name)
+            let mut name = known(link.map_or("", |link| link.name.as_str()).as_bytes());
+            name.resize(16, Byte::known(0));
+            name
         }
         _ => match link.map(|link| link.index) {
             None => known(&[0; 4]),

@@ -28,7 +28,7 @@ pub(super) fn address(bytes: &[Byte]) -> Option<IpAddr> {
     if let Ok(octets) = <[u8; 4]>::try_from(bytes.as_slice()) {
         return Some(Ipv4Addr::from(octets).into());
     }
-    <[u8; 16]>::try_from(bytes)
+    <[u8; 16]>::try_from(bytes.as_slice())
         .ok()
         .map(|octets| Ipv6Addr::from(octets).into())
 }
@@ -45,8 +45,8 @@ pub(super) fn network(bytes: &[Byte]) -> Option<IpNet> {
     }
     let low = lowest(bytes);
     let address = match low.len() {
-        4 => IpAddr::from(<[u8; 4]>::try_from(low).ok()?),
-        _ => IpAddr::from(<[u8; 16]>::try_from(low).ok()?),
+        4 => IpAddr::from(<[u8; 4]>::try_from(low.as_slice()).ok()?),
+        _ => IpAddr::from(<[u8; 16]>::try_from(low.as_slice()).ok()?),
     };
     IpNet::new(address, length).ok().map(|net| net.trunc())
 }
@@ -54,7 +54,7 @@ pub(super) fn network(bytes: &[Byte]) -> Option<IpNet> {
 /// The mark, where every bit is known.
 pub(super) fn mark(state: &State) -> Option<u32> {
     let bytes = value(&state.mark)?;
-    Some(u32::from_ne_bytes(bytes.try_into().ok()?))
+    Some(u32::from_ne_bytes(bytes.as_slice().try_into().ok()?))
 }
 
 impl Machine<'_> {

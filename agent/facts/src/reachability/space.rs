@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use super::bits::{Byte, Cause};
+use super::bits::{Byte, Bytes, Cause};
 
 /// A prefix of the address space of one family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +97,7 @@ impl AddressBlock {
     }
 
     /// Its addresses as bytes, what differs among them unknown.
-    pub(super) fn bytes(self, cause: Cause) -> Vec<Byte> {
+    pub(super) fn bytes(self, cause: Cause) -> Bytes {
         let wild = u128::MAX
             .checked_shr(u32::from(self.length) + 128 - u32::from(self.bits()))
             .unwrap_or(0);
@@ -162,7 +162,7 @@ impl PortBlock {
         self.first | u16::MAX.checked_shr(u32::from(self.length)).unwrap_or(0)
     }
 
-    pub(super) fn bytes(self, cause: Cause) -> Vec<Byte> {
+    pub(super) fn bytes(self, cause: Cause) -> Bytes {
         let wild = u16::MAX.checked_shr(u32::from(self.length)).unwrap_or(0);
         let pairs = self.first.to_be_bytes().into_iter().zip(wild.to_be_bytes());
         pairs
@@ -199,8 +199,8 @@ mod tests {
             let halves = block.halves().unwrap().map(|half| half.network().unwrap());
             prop_assert_eq!(IpNet::aggregate(&halves.to_vec()), vec![IpNet::V4(network)]);
             let bytes = block.bytes(Cause::SOURCE);
-            prop_assert_eq!(super::super::bits::lowest(&bytes), network.network().octets().to_vec());
-            prop_assert_eq!(super::super::bits::highest(&bytes), network.broadcast().octets().to_vec());
+            prop_assert_eq!(super::super::bits::lowest(&bytes), network.network().octets().into());
+            prop_assert_eq!(super::super::bits::highest(&bytes), network.broadcast().octets().into());
         }
     }
 

@@ -2,12 +2,14 @@
 //!
 //! Source: the `eval` functions of `net/netfilter/nft_*.c`.
 
+use std::borrow::Cow;
+
 use crate::firewall::expression::{
     Comparison, Conntrack, Expression, Header, Meta, Nat, NatKind, Register, Verdict,
 };
 use crate::firewall::ruleset::Table;
 
-use super::bits::{self, Byte, Cause, Truth, cause, known, unknown};
+use super::bits::{self, Byte, Bytes, Cause, Truth, cause, known, unknown};
 use super::lookup::{lookup, search, unknown_lookup};
 use super::machine::{At, Machine, Registers, store};
 use super::packet::{SetId, State, put};
@@ -23,7 +25,7 @@ const USUAL_OPTIONS: [u8; 4] = [2, 3, 4, 8];
 pub(super) const ASKED_ABOUT_OTHERS: &str = "was not read whole";
 
 /// What running an expression comes to.
-pub(super) enum Effect {
+pub(super) enum Effect<'v> {
     /// The next expression.
     Go,
     /// The next rule.
@@ -33,12 +35,12 @@ pub(super) enum Effect {
     /// The next expression or the next rule; what usually happens may be known.
     Maybe { usual: Option<bool>, doubt: String },
     /// The end of the rule.
-    Verdict(Verdict),
+    Verdict(Cow<'v, Verdict>),
     /// Anything.
     Undecided { cause: Cause, doubt: Option<String> },
     /// One of several values or verdicts, or, where `missing` is, the next rule.
     Branches {
-        ways: Vec<Way>,
+        ways: Vec<Way<'v>>,
         missing: Option<bool>,
         /// Or anything, though not usually.
         open: bool,
@@ -48,21 +50,21 @@ pub(super) enum Effect {
 }
 
 /// One way that a lookup may go.
-pub(super) struct Way {
+pub(super) struct Way<'v> {
     pub(super) usual: bool,
-    pub(super) verdict: Option<Verdict>,
+    pub(super) verdict: Option<Cow<'v, Verdict>>,
     pub(super) to: Register,
-    pub(super) bytes: Vec<Byte>,
+    pub(super) bytes: Bytes,
 }
 
-pub(super) fn maybe(doubt: impl Into<String>) -> Effect {
+pub(super) fn maybe(doubt: impl Into<String>) -> Effect<'static> {
     Effect::Maybe {
         usual: None,
         doubt: doubt.into(),
     }
 }
 
-pub(super) fn undecided(doubt: impl Into<String>) -> Effect {
+pub(super) fn undecided(doubt: impl Into<String>) -> Effect<'static> {
     Effect::Undecided {
         cause: Cause::OTHER,
         doubt: Some(doubt.into()),
@@ -76,15 +78,15 @@ fn read(registers: &Registers, from: Register, length: usize) -> &[Byte] {
 }
 
 /// Runs one expression.
-pub(super) fn step(
+pub(super) fn step<'r>(
     machine: &Machine<'_>,
     place: usize,
-    table: &Table,
+    table: &'r Table,
     at: &At<'_>,
-    expression: &Expression,
+    expression: &'r Expression,
     registers: &mut Registers,
     state: &mut State,
-) -> Effect {
+) -> Effect<'r> {
     match expression {
         Expression::Meta { key, to } => load(registers, *to, meta(machine, at, state, *key), || {
             format!("{key:?}")
@@ -179,7 +181,7 @@ pub(super) fn step(
         }
         Expression::Number { to, modulus, offset } => number(registers, *to, *modulus, *offset),
         Expression::TransparentProxy => maybe("whether a transparent proxy listens is not known"),
-        Expression::SynProxy => Effect::Verdict(Verdict::Accept),
+        Expression::SynProxy => Effect::Verdict(Cow::Owned(Verdict::Accept)),
         Expression::Load { to, value } => load(registers, *to, Load::Known(known(value)), String::new),
         Expression::LoadOpaque { to, name } => {
             if let Some(to) = to {
@@ -191,7 +193,7 @@ pub(super) fn step(
             let bytes = read(registers, *from, mask.len())
                 .iter()
                 .zip(mask.iter().zip(xor));
-            let bytes: Vec<_> = bytes
+            let bytes: Bytes = bytes
                 .map(|(byte, (mask, xor))| byte.masked(*mask, *xor))
                 .collect();
             store(registers, *to, &bytes);
@@ -204,7 +206,7 @@ pub(super) fn step(
             size,
         } => {
             let (length, size) = (*length as usize, (*size as usize).max(1));
-            let mut bytes = read(registers, *from, length).to_vec();
+            let mut bytes = Bytes::from_slice(read(registers, *from, length));
             if cfg!(target_endian = "little") {
                 bytes.chunks_mut(size).for_each(<[Byte]>::reverse);
             }
@@ -239,12 +241,14 @@ pub(super) fn step(
             }
             let key = read(registers, *from, set.key_length);
             if let Some(only) = &set.only
-                && !bits::value(key).is_some_and(|key| only.contains(&key))
+                && !bits::value(key).is_some_and(|key| only.contains(key.as_slice()))
             {
                 return unknown_lookup(*to, format!("set {name} {ASKED_ABOUT_OTHERS}"));
             }
-            let id = SetId::Named(place, name.clone());
-            if let (None, Some(added)) = (to, state.is_put_into(&id)) {
+            let changed = || state.is_put_into(&SetId::Named(place, name.clone()));
+            if let (None, false) = (to, state.changed.is_empty())
+                && let Some(added) = changed()
+            {
                 return Effect::Maybe {
                     usual: Some(added != *inverted),
                     doubt: format!("set {name} is changed by the rules themselves"),
@@ -261,8 +265,8 @@ pub(super) fn step(
                 doubt: format!("set {set} is changed by the rules themselves"),
             }
         }
-        Expression::Verdict(verdict) => Effect::Verdict(verdict.clone()),
-        Expression::Reject => Effect::Verdict(Verdict::Drop),
+        Expression::Verdict(verdict) => Effect::Verdict(Cow::Borrowed(verdict)),
+        Expression::Reject => Effect::Verdict(Cow::Owned(Verdict::Drop)),
         Expression::Nat(nat) => translate(at, state, registers, nat),
         Expression::NoTrack => exempt(at, state),
         Expression::Limit { name, inverted } => Effect::Maybe {
@@ -281,7 +285,7 @@ pub(super) fn load(
     to: Register,
     found: Load,
     what: impl FnOnce() -> String,
-) -> Effect {
+) -> Effect<'static> {
     match found {
         Load::Known(bytes) => {
             store(registers, to, &bytes);
@@ -316,7 +320,7 @@ pub(super) fn load(
 }
 
 /// One of several numbers.
-fn number(registers: &mut Registers, to: Register, modulus: u32, offset: u32) -> Effect {
+fn number(registers: &mut Registers, to: Register, modulus: u32, offset: u32) -> Effect<'static> {
     if modulus > MOST_NUMBERS {
         store(registers, to, &unknown(4, Cause::OTHER));
         return maybe("a number that the kernel chooses");
@@ -337,7 +341,7 @@ fn number(registers: &mut Registers, to: Register, modulus: u32, offset: u32) ->
 }
 
 /// `nft_notrack_eval`, `notrack_tg`: leaves out of connection tracking what it has not seen yet.
-pub(super) fn exempt(at: &At<'_>, state: &mut State) -> Effect {
+pub(super) fn exempt(at: &At<'_>, state: &mut State) -> Effect<'static> {
     match at.tracked {
         Some(false) => {
             state.untracked = true;
@@ -349,7 +353,7 @@ pub(super) fn exempt(at: &At<'_>, state: &mut State) -> Effect {
 }
 
 /// `nft_nat_setup_netmap`: the bits in which lowest and highest are the same are new, the others stay.
-pub(super) fn netmap(old: &[Byte], low: &[Byte], high: &[Byte]) -> Vec<Byte> {
+pub(super) fn netmap(old: &[Byte], low: &[Byte], high: &[Byte]) -> Bytes {
     let byte = |(old, (low, high)): (&Byte, (&Byte, &Byte))| {
         let kept = low.value ^ high.value;
         let old = old.masked(kept, 0);
@@ -380,18 +384,19 @@ fn payload_set(
     (base, offset, length): (Header, u32, u32),
     from: Register,
 ) {
-    let bytes = read(registers, from, (length as usize).min(16)).to_vec();
-    let before = (state.destination(at.v6).to_vec(), state.port().to_vec());
+    let bytes = read(registers, from, (length as usize).min(16));
+    let destination = |state: &State| (Bytes::from(state.destination(at.v6)), Bytes::from(state.port()));
+    let before = destination(state);
     match base {
-        Header::Network => put(&mut state.network, offset as usize, &bytes),
-        Header::Transport => put(&mut state.transport, offset as usize, &bytes),
+        Header::Network => put(&mut state.network, offset as usize, bytes),
+        Header::Transport => put(&mut state.transport, offset as usize, bytes),
         Header::Link | Header::Inner => {}
     }
-    state.redirected |= before != (state.destination(at.v6).to_vec(), state.port().to_vec());
+    state.redirected |= before != destination(state);
 }
 
 /// `nft_nat_eval`, `nft_redir_eval`, `nft_masq_eval`.
-fn translate(at: &At<'_>, state: &mut State, registers: &Registers, nat: &Nat) -> Effect {
+fn translate(at: &At<'_>, state: &mut State, registers: &Registers, nat: &Nat) -> Effect<'static> {
     // A translation of the other family is passed over (`nft_nat_inet_eval`).
     if nat.kind == NatKind::Destination && nat.address.is_some() && nat.ipv6 != at.v6 {
         return Effect::Go;
@@ -399,7 +404,7 @@ fn translate(at: &At<'_>, state: &mut State, registers: &Registers, nat: &Nat) -
     state.translated = true;
     if nat.kind == NatKind::Source {
         state.rewritten_source = true;
-        return Effect::Verdict(Verdict::Accept);
+        return Effect::Verdict(Cow::Owned(Verdict::Accept));
     }
     state.redirected = true;
     let width = if at.v6 { 16 } else { 4 };
@@ -411,7 +416,7 @@ fn translate(at: &At<'_>, state: &mut State, registers: &Registers, nat: &Nat) -
             .address_to
             .is_none_or(|high| same(registers, address, high, width))
         {
-            read(registers, address, width).to_vec()
+            Bytes::from_slice(read(registers, address, width))
         } else {
             unknown(width, Cause::OTHER)
         };
@@ -424,13 +429,13 @@ fn translate(at: &At<'_>, state: &mut State, registers: &Registers, nat: &Nat) -
         let single = nat.port_to.is_none_or(|high| same(registers, port, high, 2));
         let certain = single && !nat.shifted;
         let bytes = if certain {
-            read(registers, port, 2).to_vec()
+            Bytes::from_slice(read(registers, port, 2))
         } else {
             unknown(2, Cause::OTHER)
         };
         state.set_port(&bytes);
     }
-    Effect::Verdict(Verdict::Accept)
+    Effect::Verdict(Cow::Owned(Verdict::Accept))
 }
 
 /// Whether two registers hold the same known value.
@@ -440,7 +445,7 @@ fn same(registers: &Registers, one: Register, other: Register, length: usize) ->
 }
 
 /// `nft_objref_eval`, by `NFT_OBJECT_*`.
-fn object(table: &Table, kind: u32, name: &str) -> Effect {
+fn object(table: &Table, kind: u32, name: &str) -> Effect<'static> {
     match kind {
         // Counter, conntrack helper, tunnel, timeout, security mark, expectation.
         1 | 3 | 6 | 7 | 8 | 9 => Effect::Go,

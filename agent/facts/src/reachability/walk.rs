@@ -1,12 +1,12 @@
 //! The walk of a packet through the chains of one table, along every way it may take.
 
-use crate::firewall::expression::{Expression, REGISTER_BYTES, Verdict};
+use crate::firewall::expression::Verdict;
 use crate::firewall::ruleset::{Chain, Rule, Table};
 
-use super::bits::{Byte, Cause, Truth};
-use super::machine::{At, End, Machine, Notes, Outcome, Registers, store};
+use super::bits::Cause;
+use super::machine::{At, End, Machine, Notes, Outcome};
 use super::packet::{State, merge};
-use super::step::{Effect, step};
+use super::rule::{Course, Parts};
 
 /// Deepest nesting of jumps (`NFT_JUMP_STACK_SIZE`).
 const DEEPEST_JUMP: usize = 16;
@@ -23,25 +23,39 @@ pub(super) struct Walk<'m, 'r> {
     pub(super) table: &'r Table,
 }
 
-/// What a rule does with a state.
-#[derive(Default)]
-struct RuleOutcome {
-    next: Vec<State>,
-    verdicts: Vec<(State, Verdict)>,
-    undecided: Vec<bool>,
-    causes: Cause,
-    doubts: Vec<String>,
-    /// The state when something was first not certain.
-    before: Option<Box<State>>,
+/// A chain that is run, and how many jumps led to it.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'n> {
+    name: &'n str,
+    depth: usize,
 }
 
-impl RuleOutcome {
-    /// Keeps the state for comparison with what comes of it, unless an earlier one is kept.
-    fn keep(&mut self, state: &State) {
-        if self.before.is_none() {
-            self.before = Some(Box::new(state.clone()));
-        }
-    }
+/// How a state leaves a chain.
+enum Ending {
+    /// It falls through or returns.
+    Falls,
+    /// It is done with the base chain.
+    Accepted,
+    /// It is dropped, or it can't be told what becomes of it.
+    Gone,
+    /// These are left of it, to go on where the chain was jumped to from.
+    Parts(Vec<State>),
+}
+
+/// Where a verdict leads a state.
+enum Going {
+    /// To the next rule.
+    Next,
+    /// To where the chain was jumped to from.
+    Back,
+    /// Out of the base chain.
+    Accepted,
+    /// Nowhere, or it can't be told where to.
+    Gone,
+    /// The parts that are left of it to the next rule.
+    NextAll(Vec<State>),
+    /// The parts that are left of it to where the chain was jumped to from.
+    BackAll(Vec<State>),
 }
 
 impl<'r> Walk<'_, 'r> {
@@ -50,86 +64,96 @@ impl<'r> Walk<'_, 'r> {
         &self,
         name: &str,
         chain: &'r Chain,
-        states: Vec<State>,
-        depth: usize,
+        mut states: Vec<State>,
         outcome: &mut Outcome,
         notes: &mut Notes,
     ) -> Vec<State> {
-        let mut returned = Vec::new();
+        let place = Place { name, depth: 0 };
+        let [state] = states.as_mut_slice() else {
+            return self.all(place, &chain.rules, states, Vec::new(), outcome, notes);
+        };
+        match self.one(place, &chain.rules, state, outcome, notes) {
+            Ending::Falls => states,
+            Ending::Parts(states) => states,
+            Ending::Gone => Vec::new(),
+            Ending::Accepted => {
+                for state in states {
+                    merge(&mut outcome.passed, state);
+                }
+                Vec::new()
+            }
+        }
+    }
+
+    /// Runs rules on one state, which stays where it is as long as it goes one way alone.
+    fn one(
+        &self,
+        place: Place<'_>,
+        rules: &'r [Rule],
+        state: &mut State,
+        outcome: &mut Outcome,
+        notes: &mut Notes,
+    ) -> Ending {
+        let mut rest = rules;
+        while let Some((rule, after)) = rest.split_first() {
+            rest = after;
+            if notes.steps > MOST_STEPS {
+                self.give_up(place, rule, state.usual, outcome, notes);
+                return Ending::Gone;
+            }
+            let going = match self.rule(place, rule, state, notes) {
+                Course::Next => Going::Next,
+                Course::Ends(verdict) => self.obey(place, rule, &verdict, state, outcome, notes),
+                Course::Parts(parts) => {
+                    let (mut next, mut returned) = (Vec::new(), Vec::new());
+                    self.part(place, rule, *parts, &mut next, &mut returned, outcome, notes);
+                    return Ending::Parts(self.all(place, rest, next, returned, outcome, notes));
+                }
+            };
+            match going {
+                Going::Next => {}
+                Going::Back => return Ending::Falls,
+                Going::Accepted => return Ending::Accepted,
+                Going::Gone => return Ending::Gone,
+                Going::NextAll(next) => {
+                    return Ending::Parts(self.all(place, rest, next, Vec::new(), outcome, notes));
+                }
+                Going::BackAll(states) => return Ending::Parts(states),
+            }
+        }
+        Ending::Falls
+    }
+
+    /// Runs rules on several states; gives those that fall through, and those that have returned.
+    fn all(
+        &self,
+        place: Place<'_>,
+        rules: &'r [Rule],
+        states: Vec<State>,
+        mut returned: Vec<State>,
+        outcome: &mut Outcome,
+        notes: &mut Notes,
+    ) -> Vec<State> {
         let mut current = states;
-        for rule in &chain.rules {
+        for rule in rules {
             if current.is_empty() {
                 break;
             }
-            let reason = || {
-                format!(
-                    "{} {} {name} handle {}",
-                    self.table.family, self.table.name, rule.handle
-                )
-            };
             if current.len() > MOST_STATES || notes.steps > MOST_STEPS {
-                let usual = current.iter().any(|state| state.usual);
-                notes.causes = notes.causes | Cause::OTHER;
-                notes.doubt(format!("{}: too many ways to follow", reason()));
-                outcome.undecided.push(End {
-                    usual,
-                    reason: reason(),
-                });
+                let usual = current.iter().chain(&returned).any(|state| state.usual);
+                self.give_up(place, rule, usual, outcome, notes);
                 return Vec::new();
             }
             let mut next = Vec::new();
-            for state in current {
-                let result = self.rule(rule, state, notes, &reason);
-                for state in result.next {
-                    merge(&mut next, state);
-                }
-                let undecided = result.undecided.into_iter();
-                outcome.undecided.extend(undecided.map(|usual| End {
-                    usual,
-                    reason: reason(),
-                }));
-                for (mut state, verdict) in result.verdicts {
-                    match verdict {
-                        Verdict::Accept => {
-                            state.note(reason());
-                            merge(&mut outcome.passed, state);
-                        }
-                        Verdict::Drop => outcome.dropped.push(End {
-                            usual: state.usual,
-                            reason: reason(),
-                        }),
-                        Verdict::Return => merge(&mut returned, state),
-                        Verdict::Jump(target) => {
-                            for state in self.enter(&target, state, depth, outcome, notes) {
-                                merge(&mut next, state);
-                            }
-                        }
-                        Verdict::Goto(target) => {
-                            for state in self.enter(&target, state, depth, outcome, notes) {
-                                merge(&mut returned, state);
-                            }
-                        }
-                        Verdict::Continue | Verdict::Break => merge(&mut next, state),
-                        // Without a program the kernel lets pass or drops, as the rule says.
-                        Verdict::Queue { bypass, .. } if self.is_unattended(&verdict) => {
-                            if bypass {
-                                state.note(reason());
-                                merge(&mut outcome.passed, state);
-                            } else {
-                                outcome.dropped.push(End {
-                                    usual: state.usual,
-                                    reason: reason(),
-                                });
-                            }
-                        }
-                        Verdict::Queue { .. } | Verdict::Other(_) => {
-                            notes.doubt(format!("{}: a program decides", reason()));
-                            notes.causes = notes.causes | Cause::OTHER;
-                            outcome.undecided.push(End {
-                                usual: state.usual,
-                                reason: reason(),
-                            });
-                        }
+            for mut state in current {
+                match self.rule(place, rule, &mut state, notes) {
+                    Course::Next => merge(&mut next, state),
+                    Course::Ends(verdict) => {
+                        let going = self.obey(place, rule, &verdict, &mut state, outcome, notes);
+                        sort(going, state, &mut next, &mut returned, outcome);
+                    }
+                    Course::Parts(parts) => {
+                        self.part(place, rule, *parts, &mut next, &mut returned, outcome, notes);
                     }
                 }
             }
@@ -139,6 +163,110 @@ impl<'r> Walk<'_, 'r> {
             merge(&mut current, state);
         }
         current
+    }
+
+    /// Takes in the parts that a rule leaves.
+    #[expect(clippy::too_many_arguments, reason = "where the parts may go")]
+    fn part(
+        &self,
+        place: Place<'_>,
+        rule: &'r Rule,
+        parts: Parts<'r>,
+        next: &mut Vec<State>,
+        returned: &mut Vec<State>,
+        outcome: &mut Outcome,
+        notes: &mut Notes,
+    ) {
+        for state in parts.next {
+            merge(next, state);
+        }
+        let undecided = parts.undecided.into_iter();
+        outcome.undecided.extend(undecided.map(|usual| End {
+            usual,
+            reason: self.reason(place, rule),
+        }));
+        for (mut state, verdict) in parts.verdicts {
+            let going = self.obey(place, rule, &verdict, &mut state, outcome, notes);
+            sort(going, state, next, returned, outcome);
+        }
+    }
+
+    /// Does what a verdict says.
+    fn obey(
+        &self,
+        place: Place<'_>,
+        rule: &'r Rule,
+        verdict: &Verdict,
+        state: &mut State,
+        outcome: &mut Outcome,
+        notes: &mut Notes,
+    ) -> Going {
+        let end = || End {
+            usual: state.usual,
+            reason: self.reason(place, rule),
+        };
+        match verdict {
+            Verdict::Accept => {
+                self.note(place, rule, state);
+                Going::Accepted
+            }
+            Verdict::Drop => {
+                outcome.dropped.push(end());
+                Going::Gone
+            }
+            Verdict::Return => Going::Back,
+            Verdict::Continue | Verdict::Break => Going::Next,
+            Verdict::Jump(target) => match self.enter(target, place, state, outcome, notes) {
+                Ending::Falls => Going::Next,
+                Ending::Accepted => Going::Accepted,
+                Ending::Gone => Going::Gone,
+                Ending::Parts(states) => Going::NextAll(states),
+            },
+            Verdict::Goto(target) => match self.enter(target, place, state, outcome, notes) {
+                Ending::Falls => Going::Back,
+                Ending::Accepted => Going::Accepted,
+                Ending::Gone => Going::Gone,
+                Ending::Parts(states) => Going::BackAll(states),
+            },
+            // Without a program the kernel lets pass or drops, as the rule says.
+            Verdict::Queue { bypass, .. } if self.is_unattended(verdict) => {
+                if *bypass {
+                    self.note(place, rule, state);
+                    Going::Accepted
+                } else {
+                    outcome.dropped.push(end());
+                    Going::Gone
+                }
+            }
+            Verdict::Queue { .. } | Verdict::Other(_) => {
+                let end = end();
+                notes.doubt(format!("{}: a program decides", end.reason));
+                notes.causes = notes.causes | Cause::OTHER;
+                outcome.undecided.push(end);
+                Going::Gone
+            }
+        }
+    }
+
+    fn note(&self, place: Place<'_>, rule: &Rule, state: &mut State) {
+        if self.at.is_told() {
+            state.note(self.reason(place, rule));
+        }
+    }
+
+    /// The rule in words.
+    pub(super) fn reason(&self, place: Place<'_>, rule: &Rule) -> String {
+        format!(
+            "{} {} {} handle {}",
+            self.table.family, self.table.name, place.name, rule.handle
+        )
+    }
+
+    fn give_up(&self, place: Place<'_>, rule: &Rule, usual: bool, outcome: &mut Outcome, notes: &mut Notes) {
+        let reason = self.reason(place, rule);
+        notes.causes = notes.causes | Cause::OTHER;
+        notes.doubt(format!("{reason}: too many ways to follow"));
+        outcome.undecided.push(End { usual, reason });
     }
 
     /// Whether it is known that no program listens on any of the queues.
@@ -153,14 +281,18 @@ impl<'r> Walk<'_, 'r> {
     fn enter(
         &self,
         target: &str,
-        state: State,
-        depth: usize,
+        from: Place<'_>,
+        state: &mut State,
         outcome: &mut Outcome,
         notes: &mut Notes,
-    ) -> Vec<State> {
-        match self.table.chains.get(target) {
-            Some(chain) if depth < DEEPEST_JUMP => {
-                self.chain(target, chain, vec![state], depth + 1, outcome, notes)
+    ) -> Ending {
+        match self.machine.chain(self.place, target) {
+            Some(chain) if from.depth < DEEPEST_JUMP => {
+                let place = Place {
+                    name: target,
+                    depth: from.depth + 1,
+                };
+                self.one(place, &chain.rules, state, outcome, notes)
             }
             _ => {
                 notes.causes = notes.causes | Cause::OTHER;
@@ -169,126 +301,20 @@ impl<'r> Walk<'_, 'r> {
                     usual: state.usual,
                     reason: target.to_owned(),
                 });
-                Vec::new()
+                Ending::Gone
             }
         }
-    }
-
-    fn rule(&self, rule: &Rule, state: State, notes: &mut Notes, reason: &dyn Fn() -> String) -> RuleOutcome {
-        let mut result = RuleOutcome::default();
-        let registers = [Byte::unknown(Cause::OTHER); REGISTER_BYTES];
-        self.expressions(&rule.expressions, registers, state, &mut result, notes);
-        let unmoved = result.verdicts.is_empty() && result.undecided.is_empty();
-        match (result.next.as_mut_slice(), &result.before) {
-            (_, None) => {}
-            // Both ways lead to the same: whatever was unknown did not matter.
-            ([only], Some(before)) if unmoved && only.same_future(before) => only.usual = before.usual,
-            _ => {
-                notes.causes = notes.causes | result.causes;
-                for doubt in &result.doubts {
-                    notes.doubt(format!("{}: {doubt}", reason()));
-                }
-            }
-        }
-        result
-    }
-
-    fn expressions(
-        &self,
-        expressions: &[Expression],
-        mut registers: Registers,
-        mut state: State,
-        result: &mut RuleOutcome,
-        notes: &mut Notes,
-    ) {
-        let mut rest = expressions;
-        while let Some((expression, after)) = rest.split_first() {
-            rest = after;
-            notes.steps = notes.steps.saturating_add(1);
-            let effect = step(
-                self.machine,
-                self.place,
-                self.table,
-                self.at,
-                expression,
-                &mut registers,
-                &mut state,
-            );
-            match effect {
-                Effect::Go => {}
-                Effect::Stop => {
-                    merge(&mut result.next, state);
-                    return;
-                }
-                Effect::Test(Truth::Yes) => {}
-                Effect::Test(Truth::No) => {
-                    merge(&mut result.next, state);
-                    return;
-                }
-                Effect::Test(Truth::Unknown(cause)) => {
-                    result.keep(&state);
-                    result.causes = result.causes | cause;
-                    state = part(state, None, result);
-                }
-                Effect::Maybe { usual, doubt } => {
-                    result.keep(&state);
-                    result.causes = result.causes | Cause::OTHER;
-                    result.doubts.push(doubt);
-                    state = part(state, usual, result);
-                }
-                Effect::Verdict(verdict) => {
-                    result.verdicts.push((state, verdict));
-                    return;
-                }
-                Effect::Undecided { cause, doubt } => {
-                    result.keep(&state);
-                    result.causes = result.causes | cause;
-                    result.doubts.extend(doubt);
-                    result.undecided.push(state.usual);
-                    return;
-                }
-                Effect::Branches {
-                    ways,
-                    missing,
-                    open,
-                    cause,
-                    doubt,
-                } => {
-                    result.keep(&state);
-                    result.causes = result.causes | cause;
-                    result.doubts.extend(doubt);
-                    if open {
-                        result.undecided.push(false);
-                    }
-                    for way in ways {
-                        let mut state = state.clone();
-                        state.usual &= way.usual;
-                        match way.verdict {
-                            Some(verdict) => result.verdicts.push((state, verdict)),
-                            None => {
-                                let mut registers = registers;
-                                store(&mut registers, way.to, &way.bytes);
-                                self.expressions(rest, registers, state, result, notes);
-                            }
-                        }
-                    }
-                    if let Some(usual) = missing {
-                        state.usual &= usual;
-                        merge(&mut result.next, state);
-                    }
-                    return;
-                }
-            }
-        }
-        merge(&mut result.next, state);
     }
 }
 
-/// Lets the rule not match for a copy of the state, and gives the one for which it does.
-fn part(mut state: State, usual: Option<bool>, result: &mut RuleOutcome) -> State {
-    let mut other = state.clone();
-    other.usual &= usual == Some(false);
-    state.usual &= usual == Some(true);
-    merge(&mut result.next, other);
-    state
+/// Puts a state, or the parts that are left of it, where a verdict has led it.
+fn sort(going: Going, state: State, next: &mut Vec<State>, returned: &mut Vec<State>, outcome: &mut Outcome) {
+    match going {
+        Going::Next => merge(next, state),
+        Going::Back => merge(returned, state),
+        Going::Accepted => merge(&mut outcome.passed, state),
+        Going::Gone => {}
+        Going::NextAll(states) => states.into_iter().for_each(|state| merge(next, state)),
+        Going::BackAll(states) => states.into_iter().for_each(|state| merge(returned, state)),
+    }
 }

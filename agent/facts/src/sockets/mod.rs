@@ -1,14 +1,15 @@
 //! Listening sockets of the host and the processes behind them.
 //!
 //! Sources: sock_diag(7) on the running host, `/proc/net/{tcp,tcp6,udp,udp6}` (proc_pid_net(5)) of any other and
-//! where netlink is refused, `/proc/PID/fd` (proc_pid_fd(5)) for the processes. The network namespace is the one this
-//! process runs in; [`Table`] is what a reader of another would give.
+//! where netlink is refused, `/proc/PID/fd` (proc_pid_fd(5)) for the processes. [`Sockets`] are those of the network
+//! namespace that this process runs in; those of another are listed by a thread within it.
 
 mod netlink;
 mod owner;
 mod procnet;
 mod pulse;
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use plumbline_config::plan::Transport;
@@ -104,6 +105,39 @@ pub(crate) fn of_process(host: &Host, process: &str) -> Result<Vec<Listener>, Un
     Ok(table.into_iter().map(unowned).collect())
 }
 
+/// The sockets of one network namespace, before their processes are known.
+#[derive(Debug)]
+pub(crate) struct Listed(Table);
+
+/// The sockets of the network namespace that this thread is in; `process` is one of that namespace.
+pub(crate) fn list_here(host: &Host, process: Option<u32>) -> Result<Listed, Unknown> {
+    let listed = netlink::table().or_else(|refused| match process {
+        Some(process) => procnet::table_in(host, &format!("/proc/{process}/net")),
+        None => Err(refused),
+    });
+    listed.map(Listed)
+}
+
+/// The sockets of the network namespace that a process is in, which need not be entered for that.
+pub(crate) fn list_of_process(host: &Host, process: u32) -> Result<Listed, Unknown> {
+    procnet::table_in(host, &format!("/proc/{process}/net")).map(Listed)
+}
+
+/// The sockets of several namespaces, with the processes behind them.
+pub(crate) fn own_all(host: &Host, lists: Vec<Listed>) -> Vec<Vec<Listener>> {
+    let owners = owners(host, lists.iter().flat_map(|listed| &listed.0));
+    let own = |Listed(table)| owned(table, &owners).listeners;
+    lists.into_iter().map(own).collect()
+}
+
+/// Whether a socket is among those listed.
+pub(crate) fn still_there(Listed(table): &Listed, listener: &Listener) -> bool {
+    table.iter().any(|bound| {
+        (bound.transport, bound.port) == (listener.transport, listener.port)
+            && bound.address.to_canonical() == listener.address
+    })
+}
+
 fn unowned(bound: Bound) -> Listener {
     Listener {
         transport: bound.transport,
@@ -132,8 +166,16 @@ struct Bound {
 }
 
 fn with_processes(host: &Host, table: Table) -> Sockets {
-    let inodes = table.iter().map(|bound| bound.inode).filter(|inode| *inode != 0);
-    let owners = owner::find(host, inodes.collect());
+    let owners = owners(host, &table);
+    owned(table, &owners)
+}
+
+fn owners<'t>(host: &Host, table: impl IntoIterator<Item = &'t Bound>) -> HashMap<u64, Process> {
+    let inodes = table.into_iter().map(|bound| bound.inode);
+    owner::find(host, inodes.filter(|inode| *inode != 0).collect())
+}
+
+fn owned(table: Table, owners: &HashMap<u64, Process>) -> Sockets {
     let mut processes_hidden = false;
     let mut listeners: Vec<Listener> = Vec::new();
     for bound in table {

@@ -28,16 +28,21 @@ const ALIGNMENT: usize = 4;
 
 /// Asks the kernel for listening TCP and unconnected UDP sockets of both families.
 pub(super) fn table() -> Result<Table, Unknown> {
+    let failed = |why| Unknown::Failed {
+        what: "sock_diag".to_owned(),
+        why,
+    };
+    let socket = open().map_err(failed)?;
+    let mut sequence = 0;
     let mut table = Vec::new();
     for (transport, protocol, states) in [
         (Transport::Tcp, IPPROTO_TCP, StateFlags::LISTEN),
         (Transport::Udp, IPPROTO_UDP, StateFlags::CLOSE),
     ] {
         for family in [AF_INET, AF_INET6] {
-            let answers = dump(family, protocol, states.clone()).map_err(|why| Unknown::Failed {
-                what: "sock_diag".to_owned(),
-                why,
-            })?;
+            sequence += 1;
+            let request = request(family, protocol, states.clone(), sequence);
+            let answers = dump(&socket, &request, sequence).map_err(failed)?;
             table.extend(answers.iter().map(|answer| bound(transport, answer)));
         }
     }
@@ -67,18 +72,22 @@ fn interface_name(index: u32) -> String {
         .unwrap_or_else(|| index.to_string())
 }
 
-fn dump(family: u8, protocol: u8, states: StateFlags) -> Result<Vec<InetResponse>, String> {
-    const SEQUENCE: u32 = 1;
+fn open() -> Result<Socket, String> {
     let text = |error: std::io::Error| error.to_string();
     let mut socket = Socket::new(NETLINK_SOCK_DIAG).map_err(text)?;
     socket.bind_auto().map_err(text)?;
     let millis = i64::try_from(RECEIVE_TIMEOUT.as_millis()).unwrap_or(i64::MAX);
     setsockopt(&socket, sockopt::ReceiveTimeout, &TimeVal::milliseconds(millis))
         .map_err(|errno| errno.to_string())?;
+    Ok(socket)
+}
+
+/// The answers to a request; those to earlier ones, which have another sequence number, are left.
+fn dump(socket: &Socket, request: &[u8], sequence: u32) -> Result<Vec<InetResponse>, String> {
     let kernel = SocketAddr::new(0, 0);
     socket
-        .send_to(&request(family, protocol, states, SEQUENCE), &kernel, 0)
-        .map_err(text)?;
+        .send_to(request, &kernel, 0)
+        .map_err(|error| error.to_string())?;
 
     let deadline = Instant::now() + DUMP_TIMEOUT;
     let mut answers = Vec::new();
@@ -103,7 +112,7 @@ fn dump(family: u8, protocol: u8, states: StateFlags) -> Result<Vec<InetResponse
         if length > buffer.len() {
             return Err("an answer was cut short".to_owned());
         }
-        if read_datagram(&buffer, SEQUENCE, &mut answers)? {
+        if read_datagram(&buffer, sequence, &mut answers)? {
             return Ok(answers);
         }
     }

@@ -61,6 +61,8 @@ pub struct Key {
 pub struct Trust {
     /// Certificates that may end a chain, in DER. `None`: trust is not judged.
     pub anchors: Option<Vec<Vec<u8>>>,
+    /// Other certificates at hand, in DER: they tell where a chain that lacks one of them would lead to.
+    pub known: Vec<Vec<u8>>,
     /// The time.
     pub now: Timestamp,
     /// Certificates that end within this time expire soon.
@@ -79,7 +81,10 @@ impl Trust {
 
 /// Reads a chain, the server's own certificate first. What can't be read is left out.
 pub(super) fn read_chain(chain: &[Vec<u8>], expected_name: Option<&str>, trust: &Trust) -> Vec<Certificate> {
-    let built = trust.anchors.as_ref().map(|anchors| Chain::build(chain, anchors));
+    let built = trust
+        .anchors
+        .as_ref()
+        .map(|anchors| Chain::build(chain, anchors, &trust.known));
     let on_the_way = |place: usize| built.as_ref().is_none_or(|built| built.uses(place));
     let mut read: Vec<Certificate> = Vec::new();
     for (place, der) in chain.iter().enumerate() {

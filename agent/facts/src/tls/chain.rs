@@ -26,7 +26,8 @@ pub(super) enum Standing {
     Trusted,
     /// Nowhere: the server's certificate speaks for itself.
     SelfSigned,
-    /// To an authority whose certificate was not shown.
+    /// To an authority whose certificate was not shown. Whether an anchor is beyond it is known only where its certificate
+    /// is at hand.
     Incomplete,
     /// To a root that is not an anchor, or nowhere by a signature that holds.
     Untrusted,
@@ -41,7 +42,8 @@ pub(super) struct Chain {
 }
 
 impl Chain {
-    pub(super) fn build(chain: &[Vec<u8>], anchors: &[Vec<u8>]) -> Self {
+    /// `known`: certificates of authorities that are at hand and neither shown nor trusted.
+    pub(super) fn build(chain: &[Vec<u8>], anchors: &[Vec<u8>], known: &[Vec<u8>]) -> Self {
         let read: Vec<(usize, X509Certificate<'_>)> = chain
             .iter()
             .enumerate()
@@ -84,7 +86,10 @@ impl Chain {
             };
         }
         Self {
-            standing: end(&read, &named),
+            standing: match end(&read, &named) {
+                (Standing::Incomplete, Some(last)) => beyond(last, anchors, known),
+                (standing, _) => standing,
+            },
             way: None,
         }
     }
@@ -182,10 +187,13 @@ fn refused_for_good(chain: &[Vec<u8>], own: &X509Certificate<'_>, anchors: &[Vec
     }
 }
 
-/// What a chain that reaches no anchor ends in.
-fn end(read: &[(usize, X509Certificate<'_>)], anchors: &[X509Certificate<'_>]) -> Standing {
+/// What a chain that reaches no anchor ends in, and the last certificate on the way there.
+fn end<'r, 'c>(
+    read: &'r [(usize, X509Certificate<'c>)],
+    anchors: &[X509Certificate<'_>],
+) -> (Standing, Option<&'r X509Certificate<'c>>) {
     let Some((_, own)) = read.first() else {
-        return Standing::Untrusted;
+        return (Standing::Untrusted, None);
     };
     let mut last = own;
     for _ in 0..LONGEST {
@@ -197,19 +205,54 @@ fn end(read: &[(usize, X509Certificate<'_>)], anchors: &[X509Certificate<'_>]) -
             Some((_, shown)) => last = shown,
             None => {
                 let faked = anchors.iter().any(|anchor| anchor.subject().as_raw() == issuer);
-                return if faked || issuer_is_root(last) {
+                let standing = if faked || issuer_is_root(last) {
                     Standing::Untrusted
                 } else {
                     Standing::Incomplete
                 };
+                return (standing, Some(last));
             }
         }
     }
-    if std::ptr::eq(last, own) {
+    let standing = if std::ptr::eq(last, own) {
         Standing::SelfSigned
     } else {
         Standing::Untrusted
+    };
+    (standing, Some(last))
+}
+
+/// Where a chain that lacks the issuer of `last` would lead to with what is at hand: to an anchor, so that the server shows
+/// too little, or to a root that is none.
+fn beyond(last: &X509Certificate<'_>, anchors: &[Vec<u8>], known: &[Vec<u8>]) -> Standing {
+    let issuer_among = |list: &'_ [Vec<u8>], of: &X509Certificate<'_>| {
+        let mut issuers = list.iter().filter(|der| {
+            X509Certificate::from_der(der).is_ok_and(|(_, issuer)| {
+                issuer.subject().as_raw() == of.issuer().as_raw()
+                    && may_issue(&issuer)
+                    && signature::holds(of, issuer.public_key())
+            })
+        });
+        issuers.next().cloned()
+    };
+    let mut next = issuer_among(known, last);
+    for _ in 0..LONGEST {
+        let Some(issuer) = next
+            .as_deref()
+            .and_then(|der| X509Certificate::from_der(der).ok())
+        else {
+            break;
+        };
+        let (_, issuer) = issuer;
+        if issuer.subject().as_raw() == issuer.issuer().as_raw() {
+            return Standing::Untrusted;
+        }
+        if issuer_among(anchors, &issuer).is_some() {
+            break;
+        }
+        next = issuer_among(known, &issuer);
     }
+    Standing::Incomplete
 }
 
 /// Whether a certificate says that its issuer issued itself (authorityCertIssuer, RFC 5280 4.2.1.1).

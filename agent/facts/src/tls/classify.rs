@@ -226,6 +226,7 @@ fn hello_or_greeting(peer: &Peer<'_>, line: &Arc<Line>, hello: &Hello) -> Result
                 starttls: None,
                 pool: None,
                 datagrams: false,
+                silence_closes: false,
                 name: DEFAULT_NAME,
                 patience,
             };

@@ -21,28 +21,32 @@ pub(super) fn classify(peer: &Peer<'_>, names: &Names) -> Found {
         patience: PATIENCE,
         ..*peer
     };
-    match quic(peer.line) {
-        Ok(true) => return Found::new(Protocol::Quic),
-        Ok(false) => {}
-        Err(why) => return Found::unknown(why.to_string()),
-    }
+    // DTLS first: a server of QUIC drops what it can't read, and there are servers of DTLS that wait for ever on what
+    // they can't read (gnutls-serv looks at it again and again and takes nothing after it).
     let hello = hello(TLS1_2, names);
     match peer.say(&hello, Until::Exchange) {
-        Trial::Answered(answer, flight) => Found {
-            accepted: Some(Box::new(First {
-                hello,
-                answer,
-                flight: *flight,
-            })),
-            ..Found::new(Protocol::Dtls)
-        },
-        Trial::Alert(_) => Found::new(Protocol::Dtls),
-        Trial::Blocked(why) => Found::unknown(why.to_string()),
-        Trial::Closed => Found::unknown("nobody takes what is sent to it"),
-        Trial::Foreign(_) | Trial::Silent => Found {
+        Trial::Answered(answer, flight) => {
+            return Found {
+                accepted: Some(Box::new(First {
+                    hello,
+                    answer,
+                    flight: *flight,
+                })),
+                ..Found::new(Protocol::Dtls)
+            };
+        }
+        Trial::Alert(_) => return Found::new(Protocol::Dtls),
+        Trial::Blocked(why) => return Found::unknown(why.to_string()),
+        Trial::Closed => return Found::unknown("nobody takes what is sent to it"),
+        Trial::Foreign(_) | Trial::Silent => {}
+    }
+    match quic(peer.line) {
+        Ok(true) => Found::new(Protocol::Quic),
+        Ok(false) => Found {
             why: Some("it answers neither to DTLS nor to QUIC".to_owned()),
             ..Found::new(Protocol::Silent)
         },
+        Err(why) => Found::unknown(why.to_string()),
     }
 }
 
@@ -95,12 +99,19 @@ fn offer_of(peer: &Peer<'_>, firsts: &mut Vec<First>, hello: &Hello) -> Offer {
             }
         }
         Trial::Alert(_) => Offer::NotOffered,
-        // A datagram may be lost, and a server may leave what it does not like unanswered.
+        // A server may leave what it does not like unanswered: then it still answers what it liked.
+        Trial::Closed if still_answers(peer, firsts) => Offer::NotOffered,
         Trial::Closed | Trial::Foreign(_) | Trial::Silent => {
             Offer::Unknown("the peer did not answer in time".to_owned())
         }
         Trial::Blocked(why) => Offer::Unknown(why.to_string()),
     }
+}
+
+fn still_answers(peer: &Peer<'_>, firsts: &[First]) -> bool {
+    firsts
+        .first()
+        .is_some_and(|first| matches!(peer.say(&first.hello, Until::Exchange), Trial::Answered(..)))
 }
 
 fn hello(version: u16, names: &Names) -> Hello {

@@ -56,7 +56,7 @@ impl Depth {
         if let Some(hello) = versions.ssl2() {
             found.take_ssl2(hello);
         }
-        let mut closes = versions.closes();
+        let mut closes = versions.closes() || peer.silence_closes;
         let begin = |first| Elimination::new(first, closes);
         let mut before_1_3: Vec<Elimination> = versions.firsts().iter().filter_map(begin).collect();
         before_1_3.retain(|elimination| elimination.version != TlsVersion::V1_3);

@@ -110,8 +110,11 @@ pub(super) fn say(address: SocketAddr, hello: &Hello, until: Until, end: Instant
             break;
         }
     }
-    // So that a server that has no other way to notice does not wait for the rest.
-    let _unheard = socket.send(&GIVEN_UP);
+    // So that a server that has no other way to notice does not wait for the rest. One that has ended by itself, or never
+    // begun, would take it for the beginning of another dialogue.
+    if talk.flight.hello.is_some() && talk.flight.alert.is_none() {
+        let _unheard = socket.send(&GIVEN_UP);
+    }
     match (talk.flight.hello, talk.flight.alert) {
         (Some(hello), _) => Trial::Answered(hello, Box::new(talk.flight)),
         (None, Some(alert)) => Trial::Alert(alert),

@@ -15,12 +15,15 @@ pub(super) fn sends_on(heard: &[u8]) -> bool {
     let moved = matches!(status, Some("301" | "302" | "303" | "307" | "308"));
     moved
         && lines
+            .take_while(|line| !line.is_empty())
             .filter_map(|line| line.strip_prefix("location:"))
             .any(|place| place.trim_start().starts_with("https://"))
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -43,9 +46,25 @@ mod tests {
                 false,
             ),
             ("HTTP/1.1 301", false),
+            (
+                "HTTP/1.1 301 Moved\r\n\r\nlocation: https://www.example.test/",
+                false,
+            ),
         ] {
             assert_eq!(sends_on(head.as_bytes()), expected, "{head}");
         }
         assert!(ends(b"HTTP/1.1 200 OK\r\n\r\n") && !ends(b"HTTP/1.1 200 OK\r\n"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_answer_is_read_and_one_without_a_move_never_sends_on(
+            bytes in proptest::collection::vec(any::<u8>(), 0..300),
+            lines in proptest::collection::vec("location: https://a/|HTTP/1.1 301|[ -~]{0,20}|", 0..6),
+        ) {
+            let _ = (ends(&bytes), sends_on(&bytes));
+            let answer = format!("HTTP/1.1 200 OK\r\n{}", lines.join("\r\n"));
+            prop_assert!(!sends_on(answer.as_bytes()));
+        }
     }
 }

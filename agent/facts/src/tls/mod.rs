@@ -15,6 +15,7 @@ mod flight;
 mod hello;
 mod http_head;
 mod line;
+mod listening;
 mod pool;
 mod probe;
 mod reader;
@@ -42,6 +43,7 @@ use serde::Serialize;
 use crate::sockets::Listener;
 
 pub use certificate::{Certificate, Key, Trust, read_file};
+pub use listening::{Elsewhere, Unseen, listening};
 pub use probe::{HOST_ANCHORS, TlsProbe};
 pub use ssh::SshOffer;
 pub use survey::{DEADLINE, Depth, MOST_CONNECTIONS, Options, Target, survey};
@@ -49,8 +51,10 @@ pub use survey::{DEADLINE, Depth, MOST_CONNECTIONS, Options, Target, survey};
 /// Every listening TCP socket, tried, and what else was asked for.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TlsListeners {
-    /// In the order of the sockets.
+    /// In the order of the sockets, those of the host's own network namespace first.
     pub listeners: Vec<TlsListener>,
+    /// Sockets that could not be listed.
+    pub unseen: Vec<Unseen>,
     /// Endpoints of other hosts that were named, in the order in which they were.
     pub named: Vec<Endpoint>,
     /// Certificate files that were named.
@@ -71,8 +75,21 @@ pub struct CertificateFile {
 pub struct TlsListener {
     /// The socket.
     pub listener: Listener,
+    /// The network namespace that it is in, where that is not the host's own.
+    pub namespace: Option<Elsewhere>,
     /// What it speaks.
     pub endpoint: Endpoint,
+}
+
+impl TlsListener {
+    /// The subject of findings about it: `tcp/[::]:443`, and `tcp/0.0.0.0:443@web` in the network namespace `web`.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        match &self.namespace {
+            None => self.listener.subject(),
+            Some(namespace) => format!("{}@{}", self.listener.subject(), namespace.name),
+        }
+    }
 }
 
 /// What was found out about an endpoint.
@@ -284,6 +301,28 @@ impl FromStr for StartTls {
 }
 
 impl Endpoint {
+    /// What is known of one that was not spoken to: nothing.
+    #[must_use]
+    pub fn unspoken(endpoint: String, why: &str) -> Self {
+        Self {
+            endpoint,
+            reachable: false,
+            protocol: Protocol::Unknown,
+            speaks: None,
+            versions: std::array::from_fn(|_| Offer::Unknown(why.to_owned())),
+            cipher_suites: Vec::new(),
+            cipher_suites_complete: false,
+            weaknesses_complete: false,
+            groups: Vec::new(),
+            groups_complete: false,
+            client_certificate_required: false,
+            certificates: Vec::new(),
+            ssh: None,
+            redirects: false,
+            error: Some(why.to_owned()),
+        }
+    }
+
     /// The conclusion on each version, oldest first.
     pub fn offers(&self) -> impl Iterator<Item = (TlsVersion, &Offer)> {
         TlsVersion::ALL.into_iter().zip(&self.versions)

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use plumbline_config::plan::Transport;
 
+use super::listening::listening;
 use super::survey::{Depth, Options, Target, survey};
-use super::{CertificateFile, TlsListener, TlsListeners, Trust, read_file};
+use super::{CertificateFile, TlsListeners, Trust, read_file};
 use crate::ask::Ask;
 use crate::facts::Facts;
 use crate::host::Host;
@@ -39,12 +40,6 @@ impl Probe for TlsProbe {
             Ok(sockets) => sockets,
             Err(unknown) => return unknown.into(),
         };
-        let listeners: Vec<&Listener> = sockets
-            .listeners
-            .iter()
-            .filter(|listener| listener.transport == Transport::Tcp || may_encrypt_datagrams(listener))
-            .collect();
-        let targets: Vec<Target> = listeners.iter().map(|listener| target(host, listener)).collect();
         let trust = trust(host, ask);
         let options = Options {
             depth: Depth::Full,
@@ -52,23 +47,14 @@ impl Probe for TlsProbe {
             trust: trust.clone(),
             ..Options::default()
         };
-        let endpoints = survey(&targets, &options, |_| {});
+        let (listeners, unseen) = listening(host, &sockets.listeners, &options, &|| {});
         let named = survey(&named(ask), &options, |_| {});
         // Declared authorities are certificates too, and one that can't be read is to be said.
         let files = ask.certificate_paths.iter().chain(&ask.authority_paths);
         let certificate_files = files.map(|path| certificate_file(host, path, &trust)).collect();
-        let listeners = listeners
-            .into_iter()
-            .zip(endpoints)
-            // A UDP socket that speaks neither is none of TLS's.
-            .filter(|(listener, endpoint)| listener.transport == Transport::Tcp || endpoint.protocol.is_tls())
-            .map(|(listener, endpoint)| TlsListener {
-                listener: listener.clone(),
-                endpoint,
-            })
-            .collect();
         Known::Value(TlsListeners {
             listeners,
+            unseen,
             named,
             certificate_files,
         })
@@ -90,8 +76,10 @@ fn trust(host: &Host, ask: &Ask) -> Trust {
         let files = ask.authority_paths.iter().filter_map(|path| read(path));
         files.flat_map(|pem| Trust::anchors_of_pem(&pem)).collect()
     };
+    let declared = ask.certificate_paths.iter().filter_map(|path| read(path));
     Trust {
         anchors: Some(anchors),
+        known: declared.flat_map(|pem| Trust::anchors_of_pem(&pem)).collect(),
         now: ask.now,
         notice: Duration::ZERO,
     }
@@ -146,16 +134,17 @@ const OTHER_UDP: [u16; 18] = [
 const FIRST_CLIENT_PORT: u16 = 32_768;
 
 /// Whether DTLS or QUIC may be spoken on a UDP socket.
-fn may_encrypt_datagrams(listener: &Listener) -> bool {
+pub(super) fn may_encrypt_datagrams(listener: &Listener) -> bool {
     listener.transport == Transport::Udp
         && listener.port < FIRST_CLIENT_PORT
         && !OTHER_UDP.contains(&listener.port)
 }
 
-fn target(host: &Host, listener: &Listener) -> Target {
+/// What to speak to of a socket of the namespace that this thread is in.
+pub(super) fn target(listener: &Listener) -> Target {
     Target {
         endpoint: SocketAddr::new(listener.address, listener.port).to_string(),
-        addresses: addresses(host, listener),
+        addresses: addresses(listener),
         port: listener.port,
         datagrams: listener.transport == Transport::Udp,
         process: listener
@@ -167,9 +156,9 @@ fn target(host: &Host, listener: &Listener) -> Target {
     }
 }
 
-/// Where a socket can be reached from the host itself: where it is bound, or over loopback where it is bound to any
+/// Where a socket can be reached from its own namespace: where it is bound, or over loopback where it is bound to any
 /// address.
-fn addresses(host: &Host, listener: &Listener) -> Vec<SocketAddr> {
+fn addresses(listener: &Listener) -> Vec<SocketAddr> {
     let at = |address: IpAddr| SocketAddr::new(address, listener.port);
     match listener.address {
         IpAddr::V4(Ipv4Addr::UNSPECIFIED) => vec![at(Ipv4Addr::LOCALHOST.into())],
@@ -179,21 +168,17 @@ fn addresses(host: &Host, listener: &Listener) -> Vec<SocketAddr> {
         }
         // A link-local address means nothing without its interface.
         IpAddr::V6(address) if address.is_unicast_link_local() => {
-            let scope = listener
-                .interface
-                .as_deref()
-                .and_then(|name| interface_index(host, name));
+            let scope = listener.interface.as_deref().and_then(interface_index);
             vec![SocketAddrV6::new(address, listener.port, 0, scope.unwrap_or_default()).into()]
         }
         address => vec![at(address)],
     }
 }
 
-fn interface_index(host: &Host, name: &str) -> Option<u32> {
-    let text = host
-        .read_text(format!("/sys/class/net/{name}/ifindex"), 64)
-        .ok()?;
-    text.trim().parse().ok()
+/// Asked of the kernel, since `/sys` is of one namespace alone.
+fn interface_index(name: &str) -> Option<u32> {
+    let index = nix::net::if_::if_nametoindex(name).ok();
+    index.or_else(|| name.parse().ok())
 }
 
 #[cfg(test)]
@@ -214,9 +199,8 @@ mod tests {
 
     #[test]
     fn any_address_is_reached_over_loopback_of_its_family() {
-        let host = Host::at(tempfile::tempdir().unwrap().path()).unwrap();
         let tried = |address, v6_only| -> Vec<String> {
-            addresses(&host, &listener(address, v6_only))
+            addresses(&listener(address, v6_only))
                 .iter()
                 .map(ToString::to_string)
                 .collect()

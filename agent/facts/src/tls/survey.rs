@@ -32,6 +32,8 @@ const GAP: Duration = Duration::from_millis(20);
 const AT_ONCE_TO_ONE: usize = 4;
 /// A peer that took longer than this to show what it speaks is slow.
 const SLOW: Duration = Duration::from_millis(300);
+/// Wait for an answer to one hello over UDP, in which it is said three times, once it is known that the peer speaks DTLS.
+const DATAGRAM_PATIENCE: Duration = Duration::from_millis(1200);
 /// Wait for an answer to one hello, once it is known that the peer speaks TLS, in percent of the time for the endpoint.
 const PATIENCE: u32 = 40;
 
@@ -122,9 +124,11 @@ pub fn survey(targets: &[Target], options: &Options, each: impl Fn(&Endpoint) + 
         }
     };
     std::thread::scope(|scope| {
-        for _ in 0..options.at_once.min(targets.len()) {
-            scope.spawn(work);
+        for _ in 1..options.at_once.min(targets.len()) {
+            // Where there may be no more threads, this one does it all.
+            let _fewer = std::thread::Builder::new().spawn_scoped(scope, work);
         }
+        work();
     });
     let answers = answers
         .into_inner()
@@ -148,6 +152,7 @@ fn ask(target: &Target, options: &Options, end: Instant) -> Endpoint {
         line: &line,
         starttls: None,
         datagrams: target.datagrams,
+        silence_closes: false,
         pool: None,
         name: names
             .first
@@ -206,6 +211,8 @@ fn ask(target: &Target, options: &Options, end: Instant) -> Endpoint {
         return endpoint;
     }
     if found.protocol == Protocol::Dtls {
+        peer.patience = peer.patience.min(DATAGRAM_PATIENCE);
+        peer.silence_closes = true;
         let (offers, firsts) = datagram::versions(&peer, &names, found.accepted.map(|first| *first));
         endpoint.versions = offers;
         for first in firsts {

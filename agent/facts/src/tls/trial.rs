@@ -23,6 +23,8 @@ pub(super) struct Peer<'a> {
     pub(super) starttls: Option<StartTls>,
     /// Over UDP.
     pub(super) datagrams: bool,
+    /// Over UDP, to a server that has answered: silence to all that was said again is like a closed connection.
+    pub(super) silence_closes: bool,
     /// Connections made ahead to a peer that is slow to greet.
     pub(super) pool: Option<&'a Pool>,
     /// What the peer is taken to be called in protocols that ask for it.
@@ -77,7 +79,10 @@ impl Peer<'_> {
     pub(super) fn say(&self, hello: &Hello, until: Until) -> Trial {
         if self.datagrams {
             return match self.line.datagrams(self.patience) {
-                Ok((address, end)) => dtls::say(address, hello, until, end),
+                Ok((address, end)) => match dtls::say(address, hello, until, end) {
+                    Trial::Silent if self.silence_closes => Trial::Closed,
+                    trial => trial,
+                },
                 Err(why) => Trial::Blocked(why),
             };
         }

@@ -12,6 +12,7 @@
               may panic and say what they skip"
 )]
 
+mod bad_input;
 mod cases;
 mod engines;
 mod expressions;
@@ -23,7 +24,8 @@ use std::net::IpAddr;
 use plumbline_config::plan::Transport;
 use plumbline_facts::firewall::{self, FirewallFacts, json, recording};
 use plumbline_facts::reachability::{
-    Confidence, Fate, IpFamily, Question, Reach, Reachability, Reply, Verdict, Via, answer, reachability,
+    Answerer, Confidence, Fate, IpFamily, Question, Reach, Reachability, Reply, Verdict, Via, answer,
+    reachability,
 };
 use plumbline_facts::{Host, Known};
 
@@ -181,13 +183,18 @@ fn no_verdict_is_wrong(cases: &[Case]) {
         let open = client.try_all(&probes, 1);
         let unknown_before = by_netlink.unknown;
         tried += probes.len();
+        // Asked many questions, it says what it says when asked each alone.
+        let together = Answerer::new(&facts, Some(&listeners));
+        let elsewhere_together = Answerer::new(&recorded, Some(&recorded_sockets));
         for (probe, open) in probes.iter().zip(open) {
-            let said = answer(&facts, Some(&listeners), &question(probe));
+            let said = together.answer(&question(probe));
+            let alone = answer(&facts, Some(&listeners), &question(probe));
+            assert_eq!(said, alone, "{}: {probe:?}", case.name);
             // A busy machine may be slow to answer: what should be open is given a second and longer chance.
             let open = open
                 || said.verdict == Verdict::Reachable && client.try_all(std::slice::from_ref(probe), 8)[0];
             by_netlink.add(case.name, probe, &said, open);
-            let elsewhere = answer(&recorded, Some(&recorded_sockets), &question(probe));
+            let elsewhere = elsewhere_together.answer(&question(probe));
             if elsewhere.verdict != said.verdict {
                 let wrong = format!("{}: {probe:?}: recorded {elsewhere:?}, said {said:?}", case.name);
                 by_netlink.wrong.push(wrong);

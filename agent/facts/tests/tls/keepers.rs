@@ -67,7 +67,28 @@ pub(crate) fn free_port() -> SocketAddr {
 }
 
 /// Starts a program and waits until each of `addresses` accepts connections.
-fn start(command: &mut Command, home: tempfile::TempDir, addresses: &[SocketAddr]) -> Daemon {
+pub(crate) fn start(command: &mut Command, home: tempfile::TempDir, addresses: &[SocketAddr]) -> Daemon {
+    start_until(command, home, addresses, |address| {
+        TcpStream::connect(address).is_ok()
+    })
+}
+
+/// Starts a program and waits until it has a UDP socket at `address`.
+pub(crate) fn start_datagrams(command: &mut Command, home: tempfile::TempDir, address: SocketAddr) -> Daemon {
+    let bound = |address: SocketAddr| {
+        let port = format!(":{:04X} ", address.port());
+        let table = std::fs::read_to_string("/proc/net/udp").unwrap_or_default();
+        table.contains(&port)
+    };
+    start_until(command, home, &[address], bound)
+}
+
+fn start_until(
+    command: &mut Command,
+    home: tempfile::TempDir,
+    addresses: &[SocketAddr],
+    listens: fn(SocketAddr) -> bool,
+) -> Daemon {
     let log = std::fs::File::create(home.path().join("log")).unwrap();
     let child = command
         .stdin(Stdio::null())
@@ -78,7 +99,7 @@ fn start(command: &mut Command, home: tempfile::TempDir, addresses: &[SocketAddr
     let mut daemon = Daemon { child, _home: home };
     let end = Instant::now() + Duration::from_secs(30);
     for address in addresses {
-        while TcpStream::connect(address).is_err() {
+        while !listens(*address) {
             let ended = daemon.child.try_wait().unwrap();
             assert!(
                 ended.is_none() && Instant::now() < end,
@@ -92,14 +113,14 @@ fn start(command: &mut Command, home: tempfile::TempDir, addresses: &[SocketAddr
 }
 
 /// A directory that daemons which change their user can look into.
-fn home() -> tempfile::TempDir {
+pub(crate) fn home() -> tempfile::TempDir {
     use std::os::unix::fs::PermissionsExt;
     let home = tempfile::tempdir().unwrap();
     std::fs::set_permissions(home.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
     home
 }
 
-const STATIC: &str = "no-forward-secrecy";
+pub(crate) const STATIC: &str = "no-forward-secrecy";
 
 pub(crate) fn gnutls() -> Vec<Animal> {
     let Some(server) = program("gnutls-serv", "gnutls-bin") else {
@@ -199,7 +220,7 @@ fn nginx() -> Vec<Animal> {
          client_body_temp_path {at}/1; proxy_temp_path {at}/2; fastcgi_temp_path {at}/3; uwsgi_temp_path {at}/4; scgi_temp_path {at}/5;\n\
          server {{ listen {two} ssl; {both} ssl_protocols TLSv1 TLSv1.1 TLSv1.2 TLSv1.3; ssl_ciphers ALL:!aNULL:!kRSA:@SECLEVEL=0; }}\n\
          server {{ listen {strict} ssl; ssl_reject_handshake on; ssl_protocols TLSv1.2 TLSv1.3; }}\n\
-         server {{ listen {strict} ssl; server_name zoo.example.test; {one} ssl_ciphers ECDHE+AESGCM; }}\n\
+         server {{ listen {strict} ssl; server_name zoo.example.test; {one} ssl_protocols TLSv1.2 TLSv1.3; ssl_ciphers ECDHE+AESGCM:ECDHE+CHACHA20; }}\n\
          server {{ listen {sends_on}; return 301 https://$host/; }}\n\
          server {{ listen {plain}; return 200 here; }}\n}}\n"
     );
@@ -226,7 +247,7 @@ fn nginx() -> Vec<Animal> {
     ]
 }
 
-fn starttls(protocol: &'static str, truth: Truth) -> Truth {
+pub(crate) const fn starttls(protocol: &'static str, truth: Truth) -> Truth {
     Truth { protocol, ..truth }
 }
 
@@ -263,7 +284,7 @@ fn dovecot() -> Vec<Animal> {
         .collect();
     let text = format!(
         "base_dir = {at}/run\nlog_path = {at}/errors\nprotocols = imap pop3\nssl = yes\nssl_cert = <{pki}/good.pem\n\
-         ssl_key = <{pki}/good.key\nssl_min_protocol = TLSv1.2\npassdb {{\n driver = static\n args = password=x\n}}\n\
+         ssl_key = <{pki}/good.key\nssl_min_protocol = TLSv1.2\nssl_cipher_list = ECDHE+AESGCM:ECDHE+CHACHA20\npassdb {{\n driver = static\n args = password=x\n}}\n\
          default_internal_user = nobody\ndefault_login_user = daemon\ndefault_internal_group = nogroup\n{services}"
     );
     let file = home.path().join("conf");
@@ -288,33 +309,36 @@ fn slapd() -> Vec<Animal> {
     let Some(server) = program("slapd", "slapd") else {
         return Vec::new();
     };
-    let [plain, implicit] = std::array::from_fn(|_| free_port());
-    let (home, pki) = (home(), pki().display());
-    let text = format!("TLSCertificateFile {pki}/good.pem\nTLSCertificateKeyFile {pki}/good.key\n");
-    let file = home.path().join("conf");
-    std::fs::write(&file, text).unwrap();
-    let mut command = Command::new(server);
-    command
-        .args([
-            "-d",
-            "0",
-            "-h",
-            &format!("ldap://{plain}/ ldaps://{implicit}/"),
-            "-f",
-        ])
-        .arg(&file);
-    let daemon = start(&mut command, home, &[plain, implicit]);
-    // As Debian builds it, with GnuTLS and the versions that GnuTLS has.
-    let truth = tls("nnyyyy", STATIC, "", "rsa");
-    vec![
-        Animal::new(
-            "slapd",
+    let one = |name: &str, settings: &str, truth: Truth| {
+        let [plain, implicit] = std::array::from_fn(|_| free_port());
+        let (home, pki) = (home(), pki().display());
+        let text =
+            format!("TLSCertificateFile {pki}/good.pem\nTLSCertificateKeyFile {pki}/good.key\n{settings}");
+        let file = home.path().join("conf");
+        std::fs::write(&file, text).unwrap();
+        let urls = format!("ldap://{plain}/ ldaps://{implicit}/");
+        let mut command = Command::new(&server);
+        command.args(["-d", "0", "-h", &urls, "-f"]).arg(&file);
+        let daemon = start(&mut command, home, &[plain, implicit]);
+        let first = Animal::new(
+            name,
             plain,
             starttls("starttls-ldap", truth),
             Some(Keeper::Daemon(daemon)),
-        ),
-        Animal::new("slapd-implicit", implicit, truth, None),
-    ]
+        );
+        [
+            first,
+            Animal::new(&format!("{name}-implicit"), implicit, truth, None),
+        ]
+    };
+    // As Debian builds it, with GnuTLS and the versions that GnuTLS has.
+    let usual = one("slapd", "", tls("nnyyyy", STATIC, "", "rsa"));
+    let mended = one(
+        "slapd-mended",
+        "TLSProtocolMin 3.3\nTLSCipherSuite SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA\n",
+        tls("nnnnyy", "", "", "rsa"),
+    );
+    usual.into_iter().chain(mended).collect()
 }
 
 fn vsftpd() -> Vec<Animal> {
@@ -330,7 +354,8 @@ fn vsftpd() -> Vec<Animal> {
     let text = format!(
         "listen=YES\nlisten_address=127.0.0.1\nlisten_port={}\nbackground=NO\nanonymous_enable=NO\nlocal_enable=YES\n\
          secure_chroot_dir={}\nssl_enable=YES\nrsa_cert_file={pki}/good.pem\nrsa_private_key_file={pki}/good.key\n\
-         ssl_ciphers=ECDHE+AESGCM\nseccomp_sandbox=NO\n",
+         ssl_tlsv1=NO\nssl_sslv2=NO\nssl_sslv3=NO\nssl_ciphers=ECDHE+AESGCM:ECDHE+CHACHA20\n\
+         seccomp_sandbox=NO\n",
         address.port(),
         home.path().display(),
     );
@@ -391,7 +416,8 @@ fn postgresql() -> Vec<Animal> {
         "ssl=on".to_owned(),
         format!("ssl_cert_file={}", certificate.display()),
         format!("ssl_key_file={}", key.display()),
-        "ssl_ciphers=ECDHE+AESGCM".to_owned(),
+        "ssl_min_protocol_version=TLSv1.2".to_owned(),
+        "ssl_ciphers=ECDHE+AESGCM:ECDHE+CHACHA20".to_owned(),
     ];
     let mut command = Command::new(bin.join("postgres"));
     command

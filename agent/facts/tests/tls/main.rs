@@ -9,6 +9,8 @@
 )]
 
 #[cfg(test)]
+mod datagrams;
+#[cfg(test)]
 mod keepers;
 #[cfg(test)]
 mod openssl;
@@ -17,10 +19,14 @@ mod peers;
 #[cfg(test)]
 mod pki;
 #[cfg(test)]
+mod services;
+#[cfg(test)]
 mod starttls;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
 mod traps;
+#[cfg(test)]
+mod trust;
 #[cfg(test)]
 mod zoo;

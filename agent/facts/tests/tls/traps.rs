@@ -271,6 +271,42 @@ pub(crate) fn traps() -> Vec<Animal> {
         },
     );
 
+    // One message of sixteen megabytes, as long as a length of three bytes allows, in records as long as theirs allow.
+    let long = |mut stream: TcpStream| {
+        let _hello = read_hello(&mut stream);
+        let _sent = stream.write_all(&[22, 3, 3, 0, 4, 2, 0xff, 0xff, 0xff]);
+        let record = [&[22, 3, 3, 0xff, 0xff][..], &[0; 0xffff]].concat();
+        while stream.write_all(&record).is_ok() {}
+    };
+    add("16-megabytes", scripted(long).0, NOTHING);
+    // Asks for a hello instead of answering one, again and again, as renegotiation does.
+    let renegotiating = |mut stream: TcpStream| {
+        let _hello = read_hello(&mut stream);
+        while stream.write_all(&[22, 3, 3, 0, 4, 0, 0, 0, 0]).is_ok() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    };
+    add("endless-hello-requests", scripted(renegotiating).0, NOTHING);
+    // Resets what comes after a few connections, as a limit of connections does.
+    let taken = Arc::new(AtomicU32::new(0));
+    let behind = sound();
+    let resetting = move |stream: TcpStream| {
+        if taken.fetch_add(1, Ordering::Relaxed) < 12 {
+            relay(stream, behind);
+            return;
+        }
+        let now = nix::libc::linger {
+            l_onoff: 1,
+            l_linger: 0,
+        };
+        nix::sys::socket::setsockopt(&stream, nix::sys::socket::sockopt::Linger, &now).unwrap();
+    };
+    add(
+        "resets-after-12",
+        scripted(resetting).0,
+        tls("nnnnyy", "?", "", "rsa"),
+    );
+
     // Out of breath after a few connections.
     let left = Arc::new(AtomicU32::new(12));
     let inner = sound();

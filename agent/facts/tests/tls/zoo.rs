@@ -6,8 +6,10 @@ use std::net::SocketAddr;
 
 use plumbline_facts::tls::{Depth, Endpoint, Options, Target, Trust, survey};
 
+use crate::datagrams::datagrams;
 use crate::keepers::{Keeper, daemons, gnutls, sshd};
 use crate::pki::{NAME, pki};
+use crate::services::services;
 use crate::support::openssl;
 use crate::traps;
 
@@ -30,6 +32,8 @@ pub(crate) struct Animal {
     pub(crate) name: String,
     pub(crate) address: SocketAddr,
     pub(crate) truth: Truth,
+    /// To be spoken to over UDP.
+    datagrams: bool,
     /// Keeps it alive.
     _keeper: Option<Keeper>,
 }
@@ -40,7 +44,16 @@ impl Animal {
             name: name.to_owned(),
             address,
             truth,
+            datagrams: false,
             _keeper: keeper,
+        }
+    }
+
+    /// To be spoken to over UDP.
+    pub(crate) fn over_udp(self) -> Self {
+        Self {
+            datagrams: true,
+            ..self
         }
     }
 }
@@ -324,6 +337,7 @@ fn visit(animals: &[Animal]) -> Vec<Endpoint> {
             port: animal.address.port(),
             name: Some(NAME.to_owned()),
             expected_name: Some(NAME.to_owned()),
+            datagrams: animal.datagrams,
             ..Target::default()
         })
         .collect();
@@ -335,6 +349,7 @@ fn visit(animals: &[Animal]) -> Vec<Endpoint> {
         budget: std::time::Duration::from_secs(600),
         trust: Trust {
             anchors: Some(Trust::anchors_of_pem(&root)),
+            known: Vec::new(),
             now: jiff_now(),
             notice: std::time::Duration::from_secs(30 * 86_400),
         },
@@ -431,6 +446,45 @@ fn gnutls_servers_are_told_exactly() {
 #[test]
 fn daemons_are_told_exactly() {
     compare(&daemons());
+}
+
+#[test]
+fn servers_over_udp_are_told_exactly() {
+    compare(&datagrams());
+}
+
+#[test]
+fn more_services_are_told_exactly() {
+    compare(&services());
+}
+
+/// Remedies go by the name of the process that listens.
+#[test]
+fn the_processes_of_daemons_are_called_what_remedies_know_them_by() {
+    let animals: Vec<_> = services().into_iter().chain(daemons()).collect();
+    let sockets = plumbline_facts::sockets::read(&plumbline_facts::Host::live().unwrap()).unwrap();
+    for (name, process) in [
+        ("apache-old", "apache2"),
+        ("haproxy-old", "haproxy"),
+        ("postfix-smtps", "master"),
+        ("mariadb", "mariadbd"),
+        ("nginx-two", "nginx"),
+        ("dovecot-imap", "dovecot"),
+        ("slapd", "slapd"),
+        ("postgresql", "postgres"),
+        ("vsftpd", "vsftpd"),
+        ("sshd", "sshd"),
+    ] {
+        // One that is not installed has said so.
+        let Some(animal) = animals.iter().find(|animal| animal.name == name) else {
+            continue;
+        };
+        let at = |listener: &&plumbline_facts::sockets::Listener| {
+            (listener.address, listener.port) == (animal.address.ip(), animal.address.port())
+        };
+        let listener = sockets.listeners.iter().find(at).unwrap();
+        assert_eq!(listener.process.as_ref().unwrap().name, process, "{name}");
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod enroll;
 mod heartbeat;
 mod identity;
 mod plan;
+mod proof;
 mod renew;
 mod reports;
 
@@ -31,4 +32,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .route(REPORTS, post(reports::take))
         .route("/agent/v1/heartbeat", post(heartbeat::take))
         .route("/agent/v1/plan", get(plan::hand_out))
+        .route("/agent/v1/proof", post(proof::prove))
+        .route("/agent/v1/proof/consents", get(proof::consents))
+        .route("/agent/v1/proof/found", get(proof::found))
 }

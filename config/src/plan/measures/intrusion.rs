@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::Ports;
+use super::{OutsideProof, Ports};
 use crate::interval::Interval;
 
 /// 4. 外部網路入侵對策.
@@ -32,6 +32,8 @@ pub struct Firewall {
     pub allowed_ports: Vec<AllowedPort>,
     /// How often the rules are reviewed or updated (定期更新一次).
     pub update_interval: Interval,
+    /// Connections made to see that the rules do what they say.
+    pub outside_proof: OutsideProof,
 }
 
 impl Default for Firewall {
@@ -40,6 +42,7 @@ impl Default for Firewall {
             not_applicable: None,
             allowed_ports: Vec::new(),
             update_interval: Interval::months(6),
+            outside_proof: OutsideProof::default(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What the types alone can't rule out: values that are well formed and impossible.
 
+mod outside_proof;
 mod sections;
 mod service;
 mod written;

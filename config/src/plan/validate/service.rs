@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::Faults;
+use super::{Faults, outside_proof};
 use crate::file::shorten;
 use crate::plan::{AllowedPort, Measures, TlsVersion};
 
@@ -32,6 +32,7 @@ pub(super) fn check(role: &str, measures: &Measures, faults: &mut Faults<'_>) {
         faults.add_if(target.location.trim().is_empty(), &path, "is empty; say where");
     }
     ports(role, &measures.intrusion.firewall.allowed_ports, faults);
+    outside_proof::check(role, &measures.intrusion.firewall.outside_proof, faults);
     rules(role, measures, faults);
 }
 

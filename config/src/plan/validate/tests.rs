@@ -320,3 +320,26 @@ proptest! {
         prop_assert!(told == "none" || told.starts_with("p:"), "{}", told);
     }
 }
+
+#[test]
+fn a_proof_from_outside_names_provers_and_addresses_that_can_be_meant() {
+    let table = "[service.intrusion.firewall.outside_proof]\n";
+    let target = |addresses: &str, ports: &str| {
+        faults_of(&format!(
+            "{table}provers = [\"collector\", \"h-1\"]\ntargets = [{{ host = \"h-2\", addresses = [{addresses}], ports = [{ports}] }}]\n"
+        ))
+    };
+    assert_eq!(
+        target("\"192.0.2.1\", \"2001:db8::1\"", "\"tcp/1-65535\""),
+        "none"
+    );
+    assert!(faults_of(&format!("{table}provers = [\"Web 1\"]\n")).contains("names `Web 1`"));
+    assert!(target("", "").contains("is empty"));
+    for address in ["127.0.0.1", "169.254.169.254", "::1", "::ffff:192.0.2.1"] {
+        assert!(
+            target(&format!("\"{address}\""), "").contains("not the address of a host"),
+            "{address}"
+        );
+    }
+    assert!(target("\"192.0.2.1\"", "\"udp/53\"").contains("only TCP"));
+}

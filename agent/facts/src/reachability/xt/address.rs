@@ -7,7 +7,7 @@ use super::super::step::Effect;
 use super::{Asked, both, depends, flip};
 use crate::firewall::ruleset::Hook;
 
-pub(super) fn matches(name: &str, asked: Asked<'_>, state: &State) -> Option<Effect> {
+pub(super) fn matches(name: &str, asked: Asked<'_>, state: &State) -> Option<Effect<'static>> {
     let (info, at) = (asked.info, asked.at);
     let truth = match (name, asked.revision) {
         ("addrtype", 0 | 1) => address_type(asked, state)?,
@@ -117,7 +117,7 @@ fn address_type(asked: Asked<'_>, state: &State) -> Option<Truth> {
 }
 
 /// `rpfilter_mt`: whether answers go out on the interface that the packet came in on.
-fn reverse_path(asked: Asked<'_>, state: &State) -> Option<Effect> {
+fn reverse_path(asked: Asked<'_>, state: &State) -> Option<Effect<'static>> {
     /// `XT_RPFILTER_LOOSE`, `_VALID_MARK`, `_INVERT`.
     const LOOSE: u8 = 1;
     const MARK: u8 = 2;

@@ -1,6 +1,6 @@
 //! Matches on connection tracking and marks.
 
-use super::super::bits::{self, Byte, Truth};
+use super::super::bits::{self, Byte, Bytes, Truth};
 use super::super::packet::{Stage, State, Tracking, Tuple};
 use super::super::step::Effect;
 use super::{Asked, both, flip};
@@ -10,7 +10,7 @@ const STATE_DNAT: u32 = 1 << 7;
 const STATE_UNTRACKED: u32 = 1 << 8;
 const STATE_SNAT: u32 = 1 << 6;
 
-pub(super) fn matches(name: &str, asked: Asked<'_>, state: &State) -> Option<Effect> {
+pub(super) fn matches(name: &str, asked: Asked<'_>, state: &State) -> Option<Effect<'static>> {
     let (info, at) = (asked.info, asked.at);
     let tracking = at.tracking(state);
     let seen = !matches!(tracking, Some(Tracking::Untracked | Tracking::Invalid));
@@ -130,7 +130,7 @@ fn tuples(asked: Asked<'_>, state: &State, flags: u16, inverted: u16) -> Option<
         let bytes = match bytes {
             Some(bytes) => bytes,
             None if at.stage == Stage::First => {
-                now = state.destination(at.v6).to_vec();
+                now = Bytes::from(state.destination(at.v6));
                 &now
             }
             None => return None,

@@ -10,7 +10,7 @@ use super::{Asked, both, either, flip};
 /// timestamps.
 const USUAL_OPTIONS: [u8; 4] = [2, 3, 4, 8];
 
-pub(super) fn matches(name: &str, asked: Asked<'_>, state: &State) -> Option<Effect> {
+pub(super) fn matches(name: &str, asked: Asked<'_>, state: &State) -> Option<Effect<'static>> {
     let (info, at) = (asked.info, asked.at);
     let truth = match (name, asked.revision) {
         ("comment", _) => Truth::Yes,
@@ -98,7 +98,7 @@ fn port(state: &State, destination: bool, first: u16, last: u16) -> Truth {
 }
 
 /// `struct xt_tcp`, `struct xt_udp`: source ports, destination ports, then what is inverted.
-fn ports(name: &str, asked: Asked<'_>, state: &State) -> Option<Effect> {
+fn ports(name: &str, asked: Asked<'_>, state: &State) -> Option<Effect<'static>> {
     let info = asked.info;
     let tcp = name == "tcp";
     if asked.at.protocol != if tcp { 6 } else { 17 } {

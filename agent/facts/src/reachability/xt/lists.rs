@@ -10,7 +10,7 @@ use super::super::packet::{SetId, State};
 use super::super::step::Effect;
 use super::{Asked, both, depends, either, flip};
 
-pub(super) fn matches(extension: &Extension, asked: Asked<'_>, state: &State) -> Option<Effect> {
+pub(super) fn matches(extension: &Extension, asked: Asked<'_>, state: &State) -> Option<Effect<'static>> {
     match (extension.name.as_str(), extension.revision) {
         ("set", 1..=4) => set(extension, asked, state),
         ("recent", 0 | 1) => recent(extension, asked, state),
@@ -19,7 +19,7 @@ pub(super) fn matches(extension: &Extension, asked: Asked<'_>, state: &State) ->
 }
 
 /// `struct xt_set_info`: index, dimensions, flags; the first flag inverts, the others say which are of the source.
-fn set(extension: &Extension, asked: Asked<'_>, state: &State) -> Option<Effect> {
+fn set(extension: &Extension, asked: Asked<'_>, state: &State) -> Option<Effect<'static>> {
     let info = asked.info;
     let (dimensions, flags) = (usize::from(info.byte(2)?), info.byte(3)?);
     // Counters that are compared.
@@ -88,7 +88,7 @@ fn in_set(set: &IpSet, asked: Asked<'_>, state: &State, dimensions: usize, flags
 }
 
 /// `struct xt_recent_mtinfo`, `_v1`.
-fn recent(extension: &Extension, asked: Asked<'_>, state: &State) -> Option<Effect> {
+fn recent(extension: &Extension, asked: Asked<'_>, state: &State) -> Option<Effect<'static>> {
     /// `XT_RECENT_SET`, `XT_RECENT_REMOVE`.
     const SET: u8 = 2;
     const REMOVE: u8 = 8;

@@ -34,7 +34,7 @@ pub(super) fn evaluate(
     extension: &Extension,
     at: &At<'_>,
     state: &mut State,
-) -> Effect {
+) -> Effect<'static> {
     let asked = Asked {
         machine,
         at,
@@ -61,7 +61,7 @@ pub(super) fn evaluate(
 }
 
 /// `None` where it is not known to this version.
-fn matches(extension: &Extension, asked: Asked<'_>, state: &State) -> Option<Effect> {
+fn matches(extension: &Extension, asked: Asked<'_>, state: &State) -> Option<Effect<'static>> {
     let name = extension.name.as_str();
     header::matches(name, asked, state)
         .or_else(|| address::matches(name, asked, state))
@@ -109,7 +109,7 @@ const fn either(one: Truth, other: Truth) -> Truth {
 }
 
 /// What depends on traffic or time, with what it usually or now comes to.
-fn depends(name: &str, usual: Option<bool>) -> Effect {
+fn depends(name: &str, usual: Option<bool>) -> Effect<'static> {
     Effect::Maybe {
         usual,
         doubt: format!("{name} depends on traffic"),

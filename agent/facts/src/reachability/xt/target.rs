@@ -1,8 +1,10 @@
 //! Targets.
 
+use std::borrow::Cow;
+
 use crate::firewall::expression::Verdict;
 
-use super::super::bits::{Byte, Cause, known, unknown};
+use super::super::bits::{Byte, Bytes, Cause, known, unknown};
 use super::super::packet::{SetId, State};
 use super::super::step::{Effect, exempt, netmap};
 use super::Asked;
@@ -31,7 +33,7 @@ const PASSIVE: &[&str] = &[
     "ULOG",
 ];
 
-pub(super) fn run(name: &str, asked: Asked<'_>, state: &mut State) -> Option<Effect> {
+pub(super) fn run(name: &str, asked: Asked<'_>, state: &mut State) -> Option<Effect<'static>> {
     let (info, at) = (asked.info, asked.at);
     match (name, asked.revision) {
         // struct xt_set_info_target_v1 to _v3: a set to add to, a set to take from.
@@ -45,11 +47,11 @@ pub(super) fn run(name: &str, asked: Asked<'_>, state: &mut State) -> Option<Eff
             Some(Effect::Go)
         }
         (name, _) if PASSIVE.contains(&name) => Some(Effect::Go),
-        ("REJECT", _) => Some(Effect::Verdict(Verdict::Drop)),
+        ("REJECT", _) => Some(Effect::Verdict(Cow::Owned(Verdict::Drop))),
         ("MASQUERADE" | "SNAT", _) => {
             state.translated = true;
             state.rewritten_source = true;
-            Some(Effect::Verdict(Verdict::Accept))
+            Some(Effect::Verdict(Cow::Owned(Verdict::Accept)))
         }
         // struct xt_ct_target_info: XT_CT_NOTRACK.
         ("CT", _) if info.short(0)? & 1 == 0 => Some(Effect::Go),
@@ -67,7 +69,7 @@ pub(super) fn run(name: &str, asked: Asked<'_>, state: &mut State) -> Option<Eff
         // struct xt_NFQ_info, _v1 with a total, _v2 and _v3 with a flag for going on without a program.
         ("NFQUEUE", revision) => {
             let bypass = revision >= 2 && info.short(4)? & 1 != 0;
-            Some(Effect::Verdict(Verdict::Queue {
+            Some(Effect::Verdict(Cow::Owned(Verdict::Queue {
                 first: info.short(0)?,
                 last: info.short(0)?.saturating_add(if revision == 0 {
                     0
@@ -75,10 +77,10 @@ pub(super) fn run(name: &str, asked: Asked<'_>, state: &mut State) -> Option<Eff
                     info.short(2)?.saturating_sub(1)
                 }),
                 bypass,
-            }))
+            })))
         }
         // The kernel answers in place of the socket, then connects the two.
-        ("SYNPROXY", _) => Some(Effect::Verdict(Verdict::Accept)),
+        ("SYNPROXY", _) => Some(Effect::Verdict(Cow::Owned(Verdict::Accept))),
         // struct nf_nat_range2: flags, lowest and highest address of 16 bytes, lowest and highest port.
         ("DNAT", 1 | 2) => translate(asked, state, info.0, 4, 20, 36, false),
         // struct nf_nat_ipv4_multi_range_compat: how many, then flags, addresses of 4 bytes, ports.
@@ -99,7 +101,7 @@ fn set_bits(mark: &mut [Byte; 4], value: u32, mask: u32) {
 }
 
 /// `struct xt_connmark_tginfo1`, `2`.
-fn connection_mark(asked: Asked<'_>, state: &mut State) -> Option<Effect> {
+fn connection_mark(asked: Asked<'_>, state: &mut State) -> Option<Effect<'static>> {
     /// `XT_CONNMARK_SET`, `_SAVE`, `_RESTORE`.
     const SET: u8 = 0;
     const SAVE: u8 = 1;
@@ -151,7 +153,7 @@ fn translate(
     highest: usize,
     ports: usize,
     whole_network: bool,
-) -> Option<Effect> {
+) -> Option<Effect<'static>> {
     /// `NF_NAT_RANGE_MAP_IPS`, `_PROTO_SPECIFIED`, `_PROTO_OFFSET`, `_NETMAP`.
     const ADDRESS: u32 = 1;
     const PORT: u32 = 2;
@@ -164,7 +166,7 @@ fn translate(
         range.get(lowest..lowest + width)?,
         range.get(highest..highest + width)?,
     );
-    let address: Vec<Byte> = if flags & ADDRESS == 0 {
+    let address: Bytes = if flags & ADDRESS == 0 {
         // REDIRECT: to this host, by the address of the interface it came in on.
         unknown(width, Cause::DESTINATION)
     } else if whole_network || flags & MAPPED != 0 {
@@ -186,5 +188,5 @@ fn translate(
     }
     state.translated = true;
     state.redirected = true;
-    Some(Effect::Verdict(Verdict::Accept))
+    Some(Effect::Verdict(Cow::Owned(Verdict::Accept)))
 }

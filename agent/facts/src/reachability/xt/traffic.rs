@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use super::super::step::Effect;
 use super::{Asked, depends};
 
-pub(super) fn matches(name: &str, asked: Asked<'_>) -> Option<Effect> {
+pub(super) fn matches(name: &str, asked: Asked<'_>) -> Option<Effect<'static>> {
     let info = asked.info;
     Some(match (name, asked.revision) {
         ("limit", _) => depends(name, Some(true)),
@@ -39,7 +39,7 @@ pub(super) fn matches(name: &str, asked: Asked<'_>) -> Option<Effect> {
 }
 
 /// `struct xt_statistic_info`: at random or every so many, of which all and none are certain.
-fn statistic(asked: Asked<'_>) -> Option<Effect> {
+fn statistic(asked: Asked<'_>) -> Option<Effect<'static>> {
     /// A probability of one.
     const CERTAIN: u32 = 0x8000_0000;
     let info = asked.info;
@@ -58,7 +58,7 @@ fn statistic(asked: Asked<'_>) -> Option<Effect> {
 }
 
 /// `struct xt_time_info`, by the time at which the rules were read.
-fn time(asked: Asked<'_>) -> Option<Effect> {
+fn time(asked: Asked<'_>) -> Option<Effect<'static>> {
     /// `XT_TIME_LOCAL_TZ`, `XT_TIME_CONTIGUOUS`.
     const LOCAL: u8 = 1;
     const CONTIGUOUS: u8 = 2;
