@@ -47,12 +47,18 @@ enum Command {
     Status(commands::status::Args),
     /// Write one signed file of findings, for a collector that can't be reached
     Bundle(commands::bundle::Args),
+    /// Exercise what the plan wants exercised, labelled and bounded
+    #[command(subcommand)]
+    Drill(commands::drill::Command),
     /// Print one probe's facts, unjudged
     #[command(subcommand)]
     Inspect(inspect::Inspect),
     /// Work with a plan file
     #[command(subcommand)]
     Plan(commands::plan::Command),
+    /// Print what an administrator may put in place
+    #[command(subcommand)]
+    Propose(commands::propose::Command),
 }
 
 /// Runs the program on the process's own arguments.
@@ -76,6 +82,8 @@ fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Status(args) => commands::status::run(&args, &output),
         Command::Bundle(args) => commands::bundle::run(&args, &output),
         Command::Inspect(what) => what.run(&output),
+        Command::Drill(command) => commands::drill::run(&command, &output),
+        Command::Propose(command) => commands::propose::run(&command, &output),
         Command::Plan(command) => commands::plan::run(&command, &output),
     }
 }

@@ -13,7 +13,7 @@ use plumbline_facts::outside::OutsideFacts;
 use plumbline_facts::{Ask, Host, Memory, ProbeId, gather_watched, with_foundations};
 
 /// What to look at, and what to judge by.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Look<'a> {
     /// The host.
     pub host: &'a Host,
@@ -25,6 +25,8 @@ pub struct Look<'a> {
     pub role: Role,
     /// The checks to run.
     pub checks: &'a [&'static Check],
+    /// Files whose change would be noticed at once; `None` where nothing is watched.
+    pub watching: Option<BTreeSet<String>>,
     /// What came of proofs from outside; the daemon's looks alone know.
     pub outside: Option<&'a OutsideFacts>,
     /// What earlier looks left.
@@ -53,6 +55,7 @@ pub fn look(look: &Look<'_>, begin: &dyn Fn(ProbeId)) -> Seen {
         probes: needs.chain([ProbeId::Os]).collect(),
         now: started_at,
         declared_paths: measures.encryption.paths.clone(),
+        access_paths: measures.access_paths().to_vec(),
         certificate_paths: measures.transfer.certificate_paths.clone(),
         authority_paths: measures.transfer.authority_paths.clone(),
         endpoints: measures.transfer.endpoints.clone(),
@@ -61,6 +64,7 @@ pub fn look(look: &Look<'_>, begin: &dyn Fn(ProbeId)) -> Seen {
             .saturating_add(SignedDuration::from_hours(24)),
         login_patterns: measures.monitoring.logins.patterns.clone(),
         geoip_file: measures.monitoring.logins.geoip_file.clone(),
+        watching: look.watching.clone(),
         outside: look.outside.cloned(),
         memory: look.memory.clone(),
     };

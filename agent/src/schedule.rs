@@ -17,6 +17,17 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 const LEAST_SPACING: Duration = Duration::from_secs(2);
 /// The spacing grows to this, so that a log that is written each second costs a run a minute.
 const MOST_SPACING: Duration = Duration::from_secs(60);
+/// What is urgent is waited out for this long only: a burst of log lines is one change all the same.
+const URGENT_QUIET: Duration = Duration::from_millis(200);
+/// An urgent change that goes on is not waited out for longer than this.
+const URGENT_LONGEST_WAIT: Duration = Duration::from_secs(1);
+/// Least time between two urgent runs for changes.
+const URGENT_LEAST_SPACING: Duration = Duration::from_millis(500);
+/// An urgent check runs again after so many times what it took, so that it takes a fiftieth of one processor, whatever
+/// is written and however fast.
+const URGENT_SPACING_PARTS: u32 = 50;
+/// The spacing of urgent runs grows to this.
+const URGENT_MOST_SPACING: Duration = Duration::from_secs(15);
 /// Checks due this soon run along, so that facts are gathered once for all.
 const TOGETHER: Duration = Duration::from_secs(1);
 
@@ -37,6 +48,8 @@ struct Times {
     /// When a change last made it run.
     changed_run: Option<Instant>,
     spacing: Duration,
+    /// What it tells of must be known within seconds, even where it changes without end.
+    urgent: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -77,6 +90,7 @@ impl Schedule {
             change: None,
             changed_run: None,
             spacing: LEAST_SPACING,
+            urgent: false,
         };
         let mut schedule = Self {
             interval: interval.max(Duration::from_secs(1)),
@@ -93,6 +107,24 @@ impl Schedule {
         let start = now.checked_sub(back).unwrap_or(now);
         for times in self.checks.values_mut() {
             times.regular = start;
+        }
+    }
+
+    /// What `check` tells of must be known within seconds: its changes are waited out for less, and how soon it runs
+    /// again goes by what it costs ([`Self::took`]) and not by how often there are changes.
+    pub fn hurry(&mut self, check: &str) {
+        if let Some(times) = self.checks.get_mut(check) {
+            times.urgent = true;
+            times.spacing = URGENT_LEAST_SPACING;
+        }
+    }
+
+    /// A run of `check` took this long.
+    pub fn took(&mut self, check: &str, duration: Duration) {
+        if let Some(times) = self.checks.get_mut(check).filter(|times| times.urgent) {
+            times.spacing = duration
+                .saturating_mul(URGENT_SPACING_PARTS)
+                .clamp(URGENT_LEAST_SPACING, URGENT_MOST_SPACING);
         }
     }
 
@@ -119,7 +151,12 @@ impl Schedule {
     pub fn changed(&mut self, check: &str, now: Instant) {
         if let Some(times) = self.checks.get_mut(check) {
             let first = times.change.map_or(now, |change| change.first);
-            let quiet = (now + QUIET).min(first + LONGEST_WAIT);
+            let (quiet, longest) = if times.urgent {
+                (URGENT_QUIET, URGENT_LONGEST_WAIT)
+            } else {
+                (QUIET, LONGEST_WAIT)
+            };
+            let quiet = (now + quiet).min(first + longest);
             let spaced = times.changed_run.map_or(quiet, |run| run + times.spacing);
             times.change = Some(Change {
                 first,
@@ -166,7 +203,10 @@ impl Schedule {
                 while times.regular <= horizon {
                     times.advance(self.interval, horizon);
                 }
-            } else if times.change.is_some_and(|change| change.due <= horizon) {
+            } else if times
+                .change
+                .is_some_and(|change| change.due <= times.horizon(now, horizon))
+            {
                 due.changed.push(check);
                 times.ran_for_change(now);
             }
@@ -182,6 +222,11 @@ impl Times {
         others.fold(self.regular, Instant::min)
     }
 
+    /// What is urgent does not run ahead of its spacing for company's sake.
+    const fn horizon(&self, now: Instant, together: Instant) -> Instant {
+        if self.urgent { now } else { together }
+    }
+
     /// To the first step of the interval after `horizon`. Steps that were slept through are left out.
     fn advance(&mut self, interval: Duration, horizon: Instant) {
         let late = horizon.saturating_duration_since(self.regular);
@@ -192,6 +237,10 @@ impl Times {
 
     fn ran_for_change(&mut self, now: Instant) {
         self.change = None;
+        if self.urgent {
+            self.changed_run = Some(now);
+            return;
+        }
         let again_soon = self
             .changed_run
             .is_some_and(|run| now < run + self.spacing.saturating_mul(2) + LONGEST_WAIT);
@@ -279,6 +328,35 @@ mod tests {
             later + QUIET,
             "after a quiet while soon again"
         );
+    }
+
+    #[test]
+    fn what_is_urgent_runs_within_a_second_of_a_change_though_changes_never_end_and_at_its_cost() {
+        let start = Instant::now();
+        let runs_of = |cost: Duration| {
+            let mut schedule = schedule(Random::fixed(|| u64::MAX), start);
+            schedule.hurry("a");
+            schedule.take_due(start);
+            let mut runs = Vec::new();
+            for tenth in 600..1_800 {
+                let now = start + tenth * SECOND / 10;
+                schedule.changed("a", now);
+                if schedule.take_due(now).changed == ["a"] {
+                    schedule.took("a", cost);
+                    runs.push(now - start - 60 * SECOND);
+                }
+            }
+            runs
+        };
+        let cheap = runs_of(Duration::from_millis(10));
+        assert!(cheap[0] <= URGENT_LONGEST_WAIT, "{:?}", cheap[0]);
+        let longest = cheap.windows(2).map(|two| two[1] - two[0]).max().unwrap();
+        assert!(longest <= 2 * SECOND, "{longest:?}");
+        let dear = runs_of(Duration::from_millis(100));
+        assert!(dear[0] <= URGENT_LONGEST_WAIT, "{:?}", dear[0]);
+        assert!((20..=25).contains(&dear.len()), "{}", dear.len());
+        let endless = runs_of(60 * SECOND);
+        assert_eq!(endless.len(), 8, "never less often than this");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! lease. None of it goes wrong where two do it, so a lease only saves work.
 
 mod days;
+mod drills;
 mod incidents;
 mod lease;
 
@@ -20,6 +21,7 @@ use crate::ledger::keeper::Keeper;
 use crate::store::{Act, Store};
 use crate::web::Shared;
 pub(crate) use days::Days;
+pub(crate) use drills::Drills;
 pub(crate) use incidents::Alarms;
 pub(crate) use lease::Lease;
 
@@ -129,6 +131,9 @@ pub(crate) async fn keep_incidents(app: Shared) {
         let (store, people) = (app.store.as_ref(), &app.people);
         if let Err(error) = app.alarms.answer(store, people, Timestamp::now()) {
             error!(%error, "it was not looked whether an incident began");
+        }
+        if let Err(error) = app.drills.answer(store, Timestamp::now()) {
+            error!(%error, "the evidence of a drill was not kept");
         }
     })
     .await;

@@ -141,12 +141,15 @@ impl Server {
         let identity = Arc::new(ServerIdentity::new(&authority, names, Timestamp::now())?);
         let judge = Arc::new(PeerJudge::new(&authority)?);
         let alarms = Arc::new(jobs::Alarms::default());
+        let drills = Arc::new(jobs::Drills::default());
         let (counting, watching) = (Arc::clone(&metrics), Arc::clone(&alarms));
+        let drilling = Arc::clone(&drills);
         let (ingest, thread) = IngestQueue::start(
             Arc::clone(&store),
             Box::new(move |incoming, keep| {
                 counting.committed(incoming, keep);
                 watching.committed(incoming, keep);
+                drilling.committed(incoming, keep);
             }),
         )
         .map_err(ServeError::Thread)?;
@@ -172,6 +175,7 @@ impl Server {
             people: Arc::default(),
             days: jobs::Days::default(),
             alarms,
+            drills,
             prover: crate::prover::Prover::default(),
             evidence,
             intakes: Semaphore::new(INTAKES_AT_A_TIME),

@@ -195,6 +195,7 @@ macro_rules! files {
     ($lang:literal) => {
         &[
             include_str!(concat!("../text/", $lang, "/common.ftl")),
+            include_str!(concat!("../text/", $lang, "/access.ftl")),
             include_str!(concat!("../text/", $lang, "/agent.ftl")),
             include_str!(concat!("../text/", $lang, "/antivirus.ftl")),
             include_str!(concat!("../text/", $lang, "/bundle.ftl")),

@@ -15,6 +15,7 @@ pub mod postgres;
 pub mod programs;
 pub mod provider;
 pub mod s3;
+pub mod ssh;
 pub mod turnstile;
 
 use std::time::{Duration, Instant};

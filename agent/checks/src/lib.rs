@@ -3,6 +3,8 @@
 
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
+mod access_abnormal;
+mod access_monitoring;
 mod antivirus_running;
 mod antivirus_signatures;
 mod assess;
@@ -23,6 +25,7 @@ mod ids_protection;
 mod invariants;
 pub mod logins;
 mod logins_abnormal;
+mod logins_drilled;
 mod logins_monitoring;
 mod mail_filtering;
 mod patch_security_updates;
@@ -39,6 +42,7 @@ mod transfer_ssh;
 mod transfer_tested;
 mod waf_protection;
 
+pub use access_monitoring::proposed_rule;
 pub use assess::assess;
 pub use check::{Check, Context, Verdict};
 
@@ -63,6 +67,8 @@ pub const CHECKS: &[Check] = &[
     ids_protection::CHECK,
     logins_monitoring::CHECK,
     logins_abnormal::CHECK,
+    access_monitoring::CHECK,
+    access_abnormal::CHECK,
     patch_security_updates::CHECK,
     antivirus_running::CHECK,
     antivirus_signatures::CHECK,

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::check::{Check, Context, Verdict};
 use crate::logins::{Anomaly, AnomalyKind, Minimiser, Observed, Place, Subject, detect};
+use crate::logins_drilled;
 
 /// Subject of what is said of the records themselves.
 const RECORDS: &str = "login-records";
@@ -88,6 +89,8 @@ fn judge(facts: &Facts, context: &Context<'_>) -> Result<Vec<Verdict>, Unknown> 
         verdicts.push(passing(logins, rules));
     }
     verdicts.extend(partly_unread(logins));
+    let drilled = logins.drills.iter();
+    verdicts.extend(drilled.map(|drilled| logins_drilled::judge(drilled, logins, rules, context)));
     Ok(verdicts)
 }
 

@@ -1,9 +1,11 @@
 //! `logins.monitoring`: something that runs watches for abnormal logins, and the logs it watches are being written.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 use plumbline_config::message::Message;
-use plumbline_facts::logins::{LoginFacts, Row};
-use plumbline_facts::monitors::{Monitor, Product};
+use plumbline_facts::logins::{LoginFacts, Row, SourceReading};
+use plumbline_facts::monitors::{Monitor, MonitorFacts, Product};
 use plumbline_facts::{Facts, Known, ProbeId, Unknown};
 use serde_json::{Value, json};
 
@@ -17,6 +19,12 @@ const LAGS_BY: SignedDuration = SignedDuration::from_hours(1);
 
 /// Logs of a syslog daemon, among the sources of logins.
 const LOGS: [&str; 3] = ["/var/log/auth.log", "/var/log/secure", "/var/log/messages"];
+
+/// The name of the journal among them.
+const JOURNAL: &str = "journal";
+
+/// Records that a watch tells of.
+const RECORDS: [&str; 2] = ["/var/log/wtmp", "/var/log/btmp"];
 
 pub(crate) const CHECK: Check = Check {
     id: "logins.monitoring",
@@ -36,12 +44,17 @@ fn judge(facts: &Facts, context: &Context<'_>) -> Result<Vec<Verdict>, Unknown> 
         return Ok(vec![Verdict::switched_off(reason)]);
     }
     let logins = facts.logins.value()?;
-    let monitors = &facts.monitors.value()?.monitors;
+    let MonitorFacts {
+        monitors,
+        watching,
+        journald,
+    } = facts.monitors.value()?;
     let active: Vec<&Monitor> = monitors.iter().filter(|monitor| is_active(monitor)).collect();
-    let mut verdicts = vec![host(&active, monitors, logins)];
+    let mut verdicts = vec![host(&active, monitors, watching.as_ref(), logins)];
     let dead = monitors.iter().filter(|monitor| !is_active(monitor));
     verdicts.extend(dead.map(inactive));
-    verdicts.extend(stopped(logins, context.now));
+    verdicts.extend(watching.as_ref().and_then(|watching| unwatched(watching, logins)));
+    verdicts.extend(stopped(logins, *journald, context.now));
     Ok(verdicts)
 }
 
@@ -55,7 +68,12 @@ fn is_active(monitor: &Monitor) -> bool {
     !monitor.processes.is_empty() && watches.is_none_or(|names| names.iter().any(of_logins))
 }
 
-fn host(active: &[&Monitor], all: &[Monitor], logins: &LoginFacts) -> Verdict {
+fn host(
+    active: &[&Monitor],
+    all: &[Monitor],
+    watching: Option<&BTreeSet<String>>,
+    logins: &LoginFacts,
+) -> Verdict {
     let names: Vec<&str> = active.iter().map(|monitor| monitor.product.name()).collect();
     let read: Vec<Value> = logins
         .sources
@@ -65,7 +83,7 @@ fn host(active: &[&Monitor], all: &[Monitor], logins: &LoginFacts) -> Verdict {
             json!({ "name": source.name, "written_at": reading.written_at, "lost": reading.lost })
         })
         .collect();
-    let evidence = json!({ "monitors": all, "sources_readable": read });
+    let evidence = json!({ "monitors": all, "sources_readable": read, "watched_by_this_agent": watching });
     let verdict = if names.is_empty() {
         Verdict::fail(Verdict::HOST, Message::new("logins-monitoring-none"))
     } else {
@@ -93,14 +111,47 @@ fn inactive(monitor: &Monitor) -> Verdict {
         .evidence(json!({ "monitor": monitor }))
 }
 
-/// Logs that are not being written any more. Where the journal is read nothing is missed by that.
-fn stopped(logins: &LoginFacts, now: Timestamp) -> Vec<Verdict> {
-    let journal = logins
+/// Files of logins that this agent reads and whose change it would not notice: its own watch is dead there. The journal
+/// is not among them, since its pulse is felt beside the watch.
+fn unwatched(watching: &BTreeSet<String>, logins: &LoginFacts) -> Option<Verdict> {
+    let read = |name: &&str| LOGS.contains(name) || RECORDS.contains(name);
+    let sources = logins.sources.iter();
+    let names = sources
+        .filter(|source| matches!(source.reading, Known::Value(_)))
+        .map(|source| source.name.as_str());
+    let missed: Vec<&str> = names
+        .filter(read)
+        .filter(|name| !watching.contains(*name))
+        .collect();
+    let subject = format!("monitor:{}", Product::Plumbline.name());
+    (!missed.is_empty()).then(|| {
+        let message = Message::new("logins-monitoring-unwatched").arg("files", missed.join(", "));
+        Verdict::fail(subject, message).compared(
+            json!({ "watched_files_missing": [] }),
+            json!({ "watched_files_missing": missed }),
+        )
+    })
+}
+
+/// Logs that are not being written any more. Where the journal is written and read nothing is missed by that.
+fn stopped(logins: &LoginFacts, journald: bool, now: Timestamp) -> Vec<Verdict> {
+    let read = |source: &&SourceReading| matches!(source.reading, Known::Value(_));
+    let mut names = logins
         .sources
         .iter()
-        .any(|source| source.name == "journal" && matches!(source.reading, Known::Value(_)));
-    if journal {
-        return Vec::new();
+        .filter(read)
+        .map(|source| source.name.as_str());
+    if names.clone().any(|name| name == JOURNAL) {
+        if journald {
+            return Vec::new();
+        }
+        if !names.any(|name| LOGS.contains(&name)) {
+            let message = Message::new("logins-monitoring-journal-stopped");
+            return vec![Verdict::fail(JOURNAL, message).compared(
+                json!({ "systemd_journald": true }),
+                json!({ "systemd_journald": false }),
+            )];
+        }
     }
     let last = logins.events.rows().last().map(Row::at);
     let logs = logins
@@ -145,8 +196,7 @@ mod tests {
     use plumbline_config::finding::Status;
     use plumbline_config::ident::Role;
     use plumbline_config::plan::Plan;
-    use plumbline_facts::logins::{Reading, SourceReading};
-    use plumbline_facts::monitors::MonitorFacts;
+    use plumbline_facts::logins::Reading;
 
     use super::*;
     use crate::invariants::NOW;
@@ -175,6 +225,8 @@ mod tests {
             }),
             monitors: Known::Value(MonitorFacts {
                 monitors: monitors.to_vec(),
+                journald: true,
+                watching: None,
             }),
             ..Facts::default()
         }
@@ -221,6 +273,29 @@ mod tests {
             });
         }
         assert_eq!(judged(&host), [("host".to_owned(), Status::Pass)]);
+        if let Known::Value(monitors) = &mut host.monitors {
+            monitors.journald = false;
+        }
+        assert!(judged(&host).contains(&stopped), "nobody writes the journal");
+        if let Known::Value(logins) = &mut host.logins {
+            logins.sources.retain(|source| source.name == JOURNAL);
+        }
+        assert!(judged(&host).contains(&(JOURNAL.to_owned(), Status::Fail)));
+    }
+
+    #[test]
+    fn a_log_that_this_agent_would_not_notice_a_change_of_is_a_finding() {
+        let mut host = facts(&[monitor(Product::Plumbline, 1)], 1);
+        let mut watching = |files: &[&str]| {
+            if let Known::Value(monitors) = &mut host.monitors {
+                monitors.watching = Some(files.iter().map(|file| (*file).to_owned()).collect());
+            }
+            judged(&host)
+        };
+        let pass = ("host".to_owned(), Status::Pass);
+        assert_eq!(watching(&["/var/log/auth.log"]), std::slice::from_ref(&pass));
+        let blind = ("monitor:plumbline-agent".to_owned(), Status::Fail);
+        assert_eq!(watching(&["/var/log/wtmp"]), [pass, blind]);
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub struct Ask {
     pub now: Timestamp,
     /// Directories that the plan declares to hold personal data.
     pub declared_paths: Vec<PathBuf>,
+    /// Files and directories of personal data whose reading the plan wants recorded.
+    pub access_paths: Vec<PathBuf>,
     /// Certificate files to read.
     pub certificate_paths: Vec<PathBuf>,
     /// Files with the authorities that the host's peers trust; those that the host itself trusts where there is none.
@@ -31,6 +33,8 @@ pub struct Ask {
     pub login_patterns: Vec<LoginPattern>,
     /// A GeoIP file, by which networks of logins have places.
     pub geoip_file: Option<PathBuf>,
+    /// Files whose change the agent would notice at once; `None` for one run that watches nothing.
+    pub watching: Option<BTreeSet<String>>,
     /// What came of connections from outside; nothing on a one-shot run.
     pub outside: Option<OutsideFacts>,
     /// What earlier runs left for the probes that look at change.

@@ -1,5 +1,6 @@
 //! Everything a run read.
 
+use crate::access::AccessFacts;
 use crate::antivirus::AntivirusFacts;
 use crate::firewall::FirewallFacts;
 use crate::known::Known;
@@ -17,6 +18,8 @@ use crate::volumes::VolumeFacts;
 /// Everything a run read, one field a probe.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Facts {
+    /// Who opens personal data, and what is recorded of it.
+    pub access: Known<AccessFacts>,
     /// Attempts to log in.
     pub logins: Known<LoginFacts>,
     /// Programs that watch for abnormal logins.

@@ -5,6 +5,7 @@
 
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
+pub mod access;
 pub mod antivirus;
 mod ask;
 pub mod command;

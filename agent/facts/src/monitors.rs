@@ -1,6 +1,6 @@
 //! Programs that watch the logs for abnormal logins: whether they are installed, run, and watch logins at all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -17,11 +17,18 @@ const LARGEST: u64 = 1024 * 1024;
 /// Most files of one settings directory read.
 const MOST_FILES: usize = 256;
 
+/// The program that writes the journal.
+const JOURNALD: &str = "systemd-journald";
+
 /// What [`MonitorsProbe`] reads.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct MonitorFacts {
     /// Every program that is installed or runs, by name.
     pub monitors: Vec<Monitor>,
+    /// Whether systemd-journald runs: who else would write the journal?
+    pub journald: bool,
+    /// Files whose change this very agent would notice at once; `None` where this run is not the daemon's.
+    pub watching: Option<BTreeSet<String>>,
 }
 
 /// One program.
@@ -139,10 +146,15 @@ impl Probe for MonitorsProbe {
         "/etc/crowdsec/acquis.yaml",
     ];
 
-    fn gather(host: &Host, _ask: &Ask, _facts: &mut Facts) -> Known<MonitorFacts> {
-        let wanted = |process: &Running| Product::ALL.iter().any(|product| product.is(process));
+    fn gather(host: &Host, ask: &Ask, _facts: &mut Facts) -> Known<MonitorFacts> {
+        let wanted = |process: &Running| {
+            process.is(JOURNALD) || Product::ALL.iter().any(|product| product.is(process))
+        };
         match processes::read_those(host, &wanted) {
-            Ok(running) => Known::Value(read(host, &running)),
+            Ok(running) => Known::Value(MonitorFacts {
+                watching: ask.watching.clone(),
+                ..read(host, &running)
+            }),
             Err(unknown) => unknown.into(),
         }
     }
@@ -172,6 +184,8 @@ fn read(host: &Host, running: &[Running]) -> MonitorFacts {
     };
     MonitorFacts {
         monitors: Product::ALL.into_iter().filter_map(monitor).collect(),
+        journald: running.iter().any(|process| process.is(JOURNALD)),
+        watching: None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! The registry of probes.
 
+use crate::access::AccessProbe;
 use crate::antivirus::AntivirusProbe;
 use std::collections::BTreeSet;
 
@@ -21,6 +22,8 @@ use crate::volumes::VolumesProbe;
 /// Names a fact that a check may need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ProbeId {
+    /// Who opens personal data.
+    Access,
     /// Attempts to log in.
     Logins,
     /// Programs that watch for abnormal logins.
@@ -52,11 +55,13 @@ pub trait Probe {
     /// Its name.
     const ID: ProbeId;
     /// Files and directories that it reads, as absolute paths: a change of one, or of an entry of one that is a
-    /// directory, is worth reading again for at once.
+    /// directory, is worth reading again for at once. `…/*` stands for the files in each directory of one.
     const WATCHES: &'static [&'static str] = &[];
     /// A cheap fingerprint of what no file tells of, such as the listening sockets; a new value is worth reading
     /// again for. `None` inside: could not look.
     const PULSE: Option<fn(&Host) -> Option<u64>> = None;
+    /// Whether what it reads must be judged within seconds of being written, as what an intruder does must.
+    const URGENT: bool = false;
 
     /// Reads it. `facts` holds what the probes before this one in [`PROBES`] read, and what they want remembered.
     fn gather(host: &Host, ask: &Ask, facts: &mut Facts) -> Known<Self::Fact>;
@@ -76,6 +81,8 @@ pub struct ProbeEntry {
     pub watches: &'static [&'static str],
     /// A cheap fingerprint of what no file tells of.
     pub pulse: Option<fn(&Host) -> Option<u64>>,
+    /// Whether what it reads must be judged within seconds of being written.
+    pub urgent: bool,
     gather: fn(&Host, &Ask, &mut Facts),
     withhold: fn(&mut Facts, Denial),
 }
@@ -87,6 +94,7 @@ impl ProbeEntry {
             after,
             watches: P::WATCHES,
             pulse: P::PULSE,
+            urgent: P::URGENT,
             gather: |host, ask, facts| *P::slot(facts) = P::gather(host, ask, facts),
             withhold: |facts, denial| *P::slot(facts) = Known::Denied(denial),
         }
@@ -106,6 +114,7 @@ pub const PROBES: &[ProbeEntry] = &[
     ProbeEntry::of::<SocketsProbe>(&[]),
     ProbeEntry::of::<TlsProbe>(&[ProbeId::Os, ProbeId::Sockets]),
     ProbeEntry::of::<LoginsProbe>(&[]),
+    ProbeEntry::of::<AccessProbe>(&[]),
     ProbeEntry::of::<MonitorsProbe>(&[]),
     ProbeEntry::of::<PackagesProbe>(&[]),
     ProbeEntry::of::<AntivirusProbe>(&[]),

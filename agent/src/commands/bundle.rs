@@ -63,6 +63,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Outcome, Failure> {
         plan: &plan,
         role: identity.role(),
         checks: &checks,
+        watching: None,
         memory: &Memory::default(),
         outside: None,
     };

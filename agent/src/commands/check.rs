@@ -55,6 +55,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<Outcome, Failure> {
         plan: &plan,
         role: args.role,
         checks: &checks,
+        watching: None,
         memory: &Memory::default(),
         outside: None,
     };

@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use plumbline_config::ident::{HostId, Role};
 use serde::{Deserialize, Serialize};
 
+use plumbline_facts::logins::Drill;
+
 use crate::plan::Source;
 use crate::spool::Depth;
 
@@ -60,6 +62,33 @@ pub struct Status {
     pub run_error: Option<Trouble>,
     /// Each check.
     pub checks: BTreeMap<String, CheckStatus>,
+    /// The last drill since the daemon started.
+    #[serde(default)]
+    pub drill: Option<DrillStatus>,
+}
+
+/// A drill, and how far it has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrillStatus {
+    /// The drill.
+    #[serde(flatten)]
+    pub drill: Drill,
+    /// What the check of logins last said of it, once that is kept.
+    pub stage: DrillStage,
+}
+
+/// How far a drill has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DrillStage {
+    /// Asked for, and nothing is said of it yet.
+    Asked,
+    /// The check knows of it.
+    Announced,
+    /// Its attempts were found.
+    Detected,
+    /// Its time is over.
+    Missed,
 }
 
 /// The plan in force.

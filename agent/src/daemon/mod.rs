@@ -6,6 +6,8 @@
 mod board;
 mod connect;
 mod courier;
+mod drill;
+mod gist;
 mod looked;
 mod metrics;
 mod outside;
@@ -26,6 +28,7 @@ use plumbline_facts::Host;
 use plumbline_facts::outside::OutsideFacts;
 use tokio::sync::{Notify, watch};
 
+use self::drill::Drills;
 use self::looked::Looked;
 use crate::data_dir::{DataDir, DataDirError};
 use crate::identity::{Identity, IdentityError};
@@ -34,9 +37,11 @@ use crate::spool::{Depth, Enrolment, Spool, SpoolError};
 use crate::transport::ClientError;
 
 pub use board::{
-    Board, CertificateStatus, CheckStatus, PlanStatus, Status, SyncStatus, Trouble, WatchStatus,
+    Board, CertificateStatus, CheckStatus, DrillStage, DrillStatus, PlanStatus, Status, SyncStatus, Trouble,
+    WatchStatus,
 };
-pub use socket::{SocketError, ask};
+pub use drill::DrillReply;
+pub use socket::{SocketError, ask, ask_for_drill};
 
 /// Threads that may read the host or the disk at once: a run, the spool, name resolution, and one to spare.
 const BLOCKING_THREADS: usize = 4;
@@ -102,6 +107,8 @@ struct Shared {
     settings: watch::Sender<Arc<AgentSettings>>,
     identity: watch::Sender<Arc<Identity>>,
     plan: watch::Sender<Arc<(LoadedPlan, Source)>>,
+    /// Drills that were asked for and no run knows of yet.
+    drills: Drills,
     /// What came of proofs from outside.
     outside: watch::Sender<Arc<OutsideFacts>>,
     /// Something was kept in the spool.
@@ -211,6 +218,7 @@ fn prepare(options: &Options) -> Result<Shared, DaemonError> {
         watch: WatchStatus::default(),
         run_error,
         checks: std::collections::BTreeMap::new(),
+        drill: None,
     };
     Ok(Shared {
         host: Arc::new(host),
@@ -221,6 +229,7 @@ fn prepare(options: &Options) -> Result<Shared, DaemonError> {
         settings: watch::Sender::new(Arc::new(settings.clone())),
         identity: watch::Sender::new(Arc::new(identity)),
         plan: watch::Sender::new(Arc::new((plan, source))),
+        drills: Drills::default(),
         outside: watch::Sender::new(Arc::new(outside::remembered(&settings.data_dir))),
         kept: Notify::new(),
         plan_asked: Notify::new(),

@@ -7,11 +7,13 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use plumbline_checks::{CHECKS, Check};
 use plumbline_config::finding::Status as FindingStatus;
-use plumbline_facts::Memory;
+use plumbline_facts::{Memory, PROBES, ProbeEntry};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 
 use super::board::{CheckStatus, Trouble};
+use super::drill;
+use super::gist::Gists;
 use super::looked::since_boot;
 use super::pulse::{self, Pulse};
 use super::{Shared, duration};
@@ -39,6 +41,9 @@ pub(super) struct Runner {
     pulse: Pulse,
     memory: Memory,
     running: Option<Running>,
+    gists: Gists,
+    /// When the last drill is over.
+    drill_over_at: Option<Instant>,
 }
 
 struct Running {
@@ -55,12 +60,15 @@ impl Runner {
         let checks: Vec<&'static Check> = CHECKS.iter().collect();
         let now = Instant::now();
         let interval = duration(shared.settings().check_interval);
-        let schedule = Schedule::new(
+        let mut schedule = Schedule::new(
             checks.iter().map(|check| check.id),
             interval,
             Random::system(),
             now,
         );
+        for check in checks.iter().filter(|check| is_urgent(check)) {
+            schedule.hurry(check.id);
+        }
         let watched = watched(checks.iter().copied());
         let memory = remembered(&shared).await;
         Self {
@@ -70,6 +78,8 @@ impl Runner {
             memory,
             checks,
             running: None,
+            gists: Gists::default(),
+            drill_over_at: None,
             shared,
         }
     }
@@ -98,6 +108,8 @@ impl Runner {
                 ended = finished(&mut self.running) => self.finish(ended).await,
                 () = until(due) => self.begin(),
                 () = until(overdue) => self.tell_overdue(),
+                () = until(self.drill_over_at) => self.end_drill(),
+                () = shared.drills.asked() => self.announce_drill(),
                 changes = self.watch.next() => self.note(&changes),
                 _ = ticks.tick() => self.beat().await,
                 _ = settings.changed() => {
@@ -136,10 +148,12 @@ impl Runner {
             changed = due.changed.len(),
             "looking"
         );
+        self.memory.drills.extend(self.shared.drills.take());
         let host = Arc::clone(&self.shared.host);
         let plan = self.shared.plan();
         let identity = self.shared.identity();
         let memory = self.memory.clone();
+        let watching = self.watching(&checks);
         let outside = Arc::clone(&self.shared.outside.borrow());
         let task = tokio::task::spawn_blocking(move || {
             let what = Look {
@@ -148,6 +162,7 @@ impl Runner {
                 plan: &plan.0,
                 role: identity.role(),
                 checks: &checks,
+                watching: Some(watching),
                 memory: &memory,
                 outside: Some(&outside),
             };
@@ -162,6 +177,13 @@ impl Runner {
         });
     }
 
+    /// The files of these checks whose change would be noticed.
+    fn watching(&self, checks: &[&'static Check]) -> BTreeSet<String> {
+        let watched = watched(checks.iter().copied());
+        let seen = watched.iter().filter(|watched| self.watch.sees(watched.path));
+        seen.map(|watched| watched.path.to_owned()).collect()
+    }
+
     async fn finish(&mut self, ended: Ended) {
         let Ended { due, began, seen } = ended;
         let Some(seen) = seen else {
@@ -174,9 +196,29 @@ impl Runner {
             return;
         }
         self.show_findings(&seen);
+        for (check, duration) in &seen.durations {
+            self.schedule.took(check, *duration);
+        }
         let Seen {
             assessment, memory, ..
         } = seen;
+        // What a change alone brought may be no news. It is then not written down either: who ends before it is reads on
+        // where what was last kept ends, and loses nothing.
+        let now = Instant::now();
+        let urgent = |id: &str| self.checks.iter().any(|check| check.id == id && is_urgent(check));
+        let for_a_change = due.regular.is_empty() && due.all().all(urgent);
+        let wait = self.gists.can_wait(&assessment, now).filter(|_| for_a_change);
+        if let Some(until) = wait {
+            self.memory = memory;
+            self.shared.looked.note(due.all(), began);
+            for check in due.all() {
+                self.schedule.run_extra(check, until);
+            }
+            return;
+        }
+        let gist = assessment.clone();
+        let drill = self.shared.board.read().drill;
+        let stage = drill.and_then(|known| drill::stage(&assessment, &known.drill.id));
         let limit = self.shared.settings().spool_bytes;
         let kept = memory.clone();
         let result = self
@@ -189,8 +231,14 @@ impl Runner {
         match result {
             Ok(depth) => {
                 self.memory = memory;
+                self.gists.note(&gist, now);
                 self.shared.looked.note(due.all(), began);
-                self.shared.board.update(|status| status.spool = depth);
+                self.shared.board.update(|status| {
+                    status.spool = depth;
+                    if let (Some(drill), Some(stage)) = (&mut status.drill, stage) {
+                        drill.stage = stage;
+                    }
+                });
                 self.shared.kept.notify_one();
             }
             Err(error) => {
@@ -220,6 +268,19 @@ impl Runner {
                 status.watch.error = Some(Trouble::now(trouble));
             }
         });
+    }
+
+    /// The check of logins runs at once, so that the collector hears of a drill before it begins, and again when it is over.
+    fn announce_drill(&mut self) {
+        let now = Instant::now();
+        self.schedule.run_extra(drill::CHECK, now);
+        self.drill_over_at = Some(now + drill::looked_for_after());
+    }
+
+    /// The check of logins looks once more whether a drill was found.
+    fn end_drill(&mut self) {
+        self.drill_over_at = None;
+        self.schedule.run_extra(drill::CHECK, Instant::now());
     }
 
     async fn beat(&mut self) {
@@ -294,6 +355,12 @@ impl Runner {
             }
         });
     }
+}
+
+/// Whether what a check rests on must be judged within seconds.
+fn is_urgent(check: &Check) -> bool {
+    let needed = |probe: &&ProbeEntry| check.needs.contains(&probe.id);
+    PROBES.iter().filter(needed).any(|probe| probe.urgent)
 }
 
 /// What the probes left. Where an other version of the agent left what this one can't read, they start anew.

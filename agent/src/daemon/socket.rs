@@ -1,24 +1,32 @@
-//! The local socket that `status` asks: whoever connects gets one JSON document. Only the user that the agent runs as
-//! (and root) can.
+//! The local socket that `status` and `drill` ask: whoever connects says what it wants in one line, or nothing for the
+//! status, and gets one JSON document. Only the user that the agent runs as (and root) can.
 
 use std::fs::Permissions;
 use std::io::{self, ErrorKind};
+use std::net::Shutdown;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream as BlockingStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::timeout;
 
-use super::DaemonError;
-use super::board::{Board, Status};
+use super::board::Status;
+use super::drill::{self, DrillReply};
+use super::{DaemonError, Shared};
 
 /// Who does not read the answer in this time does not get it.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long `status` waits for the daemon.
 const ASK_TIMEOUT: Duration = Duration::from_secs(5);
+/// What is said to begin a drill of failed logins.
+const DRILL: &[u8] = b"drill logins\n";
+/// Longest of what may be said.
+const LONGEST_WISH: u64 = 64;
 /// Largest answer that `status` takes, in bytes.
 const LARGEST_ANSWER: u64 = 4 * 1024 * 1024;
 
@@ -43,6 +51,15 @@ pub enum SocketError {
 
 /// Asks the daemon that listens on `socket` for its state.
 pub fn ask(socket: &Path) -> Result<Status, SocketError> {
+    request(socket, b"")
+}
+
+/// Asks the daemon that listens on `socket` to begin a drill of failed logins.
+pub fn ask_for_drill(socket: &Path) -> Result<DrillReply, SocketError> {
+    request(socket, DRILL)
+}
+
+fn request<T: DeserializeOwned>(socket: &Path, wish: &[u8]) -> Result<T, SocketError> {
     let no_answer = |why: String| SocketError::NoAnswer {
         socket: socket.to_owned(),
         why,
@@ -54,6 +71,10 @@ pub fn ask(socket: &Path) -> Result<Status, SocketError> {
     })?;
     stream
         .set_read_timeout(Some(ASK_TIMEOUT))
+        .map_err(|error| no_answer(error.to_string()))?;
+    let mut said = &stream;
+    io::Write::write_all(&mut said, wish)
+        .and_then(|()| stream.shutdown(Shutdown::Write))
         .map_err(|error| no_answer(error.to_string()))?;
     let bounded = io::Read::take(stream, LARGEST_ANSWER);
     serde_json::from_reader(bounded).map_err(|error| no_answer(error.to_string()))
@@ -91,13 +112,12 @@ impl StatusSocket {
     }
 
     /// Answers one after the other, without end.
-    pub(super) async fn serve(&self, board: &Board) {
+    pub(super) async fn serve(&self, shared: &Shared) {
         loop {
             match self.listener.accept().await {
                 Ok((stream, _)) => {
-                    let answer = serde_json::to_vec(&board.read()).unwrap_or_default();
                     // Who went away in the meantime needs no answer.
-                    let _gone = timeout(ANSWER_TIMEOUT, give(stream, &answer)).await;
+                    let _gone = timeout(ANSWER_TIMEOUT, answer(stream, shared)).await;
                 }
                 Err(error) => {
                     tracing::warn!("status socket: {error}");
@@ -115,7 +135,14 @@ impl Drop for StatusSocket {
     }
 }
 
-async fn give(mut stream: UnixStream, answer: &[u8]) -> io::Result<()> {
-    stream.write_all(answer).await?;
+async fn answer(mut stream: UnixStream, shared: &Shared) -> io::Result<()> {
+    let mut wish = Vec::new();
+    (&mut stream).take(LONGEST_WISH).read_to_end(&mut wish).await?;
+    let answer = if wish == DRILL {
+        serde_json::to_vec(&drill::begin(shared, Timestamp::now()))
+    } else {
+        serde_json::to_vec(&shared.board.read())
+    };
+    stream.write_all(&answer.unwrap_or_default()).await?;
     stream.shutdown().await
 }

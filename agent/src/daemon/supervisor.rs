@@ -46,7 +46,7 @@ pub(super) async fn supervise(options: Options) -> Result<(), DaemonError> {
         () = runner.run() => {}
         () = courier.run() => {}
         () = proving.run() => {}
-        () = socket.serve(&shared.board) => {}
+        () = socket.serve(&shared) => {}
         () = metrics::serve(&shared) => {}
         () = reload_on(hangup, &options, &shared) => {}
         () = feed_watchdog() => {}

@@ -17,6 +17,12 @@ impl Armed {
         self.0.len()
     }
 
+    /// Whether this directory, and none that took its place, is watched.
+    pub(super) fn holds(&self, directory: &Path) -> bool {
+        let armed = self.0.get(directory);
+        armed.is_some() && armed.copied() == identity_of(directory)
+    }
+
     /// Watches what should be, and no longer what should not. Returns the directories newly watched, so with events
     /// missed before, and what could not be done.
     pub(super) fn adjust(

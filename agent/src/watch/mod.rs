@@ -6,18 +6,21 @@
 //! both are noticed, put right and reported.
 
 mod arm;
+mod pace;
 mod targets;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use notify::event::{AccessKind, AccessMode};
 use notify::{Config, Event, EventKind, INotifyWatcher, Watcher};
 use tokio::sync::mpsc;
 
 use crate::watch::arm::Armed;
+use crate::watch::pace::Pace;
 use crate::watch::targets::Targets;
 
 pub use targets::{Watched, watched};
@@ -73,6 +76,14 @@ impl Watch {
     #[must_use]
     pub const fn restarts(&self) -> u64 {
         self.restarts
+    }
+
+    /// Whether a change of the file at `path`, as the host names it, would be noticed.
+    #[must_use]
+    pub fn sees(&self, path: &str) -> bool {
+        let watched = |directory: &Path| self.machinery.is_some() && self.armed.holds(directory);
+        let path = self.targets.place(path);
+        path.parent().is_some_and(watched)
     }
 
     /// Looks whether all that should be watched is, and puts it right. To be called at start and now and then: a
@@ -163,7 +174,15 @@ impl Machinery {
         let (sender, events) = mpsc::channel(MOST_EVENTS);
         let overflow = Arc::new(AtomicBool::new(false));
         let overflowed = Arc::clone(&overflow);
+        let mut pace = Pace::default();
         let handler = move |event: notify::Result<Event>| {
+            if let Some(rest) = event
+                .as_ref()
+                .ok()
+                .and_then(|event| pace.rest(event, Instant::now()))
+            {
+                std::thread::sleep(rest);
+            }
             // Opening and reading changes nothing, and we do it ourselves.
             let idle = event.as_ref().is_ok_and(|event| {
                 matches!(event.kind, EventKind::Access(access) if access != AccessKind::Close(AccessMode::Write))

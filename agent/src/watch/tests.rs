@@ -109,6 +109,31 @@ async fn a_directory_that_comes_later_and_one_that_is_replaced_are_watched_anew(
 }
 
 #[tokio::test]
+async fn files_of_each_directory_count_and_those_of_one_made_later_and_a_journal_s_writes() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().canonicalize().unwrap();
+    let journal = root.join("log/journal");
+    fs::create_dir_all(journal.join("one")).unwrap();
+    fs::write(journal.join("one/system.journal"), vec![0; 4096]).unwrap();
+    let mut watch = watch(&root, &[on("/log/journal/*", "logins")]);
+    // journald writes through memory and then sets the file to the size that it has.
+    let file = fs::File::options()
+        .write(true)
+        .open(journal.join("one/system.journal"))
+        .unwrap();
+    file.set_len(4096).unwrap();
+    assert!(touched(&mut watch, "logins").await, "written through memory");
+    assert!(watch.sees("/log/journal/one/system.journal"));
+    assert!(!watch.sees("/log/other/system.journal"));
+    settle(&mut watch).await;
+    fs::create_dir(journal.join("two")).unwrap();
+    assert!(touched(&mut watch, "logins").await, "another machine's");
+    settle(&mut watch).await;
+    fs::write(journal.join("two/system.journal"), "x").unwrap();
+    assert!(touched(&mut watch, "logins").await);
+}
+
+#[tokio::test]
 async fn a_file_behind_a_link_is_seen_to_change() {
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path().canonicalize().unwrap();
@@ -154,7 +179,7 @@ async fn more_events_than_can_wait_count_as_everything_changed() {
     let dir = tempfile::tempdir().unwrap();
     let mut watch = watch(dir.path(), &[on("/file", "one")]);
     for n in 0..3 * MOST_EVENTS {
-        fs::write(dir.path().join("other"), n.to_string()).unwrap();
+        fs::write(dir.path().join(format!("other-{n}")), "x").unwrap();
     }
     let told = async { while !watch.next().await.all {} };
     assert!(tokio::time::timeout(Duration::from_secs(20), told).await.is_ok());

@@ -30,7 +30,7 @@ pub(super) fn write(out: &mut impl Write, leaf: u64, body: Option<&str>) -> io::
     match body {
         None => out.write_all(GONE)?,
         Some(body) if body.contains('\n') || !body.starts_with('{') => {
-            serde_json::to_writer(&mut *out, body)?
+            serde_json::to_writer(&mut *out, body)?;
         }
         Some(body) => out.write_all(body.as_bytes())?,
     }

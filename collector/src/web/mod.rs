@@ -43,7 +43,7 @@ use tracing::debug;
 use crate::evidence::Evidence;
 use crate::freshness::Cutoff;
 use crate::ingest::IngestQueue;
-use crate::jobs::{Alarms, Days};
+use crate::jobs::{Alarms, Days, Drills};
 use crate::metrics::Metrics;
 use crate::oidc::Oidc;
 use crate::pki::{Authority, FileIdentity, ServerIdentity, Signer};
@@ -96,6 +96,8 @@ pub(crate) struct App {
     pub(crate) days: Days,
     /// Hosts that told of something grave.
     pub(crate) alarms: Arc<Alarms>,
+    /// Hosts that told of a drill.
+    pub(crate) drills: Arc<Drills>,
     /// Connects to hosts that ask for it.
     pub(crate) prover: Prover,
     /// Where files of evidence are kept.

@@ -1,6 +1,8 @@
 //! The plan by the names its file uses, for data that points into it: how often a requirement is due, and whether the
 //! plan takes it out of scope.
 
+use std::path::PathBuf;
+
 use super::{Measures, Plan};
 use crate::interval::Interval;
 
@@ -66,6 +68,17 @@ impl Plan {
 }
 
 impl Measures {
+    /// The files and directories of personal data whose reading is recorded: those of item 5, or else of item 1.
+    #[must_use]
+    pub fn access_paths(&self) -> &[PathBuf] {
+        let paths = &self.monitoring.access.paths;
+        if paths.is_empty() {
+            &self.encryption.paths
+        } else {
+            paths
+        }
+    }
+
     fn interval(&self, key: &str) -> Option<Interval> {
         Some(match key {
             "backup.interval" => self.backup.interval,

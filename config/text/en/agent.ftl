@@ -57,3 +57,5 @@ agent-status-run-error = trouble with running checks
 agent-status-findings = findings
 agent-status-last-run = last run
 agent-status-next-run = next run
+agent-drill-detected = Drill: { $count } synthetic failed logins were found, and the collector knew { $seconds } s after the first was written.
+agent-drill-missed = Drill: { $count } synthetic failed logins were written and not found.

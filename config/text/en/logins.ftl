@@ -31,6 +31,9 @@ logins-evicted = { $count ->
         [one] One attempt of the last days was dropped, since there are too many to keep.
        *[other] { $count } attempts of the last days were dropped, since there are too many to keep.
     }
+logins-drill-announced = A drill is on: synthetic failed logins are written until { $until } and are to be found.
+logins-drill-detected = Drill: { $count } synthetic failed logins since { $first } were found as any others would be.
+logins-drill-missed = Drill: the synthetic failed logins were not found by { $until }; { $count } of them were read. Real ones would have been missed, too.
 
 ## logins.monitoring
 
@@ -39,6 +42,8 @@ logins-monitoring-none = Nothing that runs on the host watches for abnormal logi
 logins-monitoring-dead = { $monitor } is installed and does not run.
 logins-monitoring-watches-nothing = { $monitor } runs, but is not set to watch logins.
 logins-monitoring-log-stopped = { $log } has not been written to since { $since }, so no one who reads it sees logins any more.
+logins-monitoring-journal-stopped = The journal is all that tells of logins here, and systemd-journald does not run, so nothing is written to it.
+logins-monitoring-unwatched = This agent reads { $files } and would not notice within seconds that something is written there: its watch is dead.
 
 ## inspect logins
 

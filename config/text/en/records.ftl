@@ -112,3 +112,10 @@ csv-effective-on = attestation_effective_on
 csv-due-at = attestation_due_at
 csv-waivers = waivers
 csv-action = corrective_action
+
+## Evidence of drills
+
+drill-performed-by = { $host } (plumbline-agent drill logins)
+drill-statement = Drill { $drill } on { $host }: { $count } synthetic failed logins were found, and the collector knew { $seconds } s after it was told of the drill.
+drill-scenario = A burst of failed logins over SSH, written as labelled lines to the system log of { $host } after the collector was told.
+drill-outcome = { $count } attempts were found as any others would be; { $seconds } s from the announcement to the finding, by the collector's clock. They count as no attack.

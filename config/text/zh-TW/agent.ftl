@@ -53,3 +53,5 @@ agent-status-run-error = 執行檢查的問題
 agent-status-findings = 檢查結果
 agent-status-last-run = 上次執行
 agent-status-next-run = 下次執行
+agent-drill-detected = 演練：寫入 { $count } 次合成之失敗登入，首筆寫入後 { $seconds } 秒，收集器已獲知偵測結果。
+agent-drill-missed = 演練：寫入 { $count } 次合成之失敗登入，未被偵測。

@@ -24,6 +24,9 @@ logins-privileges-refused = { $user } 要求未獲授權之特權（{ $what }）
 logins-others = 另有 { $count } 個來源或帳號出現異常登入。
 logins-partly-unread = 下列登入紀錄未能讀取或未能完整讀取：{ $sources }。
 logins-evicted = 近日登入嘗試過多，超出保留上限，其中 { $count } 次未予保留。
+logins-drill-announced = 演練進行中：合成之失敗登入寫入至 { $until } 止，應被偵測。
+logins-drill-detected = 演練：自 { $first } 起 { $count } 次合成之失敗登入，已如一般異常登入被偵測。
+logins-drill-missed = 演練：合成之失敗登入至 { $until } 止未被偵測，僅讀得 { $count } 次；真實之異常登入亦將無法察知。
 
 ## logins.monitoring
 
@@ -32,6 +35,8 @@ logins-monitoring-none = 主機上無執行中之程式監控異常登入行為�
 logins-monitoring-dead = 已安裝 { $monitor }，但未執行。
 logins-monitoring-watches-nothing = { $monitor } 執行中，但未設定監看登入紀錄。
 logins-monitoring-log-stopped = { $log } 自 { $since } 起未再寫入，據此監控者已無法察知登入行為。
+logins-monitoring-journal-stopped = 本機僅能由 journal 得知登入行為，惟 systemd-journald 未執行，無新紀錄寫入。
+logins-monitoring-unwatched = 本代理程式讀取 { $files }，但其監看已失效，無法於數秒內察覺新寫入之紀錄。
 
 ## inspect logins
 

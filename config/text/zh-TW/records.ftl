@@ -111,3 +111,10 @@ csv-effective-on = 佐證生效日
 csv-due-at = 佐證期限
 csv-waivers = 豁免
 csv-action = 矯正措施
+
+## 演練證據
+
+drill-performed-by = { $host }（plumbline-agent drill logins）
+drill-statement = 於 { $host } 執行演練 { $drill }：合成之失敗登入 { $count } 次均被偵測，自收集器獲知演練起 { $seconds } 秒即收到偵測結果。
+drill-scenario = 先通知收集器，再將標記之失敗 SSH 登入寫入 { $host } 之系統紀錄，模擬短時間內大量失敗登入。
+drill-outcome = { $count } 次嘗試已如一般異常登入被偵測；依收集器之時鐘，自通知至偵測結果送達計 { $seconds } 秒。未計入真實異常次數。

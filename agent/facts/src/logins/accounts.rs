@@ -39,14 +39,14 @@ const RECENT: SignedDuration = SignedDuration::from_hours(48);
 
 /// A line of passwd(5).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Account {
-    pub(super) name: String,
-    pub(super) uid: u32,
+pub(crate) struct Account {
+    pub(crate) name: String,
+    pub(crate) uid: u32,
     home: String,
 }
 
 /// The accounts of the host itself. A line that can't be read is passed over.
-pub(super) fn accounts(host: &Host) -> Result<Vec<Account>, ReadError> {
+pub(crate) fn accounts(host: &Host) -> Result<Vec<Account>, ReadError> {
     let text = host.read(PASSWD, LARGEST)?;
     let text = String::from_utf8_lossy(&text);
     let account = |line: &str| {
@@ -290,7 +290,7 @@ fn digest(bytes: &[u8]) -> String {
     sha256_hex(bytes).get(..16).unwrap_or_default().to_owned()
 }
 
-pub(super) fn written_at(host: &Host, path: &str) -> Option<Timestamp> {
+pub(crate) fn written_at(host: &Host, path: &str) -> Option<Timestamp> {
     let metadata = host.metadata(path).ok()?;
     Timestamp::from_second(metadata.mtime()).ok()
 }

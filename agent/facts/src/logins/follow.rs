@@ -30,8 +30,8 @@ const PIECE: usize = 256 * 1024;
 
 /// How far a file has been read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct FilePosition {
-    pub(super) path: String,
+pub(crate) struct FilePosition {
+    pub(crate) path: String,
     device: u64,
     inode: u64,
     offset: u64,
@@ -44,7 +44,7 @@ pub(super) struct FilePosition {
 }
 
 /// What takes in the bytes.
-pub(super) trait Sink {
+pub(crate) trait Sink {
     /// Takes in the next piece.
     fn feed(&mut self, piece: &[u8]);
     /// Bytes at the end that are incomplete and will be read again.
@@ -56,10 +56,10 @@ pub(super) trait Sink {
 
 /// What became of following a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Followed {
-    pub(super) position: FilePosition,
+pub(crate) struct Followed {
+    pub(crate) position: FilePosition,
     /// Something was written that could not be read: a rotated file is gone or too large.
-    pub(super) lost: bool,
+    pub(crate) lost: bool,
 }
 
 /// A file, or one that was rotated away from its place.
@@ -78,7 +78,7 @@ impl Part {
 
 /// Reads what is new in the file at `path`: behind `position`, or all that was written since `since` where there is
 /// none. `unit` is the size that records are aligned to; 1 for lines.
-pub(super) fn follow(
+pub(crate) fn follow(
     host: &Host,
     path: &str,
     position: Option<&FilePosition>,

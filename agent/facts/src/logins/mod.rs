@@ -5,17 +5,18 @@
 //! since the last one; the events of the last [`KEPT_FOR`] and the reading positions stay in [`Memory`](crate::Memory).
 //! All that is kept is withheld of names that need not be accounts: people type passwords there.
 
-mod accounts;
+pub(crate) mod accounts;
 mod attempt;
 mod compression;
 mod condense;
 mod connection;
 mod console;
 mod databases;
+mod drill;
 mod dropbear;
 mod duplicate;
 mod event;
-mod follow;
+pub(crate) mod follow;
 mod geoip;
 mod habit;
 mod inspect;
@@ -48,9 +49,10 @@ use crate::known::Known;
 use crate::probe::{Probe, ProbeId};
 
 use panels::Panels;
-use read::{places, read};
+use read::{FALLBACK_LOG, places, read};
 
 pub use attempt::Winnow;
+pub use drill::{Drill, Drilled};
 pub use event::{LoginEvent, Method, Outcome, Service, Source};
 pub use geoip::{Coordinates, Places};
 pub use habit::{Habit, Habits, Network};
@@ -79,6 +81,8 @@ pub struct LoginFacts {
     pub since: Timestamp,
     /// Attempts, oldest first; names of accounts that may not exist are withheld.
     pub events: Events,
+    /// Drills of this time, with their attempts, which are not among [`Self::events`].
+    pub drills: Vec<Drilled>,
     /// What was done to, or tried for, privileges since then, oldest first.
     pub changes: Vec<PrivilegeChange>,
     /// How users were used to log in before that.
@@ -123,13 +127,17 @@ pub struct LoginsProbe;
 impl Probe for LoginsProbe {
     type Fact = LoginFacts;
     const ID: ProbeId = ProbeId::Logins;
-    // The journal is written through memory, which no watch of a file tells of: its pulse is felt instead.
+    // The journal is written through memory, which no watch of a file tells of; journald sets its files to the size that
+    // they have, which one does (journal_file_post_change in systemd). What goes past that its pulse tells.
     const WATCHES: &'static [&'static str] = &[
         "/var/log/auth.log",
         "/var/log/secure",
         "/var/log/btmp",
         "/var/log/wtmp",
         databases::WTMPDB,
+        FALLBACK_LOG,
+        "/var/log/journal/*",
+        "/run/log/journal/*",
         accounts::PASSWD,
         accounts::GROUP,
         accounts::SUDOERS,
@@ -137,6 +145,7 @@ impl Probe for LoginsProbe {
         "/root/.ssh/authorized_keys",
     ];
     const PULSE: Option<fn(&Host) -> Option<u64>> = Some(journal::pulse);
+    const URGENT: bool = true;
 
     fn gather(host: &Host, ask: &Ask, facts: &mut Facts) -> Known<LoginFacts> {
         let mut memory = ask.memory.logins.clone();
@@ -150,13 +159,17 @@ impl Probe for LoginsProbe {
                 sources.extend(unread);
                 places
             });
+            let since = memory.since(ask.now);
+            facts.memory.drills.retain(|drill| drill.until >= since);
+            let mut events = utmp::merge(memory.events.clone(), &memory.records);
             Known::Value(LoginFacts {
                 places: places.unwrap_or_default(),
-                since: memory.since(ask.now),
+                since,
+                drills: drill::take_out(&facts.memory.drills, &mut events),
                 key: memory.key(),
                 changes: memory.changes.clone(),
                 habits: memory.habits.clone(),
-                events: utmp::merge(memory.events.clone(), &memory.records),
+                events,
                 evicted: memory.evicted,
                 sources,
             })

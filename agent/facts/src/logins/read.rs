@@ -26,7 +26,7 @@ use crate::known::Known;
 const LOGS: [&str; 2] = ["/var/log/auth.log", "/var/log/secure"];
 
 /// Where they stand on a system that has neither (Alpine, Arch, SUSE).
-const FALLBACK_LOG: &str = "/var/log/messages";
+pub(super) const FALLBACK_LOG: &str = "/var/log/messages";
 
 /// How far back the first run reads, to learn how users are used to log in.
 const HISTORY: SignedDuration = SignedDuration::from_hours(60 * 24);

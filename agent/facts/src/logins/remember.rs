@@ -66,7 +66,7 @@ pub struct LoginMemory {
 
 impl LoginMemory {
     /// The key that addresses are hashed under, made at first use.
-    pub(super) fn key(&mut self) -> [u64; 2] {
+    pub(crate) fn key(&mut self) -> [u64; 2] {
         // The standard library seeds each of these from the system's random numbers.
         let random = || RandomState::new().hash_one(0);
         *self.key.get_or_insert_with(|| [random(), random()])

@@ -140,12 +140,54 @@ pub enum RootLogin {
     Allowed,
 }
 
-/// □系統內設置異常存取資料行為監控設備.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// □系統內設置異常存取資料行為監控設備, and what counts as abnormal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AccessRules {
     /// Why this item does not apply.
     pub not_applicable: Option<String>,
     /// Files and directories of personal data whose reading is recorded. Empty: those of item 1.
     pub paths: Vec<PathBuf>,
+    /// Accesses of one account that make a bulk of them …
+    pub bulk_reads: u32,
+    /// … within this time, in steps of ten minutes …
+    pub bulk_within: Interval,
+    /// … where it is so many times what the account was ever seen to read in an hour.
+    pub bulk_factor: u32,
+    /// Accesses within that time outside of working hours that make a bulk of them.
+    pub off_hours_reads: u32,
+    /// How long accesses are watched before an account that was not seen before is abnormal.
+    pub learning_period: Interval,
+    /// How much of accounts and of the names of directories findings tell.
+    pub names: NameDetail,
+    /// An anomaly is reported until this long after it was last seen.
+    pub report_for: Interval,
+}
+
+impl Default for AccessRules {
+    fn default() -> Self {
+        Self {
+            not_applicable: None,
+            paths: Vec::new(),
+            bulk_reads: 200,
+            bulk_within: Interval::minutes(60),
+            bulk_factor: 3,
+            off_hours_reads: 50,
+            learning_period: Interval::days(14),
+            names: NameDetail::Account,
+            report_for: Interval::days(1),
+        }
+    }
+}
+
+/// How much of names, which may be personal data, a finding tells. Names of files are never told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NameDetail {
+    /// Accounts, programs and directories.
+    Full,
+    /// Accounts and programs.
+    Account,
+    /// Accounts as hashes under a key that does not leave the host: like ones can be told alike, and no more.
+    Hashed,
 }

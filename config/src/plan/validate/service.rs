@@ -65,6 +65,18 @@ fn counts(role: &str, measures: &Measures, faults: &mut Faults<'_>) {
             logins.success_after_failures,
         ),
         (
+            "monitoring.access.bulk_reads",
+            measures.monitoring.access.bulk_reads,
+        ),
+        (
+            "monitoring.access.bulk_factor",
+            measures.monitoring.access.bulk_factor,
+        ),
+        (
+            "monitoring.access.off_hours_reads",
+            measures.monitoring.access.off_hours_reads,
+        ),
+        (
             "vulnerability.source_code_scans",
             measures.vulnerability.source_code_scans,
         ),
